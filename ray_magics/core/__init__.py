@@ -1,0 +1,1 @@
+"""What every verb shares; it knows no verb."""

@@ -1,0 +1,138 @@
+"""The error tree, and how a failure on the cluster reads in a notebook.
+
+IPython's UsageError            a mistake in the line: one line
+RayMagicsError
+  RemoteError                   the cell failed on the cluster; also of the user's own type, which is its __cause__
+  WorkerLost                    a worker or node died under the cell
+  RunTimeout (TimeoutError)     --timeout is over
+RunCancelled (KeyboardInterrupt)  stopped by the user; Run All stops, too
+"""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from IPython.core.error import UsageError
+
+from .worker.failure import Frame, revive
+
+__all__ = ["RayMagicsError", "RemoteError", "RunCancelled", "RunTimeout", "UsageError", "WorkerLost"]
+
+Label = Callable[[str], str]  # file name -> "Cell In[4]", or "" for a file that is no cell
+RED, GREEN, RESET = "\x1b[31m", "\x1b[32m", "\x1b[0m"
+
+
+class _Short:
+    """Shows in a notebook as its message alone."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{RED}{type(self).__name__}{RESET}: {self}"]
+
+
+class RayMagicsError(_Short, Exception):
+    """Whatever ray_magics raises of its own."""
+
+
+class WorkerLost(RayMagicsError):
+    """A worker or its node died and Ray's retries are used up."""
+
+
+class RunTimeout(RayMagicsError, TimeoutError):
+    """The run took longer than --timeout and was cancelled."""
+
+
+class RunCancelled(_Short, KeyboardInterrupt):
+    """The run was stopped by the user; the message says what is left behind."""
+
+
+class RemoteError(RayMagicsError):
+    """The user's code failed on the cluster.
+
+    Raised as a subclass that is also of the user's exception type; ``__cause__`` is that exception.
+
+    Attributes:
+        description: the failure as `core.worker.failure.describe` made it.
+        item: of a fan-out, which item failed, in words.
+    """
+
+    description: Mapping[str, Any]
+    label: Label
+    item: str = ""
+
+    def __str__(self) -> str:
+        return str(self.description["title"]).partition(": ")[2] or str(self.description["title"])
+
+    def _render_traceback_(self) -> list[str]:
+        return render(self.description, self.label, self.item)
+
+
+def remote_error(
+    description: Mapping[str, Any], namespace: dict[str, Any], label: Label, item: str = ""
+) -> RemoteError:
+    """The error to raise for a failure; catchable as its own type where that type is known here."""
+    cause = revive(description["pickled"], namespace)
+    kind = _dual(type(cause)) if isinstance(cause, Exception) else RemoteError
+    error = kind.__new__(kind)
+    if cause is not None:
+        error.args = cause.args
+        vars(error).update(vars(cause))
+    error.description, error.label, error.item = description, label, item
+    error.__cause__ = cause
+    return error
+
+
+def _dual(kind: type[Exception]) -> type[RemoteError]:
+    """A type that is both."""
+    try:
+        return type(kind.__name__, (RemoteError, kind), {"__module__": kind.__module__})
+    except TypeError:  # an exception type that does not want to be inherited from
+        return RemoteError
+
+
+def render(description: Mapping[str, Any], label: Label, item: str = "") -> list[str]:
+    """At most 14 lines: the failing line of the cell with two lines of context, inner frames, the error, its cause."""
+    frames = list(description["frames"])
+    cells = [index for index, frame in enumerate(frames) if label(frame[0])]
+    first = cells[-1] if cells else max(len(frames) - 1, 0)
+    lines = [f"{RED}{description['type']}{RESET} on worker {description.get('where', '?')}{item and f', {item}'}"]
+    if len(cells) > 1:
+        lines += _short(frames[cells[0]], label)
+    for index, frame in enumerate(frames[first:]):
+        if index == 0:
+            lines += _with_context(frame, label)
+        elif index == len(frames) - first - 1:
+            lines += _short(frame, label)
+    lines += [f"{RED}{line}{RESET}" for line in str(description["title"]).splitlines()[:4]]
+    cause = description["cause"]
+    if cause:
+        lines += _cause(cause, label)
+    return lines[:14]
+
+
+def _with_context(frame: Frame, label: Label) -> list[str]:
+    file, number, _, text = frame
+    lines = [_place(frame, label)]
+    for near in range(max(1, number - 2), number + 1):
+        source = linecache.getline(file, near).rstrip() or (text if near == number else "")
+        mark = f"{GREEN}---->{RESET}" if near == number else "     "
+        if source or near == number:
+            lines.append(f"{mark} {near:>3} {source}")
+    return lines
+
+
+def _short(frame: Frame, label: Label) -> list[str]:
+    text = (linecache.getline(frame[0], frame[1]) or frame[3]).strip()
+    return [_place(frame, label), *([f"          {text}"] if text else [])]
+
+
+def _place(frame: Frame, label: Label) -> str:
+    file, number, function, _ = frame
+    inside = "" if function in ("<module>", "") else f", in {function}"
+    return f"{label(file) or file}, line {number}{inside}"
+
+
+def _cause(cause: Mapping[str, Any], label: Label) -> list[str]:
+    where = f" ({_place(cause['frames'][-1], label)})" if cause["frames"] else ""
+    return [f"caused by {str(cause['title']).splitlines()[0]}{where}"]

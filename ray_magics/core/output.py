@@ -1,0 +1,193 @@
+"""Output of workers to the cell that launched them."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import logging
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from .status import WorkerOutput
+
+log = logging.getLogger(__name__)
+Letter = Mapping[str, Any]
+Deliver = Callable[[Letter], None]
+NAMESPACE = "ray_magics"
+
+
+class Mailroom:
+    """Fetches letters of workers from an actor of this driver and hands each to the run it is for.
+
+    The actor is started by the first run that lasts; until then, and after its death, output comes with the answers.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.name = f"mail-{uuid.uuid4().hex[:12]}"
+        self.actor: Any = None
+        self.job = ""
+        self.receivers: dict[str, Deliver] = {}
+
+    @property
+    def address(self) -> tuple[str, str]:
+        return self.name, NAMESPACE
+
+    def receive(self, run: str, deliver: Deliver) -> None:
+        self.receivers[run] = deliver
+
+    def forget(self, run: str) -> None:
+        self.receivers.pop(run, None)
+
+    def open(self) -> None:
+        """Starts the actor and the thread that fetches, once a cluster."""
+        import ray
+
+        with self.lock:
+            job = ray.get_runtime_context().get_job_id()
+            if self.actor is None or job != self.job:
+                self.job, self.actor = job, self._start()
+                threading.Thread(target=self._fetch, args=(self.actor,), name=self.name, daemon=True).start()
+
+    def _start(self) -> Any:
+        import ray
+
+        from .worker.mailbox import mailbox_class
+
+        options = {"num_cpus": 0, "max_concurrency": 1000, "name": self.name, "namespace": NAMESPACE}
+        return ray.remote(mailbox_class()).options(**options, get_if_exists=True).remote()
+
+    def _fetch(self, actor: Any) -> None:
+        import ray
+
+        while actor is self.actor:
+            try:
+                letters = ray.get(actor.fetch.remote(10.0))
+            except Exception as error:  # the cluster is gone, or somebody killed the actor
+                log.debug("no live output any more: %s", error)
+                with self.lock:
+                    self.actor = None if actor is self.actor else self.actor
+                return
+            self._hand_out(letters)
+
+    def _hand_out(self, letters: Iterable[Letter]) -> None:
+        for letter in letters:
+            deliver = self.receivers.get(letter["run"])
+            if deliver is not None:
+                deliver(letter)
+
+
+mailroom = Mailroom()
+
+
+# --- into the cell, as if it had been printed there ----------------------------------------------------------------
+
+
+def replay(events: Iterable[tuple[str, Any]], run: str) -> None:
+    """Prints and displays events of a worker in the cell that runs on this thread."""
+    for kind, data in events:
+        if kind == "stdout":
+            sys.stdout.write(data)
+        elif kind == "stderr":
+            sys.stderr.write(data)
+        elif kind == "hidden":
+            sys.stdout.write(f"... {data['lines']:,} lines not shown; %ray_logs {run} has them ...\n")
+        else:
+            _redisplay(kind, data)
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _redisplay(kind: str, content: Mapping[str, Any]) -> None:
+    from IPython.display import clear_output, publish_display_data
+
+    if kind == "clear":
+        clear_output(**content)
+    else:
+        options = {"transient": content["transient"], "update": kind == "update"}
+        publish_display_data(content["data"], content["metadata"], **options)
+
+
+# --- folded per worker, for views -----------------------------------------------------------------------------------
+
+
+class Folder:
+    """The last lines of each worker; equal lines in a row are counted, not repeated."""
+
+    def __init__(self, keep: int = 50, workers: int = 200) -> None:
+        self.keep, self.workers = keep, workers
+        self.folds: dict[str, Fold] = {}
+
+    def add(self, where: str, events: Iterable[tuple[str, Any]]) -> None:
+        for kind, data in events:
+            if kind in ("stdout", "stderr", "hidden"):
+                self._fold(where).add(kind, data)
+
+    def _fold(self, where: str) -> Fold:
+        if where not in self.folds and len(self.folds) >= self.workers:
+            where = "others"
+        return self.folds.setdefault(where, Fold(self.keep))
+
+    def snapshot(self) -> tuple[WorkerOutput, ...]:
+        return tuple(fold.snapshot(where) for where, fold in list(self.folds.items()))
+
+
+class Fold:
+    """One worker's lines."""
+
+    def __init__(self, keep: int) -> None:
+        self.tail: collections.deque[tuple[str, str, int]] = collections.deque(maxlen=keep)
+        self.lines = 0
+        self.open = ""  # a line that has not ended yet
+
+    def add(self, kind: str, data: Any) -> None:
+        if kind == "hidden":
+            self.lines += data["lines"]
+            return
+        *lines, self.open = (self.open + data).split("\n")
+        for line in lines:
+            self._add_line(kind, line.rpartition("\r")[2][:2000])
+
+    def _add_line(self, stream: str, text: str) -> None:
+        self.lines += 1
+        if self.tail and self.tail[-1][:2] == (stream, text):
+            self.tail[-1] = (stream, text, self.tail[-1][2] + 1)
+        else:
+            self.tail.append((stream, text, 1))
+
+    def snapshot(self, where: str) -> WorkerOutput:
+        tail = (*self.tail, *([("stdout", self.open[:2000], 1)] if self.open else []))
+        shown = sum(repeats for _, _, repeats in tail)
+        return WorkerOutput(where, max(self.lines, shown), max(self.lines - shown, 0), tail)
+
+
+class Log:
+    """All text that arrived of a run, bounded; what is longer is in files on the workers."""
+
+    def __init__(self, limit: int = 4 * 2**20) -> None:
+        self.limit, self.size = limit, 0
+        self.entries: collections.deque[tuple[str, str, str]] = collections.deque()
+        self.files: dict[str, str] = {}
+
+    def add(self, where: str, events: Iterable[tuple[str, Any]]) -> None:
+        for kind, data in events:
+            if kind in ("stdout", "stderr"):
+                self.entries.append((where, kind, data))
+                self.size += len(data)
+            elif kind == "hidden" and data["path"]:
+                self.files[where] = data["path"]
+        while self.size > self.limit and len(self.entries) > 1:
+            self.size -= len(self.entries.popleft()[2])
+
+    def text(self) -> str:
+        """What arrived, a heading for each change of worker where there are several."""
+        several = len({where for where, _, _ in self.entries}) > 1
+        groups = itertools.groupby(self.entries, key=lambda entry: entry[0])
+        parts = []
+        for where, entries in groups:
+            text = "".join(data for _, _, data in entries)
+            parts.append(f"--- worker {where} ---\n{text}" if several else text)
+        return "".join(part if part.endswith("\n") else part + "\n" for part in parts)

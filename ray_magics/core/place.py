@@ -1,0 +1,43 @@
+"""Where a piece of code stands in the notebook: what errors, views and re-runs call it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from . import private
+
+
+@dataclass(frozen=True)
+class Place:
+    """Code of the notebook, ready to run elsewhere.
+
+    Attributes:
+        source: plain Python; its line numbers are those of the cell.
+        name: ``In[4]``.
+        filename: what tracebacks call it.
+        cell: the notebook's id of the cell, "" where there is none.
+        label: file name -> ``Cell In[4]`` for cells, "" for other files.
+    """
+
+    source: str
+    name: str = "code"
+    filename: str = "<code>"
+    cell: str = ""
+    label: Callable[[str], str] = str
+
+
+def place_of(shell: Any, text: str, is_cell: bool) -> Place:
+    """The place of a cell's body (below the line of its magic) or of an expression on a line."""
+    source = shell.transform_cell(text)
+    if is_cell:
+        source = "\n" + source
+    return Place(
+        source=source,
+        name=f"In[{shell.execution_count}]",
+        filename=private.cell_filename(shell, source),
+        cell=private.cell_id(shell),
+        label=partial(private.cell_label, shell),
+    )

@@ -1,0 +1,250 @@
+"""A run is one executed plan: submit, watch, collect, stop. The registry knows all of this kernel's."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import itertools
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+from .errors import RayMagicsError, UsageError
+from .status import ENDED, LIVE, RunsStatus, RunStatus
+
+Event = tuple[Any, ...]
+
+
+class Viewer(Protocol):
+    """What a run shows itself to; see `views.show`."""
+
+    def offer(self, status: Callable[[], RunStatus]) -> float: ...
+
+    def close(self, status: RunStatus) -> None: ...
+
+
+class NoView:
+    """Shows nothing."""
+
+    def offer(self, status: Callable[[], RunStatus]) -> float:
+        return 0.25
+
+    def close(self, status: RunStatus) -> None:
+        pass
+
+
+class Run:
+    """One executed plan. A verb supplies `submit`, `handle`, `cancel`, `outstanding`, `status` and `value`.
+
+    All of a run happens on the thread that drives it; other threads `post` events to it.
+    """
+
+    def __init__(self, name: str, verb: str, cell: str = "") -> None:
+        self.id = registry.next_id()
+        self.name, self.verb, self.cell = name, verb, cell
+        self.state = "pending"
+        self.error: BaseException | None = None
+        self.started = time.monotonic()
+        self.ended: float | None = None
+        self.over = threading.Event()
+        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.view: Viewer = NoView()
+
+    # what a verb supplies
+
+    def submit(self) -> None:
+        """Sends the first tasks."""
+        raise NotImplementedError
+
+    def handle(self, event: Event) -> None:
+        """Takes in one event that was posted; may send more tasks, may end the run."""
+        raise NotImplementedError
+
+    def cancel(self, force: bool) -> None:
+        """Asks Ray to cancel everything outstanding; `stop_if_done` is called when the answers come."""
+        raise NotImplementedError
+
+    def tick(self) -> None:
+        """Called between events, at least every quarter of a second."""
+
+    def status(self) -> RunStatus:
+        raise NotImplementedError
+
+    def value(self) -> Any:
+        """The value of a finished run."""
+        raise NotImplementedError
+
+    def logs(self) -> str:
+        """All that its workers printed."""
+        return ""
+
+    # what every run does
+
+    @property
+    def elapsed(self) -> float:
+        return (self.ended or time.monotonic()) - self.started
+
+    @property
+    def live(self) -> bool:
+        return self.state in LIVE
+
+    def post(self, *event: Any) -> None:
+        """From any thread, or a signal handler."""
+        self.events.put(event)
+
+    def stop(self, force: bool = False) -> None:
+        """Cancels exactly this run's work on the cluster; asked again, by force. Returns at once."""
+        if self.live:
+            self.post("stop", force)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until the run has ended, at most `timeout` seconds; whether it has. An interrupt leaves it running."""
+        end = None if timeout is None else time.monotonic() + timeout
+        while not self.over.wait(0.1 if end is None else max(0.0, min(0.1, end - time.monotonic()))):
+            if end is not None and time.monotonic() >= end:
+                return False
+        self.view.close(self.status())
+        return True
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Waits, then returns the value or raises the run's error. Raises TimeoutError after `timeout` seconds."""
+        if not self.wait(timeout):
+            raise TimeoutError(f"run {self.id} is still {self.state}")
+        if self.error is not None:
+            raise self.error
+        return self.value()
+
+    def end(self, state: str, error: BaseException | None = None) -> None:
+        if self.state not in ENDED:
+            self.state, self.error, self.ended = state, error, time.monotonic()
+
+    def drive(self) -> None:
+        """Submits and handles events until the run has ended; on the main thread an interrupt stops the run."""
+        try:
+            with interrupt_calls(self.stop):
+                self._drive()
+        finally:
+            self.end("failed", RayMagicsError("the run was torn down"))
+            self.over.set()
+            self.view.close(self.status())
+
+    def _drive(self) -> None:
+        self._guard(self.submit)
+        while self.live:
+            self._guard(self.tick)
+            timeout = min(0.25, self.view.offer(self.status))
+            with contextlib.suppress(queue.Empty):
+                event = self.events.get(timeout=timeout)
+                self._guard(self._take, event)
+
+    def _take(self, event: Event) -> None:
+        if event[0] == "stop":
+            force = event[1] or self.state == "stopping"
+            self.state = "stopping"
+            self.cancel(force)
+        else:
+            self.handle(event)
+
+    def _guard(self, step: Callable[..., None], *arguments: Any) -> None:
+        """An error of a step ends the run as failed, but not before its tasks are cancelled."""
+        try:
+            step(*arguments)
+        except Exception as error:
+            if self.live:
+                self.end("failed", error)
+                self.cancel(True)
+
+    def in_background(self) -> None:
+        """Drives the run on a thread of its own, whose output belongs to the launching cell."""
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=(self.drive,), name=f"ray_magics-run-{self.id}", daemon=True).start()
+
+    def __repr__(self) -> str:
+        return f"<Run {self.id} of {self.name}: {self.state}, {self.elapsed:.1f} s>"
+
+
+@contextlib.contextmanager
+def interrupt_calls(stop: Callable[[], None]) -> Iterator[None]:
+    """While inside, on the main thread, SIGINT calls `stop` and raises nothing, so that no step is torn in two."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: stop())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def interrupt_raises() -> Iterator[None]:
+    """Inside `interrupt_calls`: code of the user runs here, and an interrupt reaches it as KeyboardInterrupt."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class Registry:
+    """The runs of this kernel, oldest first; only the last `keep` ended ones stay."""
+
+    def __init__(self, keep: int = 200) -> None:
+        self.keep = keep
+        self.numbers = itertools.count(1)
+        self.lock = threading.Lock()
+        self.known: dict[str, Run] = {}
+
+    def next_id(self) -> str:
+        return str(next(self.numbers))
+
+    def add(self, run: Run) -> None:
+        """Takes a run in; a live run that the same cell launched earlier is stopped: re-running replaces."""
+        for other in self.runs():
+            if run.cell and other.cell == run.cell and other.live:
+                other.stop()
+                other.over.wait(10.0)
+        with self.lock:
+            self.known[run.id] = run
+            ended = [key for key, other in self.known.items() if not other.live]
+            for key in ended[: -self.keep]:
+                del self.known[key]
+
+    def runs(self) -> list[Run]:
+        with self.lock:
+            return list(self.known.values())
+
+    def live(self) -> list[Run]:
+        return [run for run in self.runs() if run.live]
+
+    def find(self, run: str) -> Run:
+        """Raises UsageError, with the runs there are."""
+        if run in self.known:
+            return self.known[run]
+        known = ", ".join(f"{other.id} ({other.name}, {other.state})" for other in self.runs()[-5:])
+        raise UsageError(f"No run {run!r}; " + (f"there are: {known}." if known else "nothing has run yet."))
+
+    def stop(self, run: str, force: bool = False) -> None:
+        self.find(run).stop(force)
+
+    def status(self) -> RunsStatus:
+        return RunsStatus(tuple(run.status() for run in reversed(self.runs())))
+
+    def command(self, content: Any) -> dict[str, Any]:
+        """Carries out a command of a view: ``{"action": "stop", "run": "3"}``; nothing of it is evaluated."""
+        if not isinstance(content, Mapping) or content.get("action") != "stop":
+            return {"status": "error", "message": "unknown command"}
+        try:
+            self.stop(str(content.get("run", ""))[:20], content.get("force") is True)
+        except UsageError as error:
+            return {"status": "error", "message": str(error)}
+        return {"status": "ok"}
+
+
+registry = Registry()

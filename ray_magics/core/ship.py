@@ -1,0 +1,327 @@
+"""How values reach the cluster: pickled once a run; large buffers put once, reused while their content is the same."""
+
+from __future__ import annotations
+
+import importlib.resources
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from .errors import UsageError
+from .options import format_size
+from .worker import MODULES
+from .worker.values import Namespace, Packer
+
+PART = 2**26  # bytes that one thread fingerprints at a time
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """Captured names, ready to travel as arguments of a task.
+
+    Attributes:
+        payload: the pickled names, or an object ref to them where they are large.
+        references: object refs and actor handles found inside the values.
+        shared: object refs of names that are refs themselves (`resolved`), then of the large buffers.
+        sizes: name -> bytes.
+        left_out: names that could not be pickled and that the cell does not certainly need.
+    """
+
+    payload: Any
+    references: Sequence[Any] = ()
+    shared: Sequence[Any] = ()
+    resolved: tuple[str, ...] = ()
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A name to ship: where the cell reads it, and whether the cell surely needs it."""
+
+    name: str
+    line: int = 0
+    certain: bool = True
+    via: str = ""
+
+
+class ObjectCache:
+    """Buffers that are on the cluster already, by a fingerprint of their content.
+
+    A buffer is kept while a name of the notebook that was shipped with it still has that content.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.job = ""
+        self.refs: dict[bytes, Any] = {}
+        self.of_name: dict[str, frozenset[bytes]] = {}
+
+    def put(self, buffer: Any) -> tuple[bytes, Any]:
+        import ray
+
+        with self.lock:
+            self._follow(ray.get_runtime_context().get_job_id())
+            key = fingerprint(buffer)
+            if key not in self.refs:
+                self.refs[key] = ray.put(buffer)
+            return key, self.refs[key]
+
+    def keep(self, used: Mapping[str, frozenset[bytes]], namespace: Namespace) -> None:
+        """Remembers which buffers each shipped name uses; forgets those that no living name uses."""
+        with self.lock:
+            self.of_name.update(used)
+            self.of_name = {name: keys for name, keys in self.of_name.items() if name in namespace}
+            living = frozenset().union(*self.of_name.values())
+            self.refs = {key: ref for key, ref in self.refs.items() if key in living}
+
+    def _follow(self, job: str) -> None:
+        if job != self.job:
+            self.job, self.refs, self.of_name = job, {}, {}
+
+    def clear(self) -> None:
+        with self.lock:
+            self._follow("")
+
+
+objects = ObjectCache()
+
+
+def fingerprint(buffer: Any) -> bytes:
+    """A 128-bit xxHash (XXH3) of the content, and its length; not cryptographic, at memory speed."""
+    import xxhash
+
+    view = memoryview(buffer).cast("B")
+    if view.nbytes <= PART:
+        return xxhash.xxh3_128_digest(view) + view.nbytes.to_bytes(8, "big")
+    parts = [view[start : start + PART] for start in range(0, view.nbytes, PART)]
+    digests = list(_hashers().map(xxhash.xxh3_128_digest, parts))
+    return xxhash.xxh3_128_digest(b"".join(digests)) + view.nbytes.to_bytes(8, "big")
+
+
+@cache
+def _hashers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(min(4, os.cpu_count() or 1), "ray_magics-fingerprint")
+
+
+def ship(wanted: Iterable[Wanted], namespace: Namespace, threshold: int) -> Parcel:
+    """Puts the named values where tasks reach them. Raises UsageError; what is not certainly needed is left out."""
+    wanted = list(wanted)
+    left_out: list[str] = []
+    while True:
+        try:
+            return _ship([w for w in wanted if w.name not in left_out], namespace, threshold, left_out)
+        except _Refused as refused:
+            if refused.wanted.certain:
+                raise cannot_ship(refused.wanted, namespace, refused.reason) from refused.reason
+            left_out.append(refused.wanted.name)
+
+
+class _Refused(Exception):
+    def __init__(self, wanted: Wanted, reason: Exception) -> None:
+        self.wanted, self.reason = wanted, reason
+
+
+def _ship(wanted: list[Wanted], namespace: Namespace, threshold: int, left_out: list[str]) -> Parcel:
+    refs = {w.name: namespace[w.name] for w in wanted if is_ref(namespace[w.name])}
+    packer = Packer(namespace, threshold)
+    counts = _pack(packer, [w for w in wanted if w.name not in refs], namespace)
+    _check_room(packer, counts)
+    keys, buffers = _put_all(packer.buffers)
+    payload: Any = packer.payload
+    if len(payload) >= threshold:
+        key, payload = objects.put(payload)
+        keys.append(key)
+        counts[""] = (len(packer.buffers), len(packer.buffers) + 1)
+    objects.keep({name: frozenset(keys[start:end]) for name, (start, end) in counts.items() if name}, namespace)
+    return Parcel(payload, packer.references, (*refs.values(), *buffers), tuple(refs), packer.sizes, tuple(left_out))
+
+
+def _pack(packer: Packer, wanted: list[Wanted], namespace: Namespace) -> dict[str, tuple[int, int]]:
+    """Packs the names and those that their functions read; returns name -> its range of buffers."""
+    ranges: dict[str, tuple[int, int]] = {}
+    queue = list(wanted)
+    while queue:
+        for one in queue:
+            start = len(packer.buffers)
+            try:
+                packer.add(one.name, namespace[one.name])
+            except Exception as reason:  # pickling runs code of any type
+                raise _Refused(one, reason) from reason
+            ranges[one.name] = (start, len(packer.buffers))
+        known = {*ranges, *(w.name for w in wanted)}
+        queue = [Wanted(n, certain=False) for n in packer.referenced if n in namespace and n not in known]
+    return ranges
+
+
+def _put_all(buffers: Sequence[Any]) -> tuple[list[bytes], list[Any]]:
+    put = [objects.put(buffer) for buffer in buffers]
+    return [key for key, _ in put], [ref for _, ref in put]
+
+
+def _check_room(packer: Packer, ranges: Mapping[str, tuple[int, int]]) -> None:
+    """A value larger than every object store can hold is told before it is sent."""
+    total = sum(buffer.raw().nbytes for buffer in packer.buffers) + packer.stream.tell()
+    if total < 2**27:
+        return
+    import ray
+
+    room = ray.cluster_resources().get("object_store_memory", float("inf"))
+    if total > room:
+        name = max(ranges, key=lambda name: packer.sizes[name])
+        raise UsageError(
+            f'Cannot ship "{name}" ({format_size(packer.sizes[name])}): the object store of this cluster holds '
+            f"{format_size(int(room))}. Read it on the worker from a file, or start with "
+            f"%ray_init --object-store-memory {format_size(2 * total)}."
+        )
+
+
+def is_ref(value: Any) -> bool:
+    """Whether a value is an object ref; asks without importing Ray."""
+    ray = sys.modules.get("ray")
+    return ray is not None and isinstance(value, getattr(ray, "ObjectRef", ()))
+
+
+def cannot_ship(wanted: Wanted, namespace: Namespace, reason: Exception) -> UsageError:
+    """``Cannot ship "lock" (_thread.lock), which this cell reads on line 3. …``"""
+    where = f"which this cell reads on line {wanted.line}" if wanted.line else "which a function of this cell reads"
+    if wanted.via:
+        where = f"which {wanted.via} reads"
+    path, culprit = find_culprit(wanted.name, namespace[wanted.name], namespace)
+    inside = f" because of {path} ({type_name(culprit)})" if path != wanted.name else ""
+    return UsageError(
+        f'Cannot ship "{wanted.name}" ({type_name(namespace[wanted.name])}), {where}{inside}: '
+        f"{str(reason).splitlines()[0] if str(reason) else type(reason).__name__}. "
+        "Create it inside the cell, or exclude it with --inputs."
+    )
+
+
+def find_culprit(path: str, value: Any, namespace: Namespace, depth: int = 4) -> tuple[str, Any]:
+    """The innermost part of a value that cannot be pickled: ``("model.lock", <lock>)``."""
+    if depth:
+        for part, inner in _parts(value):
+            if not _pickles(inner, namespace):
+                return find_culprit(path + part, inner, namespace, depth - 1)
+    return path, value
+
+
+def _parts(value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        return [(f"[{key!r}]", inner) for key, inner in list(value.items())[:1000]]
+    if isinstance(value, (list, tuple)):
+        return [(f"[{index}]", inner) for index, inner in enumerate(value[:1000])]
+    return [(f".{name}", inner) for name, inner in getattr(value, "__dict__", {}).items()]
+
+
+def _pickles(value: Any, namespace: Namespace) -> bool:
+    try:
+        Packer(namespace, 2**62).add("value", value)
+    except Exception:  # any error of pickling means no
+        return False
+    return True
+
+
+def type_name(value: Any) -> str:
+    kind = type(value)
+    return (
+        kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    )
+
+
+# --- what a worker needs beside values ---------------------------------------------------------------------------
+
+
+@cache
+def sources() -> tuple[tuple[str, str], ...]:
+    """The island as (module name, source text), in the order in which its modules import each other."""
+    package = f"{__package__}.worker"
+    files = importlib.resources.files(package)
+    names = ("__init__", *MODULES)
+    texts = [files.joinpath(f"{name}.py").read_text("utf-8") for name in names]
+    return tuple(
+        (package if name == "__init__" else f"{package}.{name}", text) for name, text in zip(names, texts, strict=True)
+    )
+
+
+@cache
+def entry(function: str) -> Any:
+    """Ray's remote function for ``run_cell`` or ``run_items`` of the island; exported once a cluster."""
+    import ray
+
+    return ray.remote(_make_entry(sources(), function))
+
+
+def _make_entry(island: tuple[tuple[str, str], ...], function: str) -> Callable[..., Any]:
+    """A function that travels by value and builds the island, as modules of their own names, where it arrives."""
+
+    def build() -> None:
+        import sys
+        import types
+
+        package = island[0][0]
+        for name, source in island:
+            module = types.ModuleType(name)
+            vars(module).update(__package__=package, __file__=f"<ray_magics {name}>", __path__=[])
+            sys.modules[name] = module
+            exec(compile(source, module.__file__ or "", "exec"), vars(module))
+            if name != package:
+                setattr(sys.modules[package], name.rpartition(".")[2], module)
+        vars(sys.modules[package])["ISLAND"] = island
+
+    def run(*arguments: Any) -> Any:
+        import sys
+
+        package = island[0][0]
+        if getattr(sys.modules.get(package), "ISLAND", None) != island:
+            build()
+        return getattr(sys.modules[f"{package}.cell"], function)(*arguments)
+
+    build.__module__ = run.__module__ = "__main__"
+    run.__name__ = function
+    return run
+
+
+def surroundings() -> dict[str, Any]:
+    """Where the notebook finds files and modules: its folder, its own import path, its local modules' files."""
+    return {"cwd": os.getcwd(), "path": _own_path(), "modules": _local_modules()}
+
+
+def _own_path() -> list[str]:
+    foreign = (sys.prefix, sys.base_prefix, sys.exec_prefix)
+    return [entry for entry in sys.path if entry and not entry.startswith(foreign)]
+
+
+_local_names: dict[str, bool] = {}
+_counted = 0
+
+
+def _local_modules() -> dict[str, tuple[str, int, int]]:
+    """Imported modules of the user's own: name -> (file, time of change in ns, bytes)."""
+    global _counted
+    if len(sys.modules) != _counted:
+        new = {name: _local(module) for name, module in list(sys.modules.items()) if name not in _local_names}
+        _local_names.update(new)
+        _counted = len(sys.modules)
+    local = [name for name, is_local in _local_names.items() if is_local and name in sys.modules]
+    return {name: stamp for name in local if (stamp := _stamp(sys.modules[name])) is not None}
+
+
+def _local(module: Any) -> bool:
+    file = getattr(module, "__file__", None)
+    if not isinstance(file, str) or not file.endswith(".py") or module.__name__.partition(".")[0] == "ray_magics":
+        return False
+    foreign = (sys.prefix, sys.base_prefix, sys.exec_prefix)
+    return "site-packages" not in file and "dist-packages" not in file and not file.startswith(foreign)
+
+
+def _stamp(module: Any) -> tuple[str, int, int] | None:
+    try:
+        facts = os.stat(module.__file__)
+    except (OSError, TypeError):
+        return None
+    return module.__file__, facts.st_mtime_ns, facts.st_size

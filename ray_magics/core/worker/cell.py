@@ -1,0 +1,238 @@
+"""Runs the cell, once or per item, and packs the answer."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import builtins
+import collections
+import copy
+import inspect
+import linecache
+import time
+import types
+from collections.abc import Sequence
+from typing import Any
+
+from .failure import describe, throw
+from .shown import HELPERS, figures, prepare, represent
+from .task import Orders, Task
+from .values import Namespace, Packer, load, pack
+
+VALUE = "value of the cell"  # the packed name of the last expression; no identifier, so it collides with none
+_FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+_programs: collections.OrderedDict[tuple[str, str], tuple[Any, Any]] = collections.OrderedDict()
+
+
+def program(source: str, filename: str) -> tuple[Any, Any]:
+    """Compiles a cell to (its statements, its last expression or None); the last 256 are remembered."""
+    if (source, filename) not in _programs:
+        linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+        _programs[source, filename] = _compile(source, filename)
+        while len(_programs) > 256:
+            _programs.popitem(last=False)
+    return _programs[source, filename]
+
+
+def _compile(source: str, filename: str) -> tuple[Any, Any]:
+    tree, last = ast.parse(source, filename), None
+    if tree.body and isinstance(tree.body[-1], ast.Expr):
+        expression = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]
+        last = compile(expression, filename, "eval", flags=_FLAGS)
+    return compile(tree, filename, "exec", flags=_FLAGS), last
+
+
+def execute(body: Any, last: Any, namespace: Namespace, is_async: bool) -> Any:
+    """Runs a compiled cell in `namespace`; returns the value of its last expression, else None."""
+    if is_async:
+        return asyncio.run(_execute_async(body, last, namespace))
+    exec(body, namespace)
+    return None if last is None else eval(last, namespace)
+
+
+async def _execute_async(body: Any, last: Any, namespace: Namespace) -> Any:
+    await _awaited(body, namespace)
+    return None if last is None else await _awaited(last, namespace)
+
+
+async def _awaited(code: Any, namespace: Namespace) -> Any:
+    value = eval(code, namespace)
+    return await value if code.co_flags & inspect.CO_COROUTINE else value
+
+
+def open_namespace(orders: Orders, payload: bytes, references: Sequence[Any], shared: Sequence[Any]) -> Namespace:
+    """The captured names as the cell finds them; what it changes in place is its own, writable copy."""
+    namespace: Namespace = {"__name__": "__main__", "__builtins__": builtins, "__doc__": None}
+    resolved = orders["resolved"]
+    namespace.update(load(payload, namespace, shared[len(resolved) :], references))
+    namespace.update(zip(resolved, shared, strict=False))
+    for name in orders["updates"]:
+        if name in namespace:
+            namespace[name] = copy.deepcopy(namespace[name])
+    return namespace
+
+
+# --- once ---------------------------------------------------------------------------------------------------------
+
+
+def run_cell(orders: Orders, payload: bytes, references: Sequence[Any], *shared: Any) -> Any:
+    """One task: the cell runs once; the answer is that of `answer` or `answer_lazily`. Raises `CellFailed`."""
+    task = Task(orders)
+    namespace: Namespace = {}
+    failure: BaseException | None = None
+    with task.captured(), figures(task.sink):
+        try:
+            with task.interruptible():
+                namespace = open_namespace(orders, payload, references, shared)
+                before = {name: fingerprint(namespace, name) for name in orders["calls"]}
+                prepare(task.sink, namespace, orders["uses_ipython"])
+                value = execute(*program(orders["source"], orders["filename"]), namespace, orders["is_async"])
+        except KeyboardInterrupt:
+            task.mail(last=True)  # a cancelled task has no answer to put its output into
+            raise
+        except BaseException as error:
+            failure = error
+    if failure is not None:
+        throw(failure, {**describe(failure, namespace), **task.ending()}, orders["retried"])
+    if orders["lazy"]:
+        return answer_lazily(task, namespace, value)
+    changed = [name for name in before if fingerprint(namespace, name) != before[name]]
+    return answer(task, namespace, changed, value)
+
+
+def fingerprint(namespace: Namespace, name: str) -> Any:
+    """Tells whether a small value was changed in place; large ones are read-only, unpicklable ones do not come back."""
+    value = namespace.get(name)
+    if value is None or isinstance(value, (types.ModuleType, types.FunctionType, type)):
+        return None
+    packer, refused = pack([(name, value)], namespace, 2**16)
+    return None if refused or packer.buffers or packer.sizes[name] > 2**24 else hash(packer.payload)
+
+
+def bound_names(orders: Orders, namespace: Namespace) -> list[str]:
+    """The names that come back; where the source does not tell them all, whatever is new."""
+    names = [name for name in orders["binds"] if name in namespace]
+    if orders["binds_unknown"]:
+        foreign = {*names, *orders["captured"], *HELPERS}
+        names += [name for name in namespace if name not in foreign and not name.startswith("__")]
+    return names
+
+
+def answer(task: Task, namespace: Namespace, changed: Sequence[str], value: Any) -> Any:
+    """``(header, payload, buffers, references)``: a dict, pickled pairs, their large buffers, object refs.
+
+    What cannot be pickled stays away and is named in the header, with the reason.
+    """
+    names = [*bound_names(task.orders, namespace), *changed]
+    pairs = [*((name, namespace[name]) for name in dict.fromkeys(names)), (VALUE, value)]
+    packer, refused = pack(pairs, namespace, task.orders["share_above"])
+    header = {
+        **task.ending(),
+        "changed": list(changed),
+        "deleted": [name for name in task.orders["deletes"] if name not in namespace],
+        "refused": {name: f"{_type(dict(pairs)[name])}: {error}" for name, error in refused.items()},
+        "shown": represent(value) if VALUE in refused else None,
+        "seconds": time.monotonic() - task.started,
+    }
+    return header, packer.payload, packer.buffers, packer.references
+
+
+def _type(value: Any) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+def answer_lazily(task: Task, namespace: Namespace, value: Any) -> Any:
+    """One return value per name that the cell binds, one for its value, and a header; they stay on the cluster."""
+    values = [namespace.get(name) for name in task.orders["binds"]]
+    header = {**task.ending(), "seconds": time.monotonic() - task.started}
+    return (*values, value, header)
+
+
+# --- per item -------------------------------------------------------------------------------------------------------
+
+Outcome = tuple[bool, Any]  # (whether it is a value, the value or the exception)
+
+
+def run_items(
+    orders: Orders,
+    payload: bytes,
+    references: Sequence[Any],
+    items: bytes,
+    item_references: Sequence[Any],
+    *shared: Any,
+) -> Any:
+    """One chunk of a fan-out: the cell runs once per item until ``orders["budget"]`` seconds are over.
+
+    The header says how many items are ``done``; the notebook sends the others again, in chunks of a better size.
+    An item that raises ends the chunk, unless ``orders["keep"]``.
+    """
+    task = Task(orders)
+    outcomes: list[Outcome] = []
+    namespace: Namespace = {}
+    with task.captured(), figures(task.sink):
+        try:
+            with task.interruptible():
+                namespace = open_namespace(orders, payload, references, shared)
+                values = load(items, namespace, (), item_references)["items"]
+                prepare(task.sink, namespace, orders["uses_ipython"])
+                began = time.monotonic()
+                run_each(orders, namespace, values, outcomes)
+        except KeyboardInterrupt:
+            task.mail(last=True)
+            raise
+    return answer_items(task, namespace, outcomes, time.monotonic() - began)
+
+
+def run_each(orders: Orders, namespace: Namespace, values: Sequence[Any], outcomes: list[Outcome]) -> None:
+    """Runs the cell for one item after the other; each finds the namespace as the first did."""
+    compiled = program(orders["source"], orders["filename"])
+    target = compile(f"{orders['target']} = __item__", "<ray_magics --for>", "exec")
+    clean, deadline = dict(namespace), time.monotonic() + orders["budget"]
+    for value in values:
+        namespace["__item__"] = value
+        try:
+            exec(target, namespace)
+            result = execute(*compiled, namespace, orders["is_async"])
+            outputs = orders["outputs"]
+            outcomes.append((True, tuple(namespace[name] for name in outputs) if outputs else result))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            outcomes.append((False, error))
+            if not orders["keep"]:
+                return
+        namespace.clear()
+        namespace.update(clean)
+        if time.monotonic() > deadline:
+            return
+
+
+def answer_items(task: Task, namespace: Namespace, outcomes: list[Outcome], seconds: float) -> Any:
+    """As `answer`; the payload holds the pair ``("values", [...])``, the header the failures by position."""
+    packer, refused = pack([("values", _values(outcomes))], namespace, task.orders["share_above"])
+    if refused:
+        outcomes = [_portable(outcome, namespace) for outcome in outcomes]
+        packer, _ = pack([("values", _values(outcomes))], namespace, task.orders["share_above"])
+    failed = {index: value for index, (is_value, value) in enumerate(outcomes) if not is_value}
+    header = {
+        **task.ending(),
+        "done": len(outcomes),
+        "failures": {index: describe(error, namespace) for index, error in failed.items()},
+        "seconds": seconds,
+    }
+    return header, packer.payload, packer.buffers, packer.references
+
+
+def _values(outcomes: Sequence[Outcome]) -> list[Any]:
+    return [value if is_value else None for is_value, value in outcomes]
+
+
+def _portable(outcome: Outcome, namespace: Namespace) -> Outcome:
+    """An outcome that can be pickled: the value, or why it cannot."""
+    _, refused = pack([(VALUE, outcome[1])] if outcome[0] else [], namespace, 2**62)
+    if not refused:
+        return outcome
+    return False, TypeError(f"the result ({_type(outcome[1])}) cannot be pickled: {refused[VALUE]}")
+
+
+__all__ = ["Packer", "run_cell", "run_items"]

@@ -1,0 +1,164 @@
+"""What a cell prints and displays: bounded, in order."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import io
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
+
+Event = tuple[str, Any]
+STREAMS = ("stdout", "stderr")
+IN_MEMORY = 2**18  # characters kept before everything printed goes to a file
+ON_DISK = 2**28  # characters written to that file at most
+REFILL = 50.0  # lines per second that pass in the long run
+
+
+class Sink:
+    """Collects what one task prints and displays, as events ``(kind, data)``.
+
+    A flood does not pass: a bucket of `burst` lines, refilled at `REFILL` lines per second, says what the notebook
+    gets; the rest is counted, its last 20 lines are kept, and everything printed is in the file `path`.
+    """
+
+    def __init__(self, burst: int, path: str, hurry: Callable[[], None] = lambda: None) -> None:
+        """`hurry` is called when there is something to carry away after there was nothing."""
+        self.lock, self.hurry = threading.Lock(), hurry
+        self.events: list[Event] = []
+        self.burst, self.allowance, self.refilled = burst, float(burst), time.monotonic()
+        self.hiding = False
+        self.hidden = self.lines = 0
+        self.end: collections.deque[tuple[str, str]] = collections.deque(maxlen=20)
+        self.archive = Archive(path)
+
+    def write(self, stream: str, text: str) -> None:
+        with self.lock:
+            lines = text.count("\n")
+            self.lines += lines
+            self.archive.write(text)
+            if not self.events:
+                self.hurry()
+            if self._passes(max(lines, len(text) / 500)):
+                self._keep(stream, text)
+            else:
+                self._hide(stream, text, lines)
+
+    def display(self, kind: str, content: Mapping[str, Any]) -> None:
+        with self.lock:
+            self.events.append((kind, dict(content)))
+
+    def take(self, last: bool = False) -> list[Event]:
+        """The events since the last call; at the `last`, also the end of what was hidden."""
+        with self.lock:
+            if last:
+                self._resume()
+                self.archive.close()
+            events, self.events = self.events, []
+            return [(kind, settle("".join(data)) if kind in STREAMS else data) for kind, data in events]
+
+    def _passes(self, cost: float) -> bool:
+        now = time.monotonic()
+        self.allowance = min(self.burst, self.allowance + (now - self.refilled) * REFILL)
+        self.refilled = now
+        if self.hiding and self.allowance > self.burst / 10:
+            self._resume()
+        if self.hiding or cost > self.allowance:
+            return False
+        self.allowance -= cost
+        return True
+
+    def _keep(self, stream: str, text: str) -> None:
+        if self.events and self.events[-1][0] == stream:
+            self.events[-1][1].append(text)
+        else:
+            self.events.append((stream, [text]))
+
+    def _hide(self, stream: str, text: str, lines: int) -> None:
+        self.hiding = True
+        self.allowance = 0.0
+        self.hidden += lines
+        if not text.isspace():
+            self.end.append((stream, text[-2000:]))
+
+    def _resume(self) -> None:
+        if not self.hiding:
+            return
+        shown = min(self.hidden, len(self.end))
+        self._keep(self.end[0][0] if self.end else "stdout", "\n")
+        self.events.append(("hidden", {"lines": self.hidden - shown, "path": self.archive.path}))
+        for stream, text in self.end:
+            self._keep(stream, text if text.endswith("\n") else text + "\n")
+        self.hiding, self.hidden = False, 0
+        self.end.clear()
+
+
+def settle(text: str) -> str:
+    r"""``"10%\r20%\r30%"`` -> ``"\r30%"``: of a line rewritten in place only its last state travels."""
+    return re.sub(r"[^\n]*\r(?=[^\n]*\r(?!\n))", "", text) if text.count("\r") > 1 else text
+
+
+class Archive:
+    """Everything printed, in memory while it is short, else in the file `path` (of this user alone)."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.texts: list[str] = []
+        self.size = 0
+        self.file: TextIO | None = None
+
+    def write(self, text: str) -> None:
+        self.size += len(text)
+        if self.size > ON_DISK:
+            return
+        if self.file is not None:
+            self.file.write(text)
+            return
+        self.texts.append(text)
+        if self.size > IN_MEMORY and self.path:
+            self._open()
+
+    def close(self) -> None:
+        if self.file is not None:
+            self.file.close()
+        elif self.size <= IN_MEMORY:
+            self.path = ""
+
+    def _open(self) -> None:
+        try:
+            os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
+            self.file = os.fdopen(
+                os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8"
+            )
+        except OSError:
+            self.path = ""  # a full or read-only disk loses the archive, not the run
+            return
+        with contextlib.suppress(OSError):
+            self.file.write("".join(self.texts))
+        self.texts.clear()
+
+
+class Stream(io.TextIOBase):
+    """``sys.stdout`` or ``sys.stderr`` of a cell."""
+
+    encoding = "utf-8"
+    errors = "replace"
+
+    def __init__(self, name: str, number: int, sink: Sink) -> None:
+        self.name, self.number, self.sink = name, number, sink
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        self.sink.write(self.name, text)
+        return len(text)
+
+    def fileno(self) -> int:
+        return self.number
+
+    def writable(self) -> bool:
+        return True

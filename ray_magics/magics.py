@@ -1,0 +1,23 @@
+"""The registry of verbs: one line each."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from .core import private
+from .core.run import registry
+from .core.settings import RayMagics
+
+VERBS = ("remote",)
+
+
+def load(shell: Any) -> None:
+    """Gives the shell every magic, their defaults, and a way for views to stop runs while a cell blocks."""
+    settings = RayMagics.instance(parent=shell)
+    if settings not in shell.configurables:
+        shell.configurables.append(settings)
+    for verb in VERBS:
+        for magic in import_module(f"{__package__}.{verb}.magic").MAGICS:
+            magic.register(shell)
+    private.on_control_channel(shell, "ray_magics", registry.command)

@@ -1,0 +1,117 @@
+"""``%%ray_remote`` and ``%ray_remote``: the edge."""
+
+from __future__ import annotations
+
+from argparse import Namespace as Line
+from typing import Any
+
+from IPython.core.getipython import get_ipython
+
+from ..core.cell import read_cell
+from ..core.options import (
+    argument,
+    expression,
+    for_clause,
+    group,
+    magic,
+    name,
+    names,
+    number,
+    positive_int,
+    seconds,
+    size,
+)
+from ..core.place import Place, place_of
+from ..core.settings import settings
+from ..views.show import RunView
+from . import run as doing
+from .plan import DEFINE, RAY_OPTIONS, RemotePlan, make_plan
+from .script import explain
+
+task_options = group(
+    argument("--num-cpus", type=number, help="CPUs that the task reserves (Ray's default: 1)."),
+    argument("--num-gpus", type=number, help="GPUs that the task reserves; 0.5 shares one."),
+    argument("--memory", type=size, metavar="SIZE", help="Memory that the task reserves: 512MB, 2GiB."),
+    argument("--resources", type=expression, metavar="EXPR", help="Custom resources: \"{'tpu': 1}\"."),
+    argument("--accelerator-type", metavar="NAME", help="The kind of accelerator the node must have: A100."),
+    argument("--label-selector", type=expression, metavar="EXPR", help="Labels of the node: \"{'zone': 'b'}\"."),
+    argument("--max-retries", type=int, metavar="N", help="Times Ray runs the task again when its worker dies (3)."),
+    argument("--retry-exceptions", type=expression, nargs="?", const=True, metavar="EXPR",
+             help="Retry on exceptions, too: all, or a list of types."),
+    argument("--max-calls", type=positive_int, metavar="N", help="Tasks after which a worker process is replaced."),
+    argument("--scheduling-strategy", metavar="NAME|EXPR", help="DEFAULT, SPREAD, or an expression for a strategy."),
+    argument("--runtime-env", type=expression, metavar="EXPR", help="Ray's runtime environment: \"{'env_vars': …}\"."),
+)  # fmt: skip
+
+
+@magic("ray_remote", kind="line_cell", rest="expression")
+@task_options
+@argument("--for", dest="items", type=for_clause, metavar='"x in xs"', help="Run the cell once per item, in order.")
+@argument("--chunk", type=positive_int, metavar="N", help="Items per task; without it, as measured.")
+@argument("--on-error", choices=("raise", "keep"), help="keep leaves the exception in its place and goes on.")
+@argument("--into", type=name, metavar="NAME", help="Bind the value of the cell to NAME instead of showing it.")
+@argument("--inputs", type=names, metavar="a,b", help="Of the notebook's values, only these travel.")
+@argument("--outputs", type=names, metavar="c,d", help="Of the names the cell assigns, only these come back.")
+@argument("--lazy", action="store_true", help="Leave the results on the cluster, as object refs.")
+@argument("--timeout", type=seconds, metavar="SECONDS", help="Stop the run after so many seconds.")
+@argument("--background", action="store_true", help="Return a Run at once; its view lives on in this cell.")
+@argument("--dry-run", action="store_true", help="Show the plan and the plain Ray script; start nothing.")
+@argument("--run", action="store_true", help="Run the cell even if it only defines functions and classes.")
+@argument("--quiet", action="store_true", help="No view, no notes; only what the cell prints and returns.")
+def ray_remote(line: Line, cell: str | None = None) -> Any:
+    """Run this cell on the Ray cluster.
+
+    The cell is one task: names it reads come from the notebook, names it assigns come back, its last expression
+    is the output. A cell of nothing but imports, functions and classes makes each function a remote function and
+    each class an actor class, as @ray.remote does. With --for the cell runs once per item.
+
+        %%ray_remote --num-cpus 2
+        model = train(X, y)
+        model.score(X, y)
+
+        %%ray_remote --for "seed in range(100)" --into scores
+        cross_val_score(model(seed), X, y).mean()
+
+        %%ray_remote
+        def square(x):
+            return x * x
+        # then: ray.get(square.remote(3))
+
+        %ray_remote sum(x * x for x in xs)
+    """
+    shell: Any = get_ipython()
+    place = place_of(shell, line.expression if cell is None else cell, is_cell=cell is not None)
+    plan = make_plan(read_cell(place.source), line, shell.user_ns, _ray_options(line, shell.user_ns))
+    if line.dry_run:
+        return print(explain(plan, shell.user_ns, place.source))
+    return carry_out(plan, shell.user_ns, place)
+
+
+def carry_out(plan: RemotePlan, namespace: dict[str, Any], place: Place) -> Any:
+    """Does what the plan says and binds what comes back; returns what the cell shows, or a Run."""
+    doing.check(plan)
+    if plan.form == DEFINE:
+        return doing.define(plan, namespace, place)
+    view = RunView(at_once=plan.background, quiet=plan.quiet, cell=place.cell)
+    run = doing.start(plan, namespace, place, view)
+    return run if plan.background else doing.finish(run)
+
+
+def _ray_options(line: Line, namespace: dict[str, Any]) -> dict[str, Any]:
+    """Ray's options that the line gives, under Ray's names, with expressions evaluated."""
+    given = {key: getattr(line, key) for key in RAY_OPTIONS if getattr(line, key) is not None}
+    if settings().num_cpus is not None:
+        given.setdefault("num_cpus", settings().num_cpus)
+    evaluated = {key: _evaluated(key, value, namespace) for key, value in given.items()}
+    strategy = evaluated.get("scheduling_strategy")
+    if isinstance(strategy, str) and strategy not in ("DEFAULT", "SPREAD"):
+        evaluated["scheduling_strategy"] = expression(strategy).evaluate(namespace, "--scheduling-strategy")
+    return evaluated
+
+
+def _evaluated(key: str, value: Any, namespace: dict[str, Any]) -> Any:
+    evaluate = getattr(value, "evaluate", None)
+    return value if evaluate is None else evaluate(namespace, "--" + key.replace("_", "-"))
+
+
+MAGICS = (ray_remote,)

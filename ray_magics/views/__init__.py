@@ -1,0 +1,1 @@
+"""Pictures of a status; they show, and never act."""

@@ -1,0 +1,195 @@
+"""Shows statuses in a cell: nothing while it is quick, a live view while it lasts, still HTML at the end."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..core.run import registry
+from ..core.settings import settings
+from ..core.status import RunStatus
+from .html import html
+from .text import text
+
+log = logging.getLogger(__name__)
+Snapshot = Mapping[str, Any]
+_CLOCKWORK = frozenset({"elapsed", "rate", "remaining", "time"})  # what the page counts on by itself
+_open: dict[str, Shown] = {}  # the views of each cell that a page may still show, by cell
+
+
+class RunView:
+    """The view of one run: appears after `settings().view_after` seconds, or at once."""
+
+    def __init__(self, at_once: bool = False, quiet: bool = False, cell: str = "") -> None:
+        self.cell, self.quiet = cell, quiet
+        self.next = 0.0 if at_once else time.monotonic() + settings().view_after
+        self.last: Snapshot = {}
+        self.shown: Shown | None = None
+        self.updating = threading.Lock()
+
+    def offer(self, status: Callable[[], RunStatus]) -> float:
+        """Draws what `status()` says if it is time to; returns seconds until the next time."""
+        now = time.monotonic()
+        if self.quiet:
+            return 1.0
+        if now >= self.next:
+            self.next = now + 1 / settings().updates_per_second
+            self._draw(status().to_json())
+        return max(self.next - now, 0.0)
+
+    def close(self, status: RunStatus) -> None:
+        """Draws the end, if anything was drawn before or workers have printed."""
+        if self.quiet or (self.shown is None and not status.workers):
+            return
+        with self.updating:
+            self.shown = self.shown or new_view(self.cell, status.to_json())
+            self.shown.finish(status.to_json())
+
+    def _draw(self, snapshot: Snapshot) -> None:
+        facts = {key: value for key, value in snapshot.items() if key not in _CLOCKWORK}
+        if facts == self.last:
+            return
+        self.last = facts
+        with self.updating:
+            if self.shown is None:
+                self.shown = new_view(self.cell, snapshot)
+            else:
+                self.shown.update(snapshot)
+
+
+class Shown:
+    """A picture that is on the screen."""
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Draws a newer snapshot in its place."""
+
+    def finish(self, snapshot: Snapshot) -> None:
+        """Leaves the last snapshot, still."""
+
+    def close(self) -> None:
+        """Frees what the picture holds in the kernel."""
+
+
+class Terminal(Shown):
+    """One line that is rewritten, where somebody watches a terminal; the whole text at the end."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.watched = sys.stderr.isatty()
+        self.update(snapshot)
+
+    def update(self, snapshot: Snapshot) -> None:
+        if self.watched:
+            line = " ".join(part.strip() for part in text(snapshot).splitlines()[:2])
+            sys.stderr.write(f"\r\x1b[2K{line[:110]}")
+            sys.stderr.flush()
+
+    def finish(self, snapshot: Snapshot) -> None:
+        if self.watched:
+            sys.stderr.write("\r\x1b[2K")
+        print(text(snapshot))
+
+
+class Still(Shown):
+    """HTML and text that are replaced, where widgets are missing."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        from IPython.display import display
+
+        self.handle = display(bundle(snapshot), raw=True, display_id=True)
+
+    def update(self, snapshot: Snapshot) -> None:
+        self.handle.update(bundle(snapshot), raw=True)
+
+    finish = update
+
+
+class Live(Still):
+    """A widget while it lasts. The page may still show it after the end, so it is closed when its cell runs again."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        from IPython.display import display
+
+        from .widget import LiveView
+
+        self.widget = LiveView(snapshot, registry.command)
+        self.handle = display(self.widget, display_id=True)
+
+    def update(self, snapshot: Snapshot) -> None:
+        self.widget.update(snapshot)
+
+    def finish(self, snapshot: Snapshot) -> None:
+        self.widget.update(snapshot)
+        self.handle.update(bundle(snapshot), raw=True)
+
+    def close(self) -> None:
+        self.widget.close()
+
+
+def bundle(snapshot: Snapshot) -> dict[str, str]:
+    """A snapshot for a saved notebook, without any widget."""
+    return {"text/html": html(snapshot), "text/plain": text(snapshot)}
+
+
+def new_view(cell: str, snapshot: Snapshot) -> Shown:
+    """Draws a first snapshot in the cell that runs on this thread, as well as the front end can."""
+    close_views(cell)
+    shown = _kind()(snapshot)
+    _open[cell or str(id(shown))] = shown
+    while len(_open) > 50:
+        _open.pop(next(iter(_open))).close()
+    return shown
+
+
+def close_views(cell: str) -> None:
+    """A cell that runs again replaces the view of its last run."""
+    shown = _open.pop(cell, None)
+    if shown is not None:
+        shown.close()
+
+
+def _kind() -> Callable[[Snapshot], Shown]:
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()
+    if getattr(shell, "kernel", None) is None:
+        return Terminal
+    try:
+        import anywidget  # noqa: F401
+    except ImportError as error:
+        log.debug("no live views: %s", error)
+        return Still
+    return Live
+
+
+class LiveFeed:
+    """A view that lives on its own thread, as that of the cluster does: one snapshot a second, drawn if it changed."""
+
+    def __init__(self, snapshot: Callable[[], Snapshot], cell: str = "", interval: float = 1.0) -> None:
+        self.snapshot, self.interval = snapshot, interval
+        self.ended = threading.Event()
+        first = snapshot()
+        self.shown = new_view(cell, first)
+        self.last = self._facts(first)
+        if isinstance(self.shown, Terminal):
+            self.shown.finish(first)
+        else:
+            threading.Thread(target=self._run, name="ray_magics-feed", daemon=True).start()
+
+    def end(self) -> None:
+        """Leaves a still picture."""
+        self.ended.set()
+
+    def _run(self) -> None:
+        while not self.ended.wait(self.interval):
+            snapshot = self.snapshot()
+            if self._facts(snapshot) != self.last:
+                self.last = self._facts(snapshot)
+                self.shown.update(snapshot)
+        self.shown.finish(self.snapshot())
+
+    def _facts(self, snapshot: Snapshot) -> Snapshot:
+        return {key: value for key, value in snapshot.items() if key not in _CLOCKWORK}

@@ -1,0 +1,157 @@
+"""Statuses as text, for terminals and logs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+
+from ray_magics.views import format as f
+from ray_magics.views.format import Snapshot
+
+log = logging.getLogger(__name__)
+
+_OUTPUT = 60_000  # bytes; with everything else well below 100 kB
+_ROWS = 25_000
+
+
+def text(snapshot: Snapshot) -> str:
+    """The status with this JSON form in a few aligned lines; at most 100 kB, with a word on what was cut."""
+    try:
+        return "\n".join(_KINDS[snapshot["kind"]](snapshot))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        log.debug("This status cannot be drawn: %.500r", snapshot, exc_info=True)
+        return "A status that this version of ray_magics cannot show."
+
+
+def _run(run: Snapshot) -> Iterator[str]:
+    head = (f"{_state(run)} {f.one_line(run['name'])}", f.one_line(run["verb"]), f.elapsed(run))
+    yield " · ".join(filter(None, head))
+    facts = " · ".join(f.facts(run))
+    if facts:
+        yield f"  {_progress_bar(run)}{facts}"
+    if run["why"]:
+        yield f"  {f.sentence(f.one_line(run['why'], 1000))}"
+    for words in (run["note"], run["error"]):
+        yield from _indented(f.plain(words, 3000), "  ")
+    yield from _workers(run["workers"], run["id"])
+
+
+def _state(run: Snapshot) -> str:
+    return f"{f.sign(run['state'])} {f.word(f.one_line(run['state']))}"
+
+
+def _progress_bar(run: Snapshot) -> str:
+    return f"{_bar(run['done'], run['total'], run['failed'])} " if run["total"] else ""
+
+
+def _bar(used: float, total: float, failed: float = 0, width: int = 20) -> str:
+    if total <= 0:
+        return "░" * width
+    wrong = min(width, -int(-failed * width // total))
+    good = min(width - wrong, int(used * width // total))
+    return "█" * good + "▒" * wrong + "░" * (width - good - wrong)
+
+
+def _indented(words: str, margin: str) -> Iterator[str]:
+    return (f"{margin}{line}" for line in words.splitlines())
+
+
+def _workers(workers: list[Snapshot], run: object) -> list[str]:
+    share = max(4000, _OUTPUT // max(1, len(workers)))
+    blocks, left = f.fitting(("\n".join(_worker(worker, share)) for worker in workers), _OUTPUT)
+    more = [f"  and {f.count(left)} more {f.plural('worker', left)}: %ray_logs {f.one_line(run)}"] if left else []
+    return blocks + more
+
+
+def _worker(worker: Snapshot, limit: int) -> Iterator[str]:
+    lines, cut = f.shown_tail([_line(*line) for line in worker["tail"]], worker["hidden"], limit - 1000)
+    yield f"  {f.one_line(worker['label'])}, {f.line_count(worker)}"
+    if cut:
+        yield f"    ({cut})"
+    yield from lines
+
+
+def _line(stream: str, line: str, repeats: int) -> str:
+    mark = "!" if stream == "stderr" else "|"
+    return f"    {mark} {f.output_line(line)}{f.repeated(repeats, ' {}')}"
+
+
+def _cluster(cluster: Snapshot) -> Iterator[str]:
+    state = cluster["state"]
+    versions = (("Ray", cluster["ray"]), ("Python", cluster["python"]))
+    head = (
+        f"{f.sign(state)} {f.CLUSTER_STATES.get(state, state)} {f.one_line(cluster['address'])}".rstrip(),
+        *(f"{name} {f.one_line(version)}" for name, version in versions if version),
+        f.one_line(cluster["dashboard"], 300),
+    )
+    yield " · ".join(filter(None, head))
+    if words := f.cluster_words(cluster):
+        yield f"  {words}"
+    yield from _limited(_meters(cluster["meters"]), 5000)
+    yield from _states("Tasks", cluster["tasks"])
+    yield from _states("Actors", cluster["actors"])
+    yield from _limited(map(_waiting, cluster["waiting"]), 10_000)
+    yield from _nodes(cluster["nodes"])
+    if cluster["runs"]:
+        yield "  Runs of this kernel"
+        yield from _table(map(_row, cluster["runs"]), "    ")
+
+
+def _meters(meters: list[Snapshot]) -> Iterator[str]:
+    names = [f.one_line(meter["name"]) for meter in meters]
+    width = max(map(len, names), default=0)
+    for name, meter in zip(names, meters, strict=True):
+        used, total = meter["used"], meter["total"]
+        yield f"  {name:<{width}}  {_bar(used, total)} {f.usage(used, total, f.one_line(meter['unit']))}"
+
+
+def _states(title: str, states: list[tuple[str, int]]) -> Iterator[str]:
+    words = [f"{f.count(number)} {f.task_state(state)}" for state, number in states if number]
+    kept, left = f.fitting(words, 5000)
+    if kept:
+        yield f"  {title}: {', '.join(kept)}{f', and {left} more' if left else ''}"
+
+
+def _waiting(waiting: Snapshot) -> str:
+    number, request = f.count(waiting["count"]), f.one_line(waiting["request"])
+    return f"  Waiting: {number} {f.TIMES} {request}: {f.one_line(waiting['why'])}"
+
+
+def _nodes(nodes: list[Snapshot]) -> Iterator[str]:
+    if nodes:
+        yield f"  {f.node_count(nodes)}"
+        yield from _table(map(_node, nodes), "    ")
+
+
+def _node(node: Snapshot) -> list[str]:
+    meters = (
+        f"{f.one_line(m['name'])} {f.usage(m['used'], m['total'], f.one_line(m['unit']))}" for m in node["meters"][:20]
+    )
+    return [f.one_line(node["name"]), f.node_state(node), ", ".join(meters)]
+
+
+def _runs(runs: Snapshot) -> Iterable[str]:
+    return _table(map(_row, runs["runs"])) if runs["runs"] else [f.NO_RUNS]
+
+
+def _row(run: Snapshot) -> list[str]:
+    name = f"{f.one_line(run['name'])} {f.one_line(run.get('verb', ''))}".strip()
+    failed = f"{f.count(run['failed'])} failed" if run.get("failed") and not f.is_single(run) else ""
+    return [_state(run), name, ", ".join(filter(None, (f.progress(run), failed))), f.elapsed(run)]
+
+
+def _table(rows: Iterable[list[str]], margin: str = "") -> Iterator[str]:
+    all_rows = list(rows)
+    widths = [min(40, max(map(len, column))) for column in zip(*all_rows, strict=True)]
+    lines = (margin + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in all_rows)
+    return _limited(map(str.rstrip, lines), _ROWS, margin)
+
+
+def _limited(lines: Iterable[str], limit: int, margin: str = "  ") -> Iterator[str]:
+    kept, left = f.fitting(lines, limit)
+    yield from kept
+    if left:
+        yield f"{margin}and {f.count(left)} more"
+
+
+_KINDS: dict[str, Callable[[Snapshot], Iterable[str]]] = {"run": _run, "cluster": _cluster, "runs": _runs}

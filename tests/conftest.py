@@ -1,0 +1,188 @@
+"""Real Ray, one cluster for all tests; a real IPython shell in this process; real kernels where it matters."""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """The address of a cluster of 4 logical CPUs that this process started; kernels of tests join it."""
+    import ray
+
+    context = ray.init(num_cpus=4, logging_level="ERROR", _node_ip_address="127.0.0.1", object_store_memory=2 * 2**30)
+    address = context.address_info["gcs_address"]
+    before = os.environ.get("RAY_ADDRESS")
+    os.environ["RAY_ADDRESS"] = address
+    yield address
+    os.environ.pop("RAY_ADDRESS") if before is None else os.environ.update(RAY_ADDRESS=before)
+    ray.shutdown()
+
+
+class Shell:
+    """An IPython shell with ray_magics loaded, as a notebook would use it."""
+
+    def __init__(self, ip: Any) -> None:
+        self.ip = ip
+
+    @property
+    def ns(self) -> dict[str, Any]:
+        return self.ip.user_ns
+
+    def run(self, code: str) -> Any:
+        """Runs a cell; returns its value or raises what it raised."""
+        result = self.ip.run_cell(code, store_history=True)
+        result.raise_error()
+        return result.result
+
+
+@pytest.fixture(scope="session")
+def _ip() -> Any:
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    config = Config({"HistoryManager": {"enabled": False}, "InteractiveShell": {"colors": "nocolor"}})
+    ip = InteractiveShell.instance(config=config)
+    sys.modules["__main__"].__dict__.setdefault("__file__", "")
+    ip.run_line_magic("load_ext", "ray_magics")
+    return ip
+
+
+@pytest.fixture
+def shell(_ip: Any) -> Iterator[Shell]:
+    """A shell with an empty namespace; no cluster yet."""
+    _ip.reset(new_session=True, aggressive=False)
+    yield Shell(_ip)
+    _ip.reset(new_session=True, aggressive=False)
+
+
+@pytest.fixture
+def notebook(shell: Shell, cluster: str) -> Shell:
+    """A shell that is connected to the shared cluster."""
+    return shell
+
+
+# --- kernels --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Executed:
+    """What the kernel sent for one cell."""
+
+    msg_id: str
+    messages: list[dict[str, Any]] = field(default_factory=list)
+
+    def texts(self, name: str = "stdout") -> str:
+        return "".join(
+            m["content"]["text"] for m in self.messages if m["msg_type"] == "stream" and m["content"]["name"] == name
+        )
+
+    @property
+    def stdout(self) -> str:
+        return self.texts("stdout")
+
+    @property
+    def error(self) -> dict[str, Any] | None:
+        return next((m["content"] for m in self.messages if m["msg_type"] == "error"), None)
+
+    @property
+    def data(self) -> list[dict[str, Any]]:
+        kinds = ("display_data", "update_display_data", "execute_result")
+        return [m["content"]["data"] for m in self.messages if m["msg_type"] in kinds]
+
+
+class Kernel:
+    """A real kernel; output is kept by the cell that it belongs to."""
+
+    def __init__(self) -> None:
+        from jupyter_client.manager import start_new_kernel
+
+        self.manager, self.client = start_new_kernel(kernel_name="python3", startup_timeout=120)
+        self.cells: dict[str, Executed] = {}
+        self.idle: set[str] = set()
+
+    def start(self, code: str) -> Executed:
+        """Sends a cell and returns at once."""
+        executed = Executed(self.client.execute(code))
+        self.cells[executed.msg_id] = executed
+        return executed
+
+    def pump(self, until: Callable[[], bool], timeout: float = 120) -> None:
+        """Takes messages in until `until()`; fails the test after `timeout` seconds."""
+        end = time.monotonic() + timeout
+        while not until():
+            assert time.monotonic() < end, "the kernel did not get there in time"
+            try:
+                message = self.client.get_iopub_msg(timeout=0.2)
+            except queue.Empty:
+                assert self.manager.is_alive(), "the kernel died"
+                continue
+            self._sort(message)
+
+    def _sort(self, message: dict[str, Any]) -> None:
+        parent = message["parent_header"].get("msg_id", "")
+        if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
+            self.idle.add(parent)
+        elif parent in self.cells:
+            self.cells[parent].messages.append(message)
+
+    def finish(self, executed: Executed, timeout: float = 120) -> Executed:
+        self.pump(lambda: executed.msg_id in self.idle, timeout)
+        return executed
+
+    def run(self, code: str, timeout: float = 120) -> Executed:
+        return self.finish(self.start(code), timeout)
+
+    def value(self, expression: str) -> str:
+        """The repr of an expression in the kernel."""
+        executed = self.run(f"print(repr({expression}))")
+        assert executed.error is None, executed.error
+        return executed.stdout.strip()
+
+    def interrupt(self) -> None:
+        self.manager.interrupt_kernel()
+
+    def shutdown(self) -> None:
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+
+
+@pytest.fixture
+def fresh_kernel(cluster: str) -> Iterator[Kernel]:
+    """A kernel of this test alone, with ray_magics loaded; it will join the shared cluster."""
+    yield from _kernel()
+
+
+@pytest.fixture(scope="module")
+def kernel(cluster: str) -> Iterator[Kernel]:
+    """A kernel that the tests of a module share, with ray_magics loaded and connected to the shared cluster."""
+    for kernel in _kernel():
+        assert kernel.run("%ray_remote 1").error is None
+        yield kernel
+
+
+def _kernel() -> Iterator[Kernel]:
+    kernel = Kernel()
+    assert kernel.run("%load_ext ray_magics").error is None
+    yield kernel
+    kernel.shutdown()
+
+
+def wait_until(condition: Callable[[], Any], timeout: float = 30, what: str = "the condition") -> Any:
+    """Waits for a condition and returns its value."""
+    end = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < end, f"{what} did not come true in {timeout} s"
+        time.sleep(0.05)
+    return value

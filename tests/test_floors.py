@@ -1,0 +1,88 @@
+"""Imports point down, never sideways between verbs; light modules stay light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "ray_magics"
+FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+SHARED = {"core", "views", "static"}
+RAY_ROOMS = {"run.py", "ship.py", "output.py", "private.py", "connection.py"}
+
+
+def imports(path: Path) -> list[tuple[str, bool]]:
+    """(absolute module name, whether it is imported when the file is) of every import in a file."""
+    tree = ast.parse((PACKAGE / path).read_text())
+    package = ["ray_magics", *path.parts[:-1]]
+    inside = {
+        node
+        for function in ast.walk(tree)
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
+        or (isinstance(function, ast.If) and "TYPE_CHECKING" in ast.unparse(function.test))
+        for node in ast.walk(function)
+    }
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, node not in inside) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            names = [module] if node.module else [f"{module}.{alias.name}" for alias in node.names]
+            found += [(name, node not in inside) for name in names]
+    return found
+
+
+def room(module: str) -> list[str]:
+    return module.split(".")[1:]
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_no_import_points_up_or_sideways(path: Path) -> None:
+    verb = path.parts[0] if len(path.parts) > 1 else ""
+    for module, _ in imports(path):
+        if not module.startswith("ray_magics"):
+            continue
+        target = room(module)
+        folder = target[0] if target else ""
+        if "worker" in path.parts:
+            assert target[:2] == ["core", "worker"], f"{path} is the island and imports {module}"
+        elif verb == "core":
+            assert folder == "core", f"{path} points up to {module}"
+        elif verb == "views":
+            assert folder in ("core", "views"), f"{path} points to {module}"
+        elif verb:
+            assert folder in ("core", "views", verb), f"{path} points sideways to {module}"
+            if folder == "views":
+                assert path.name == "magic.py", f"{path}: only the edge shows"
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_heavy_things_are_imported_where_they_are_used(path: Path) -> None:
+    heavy = {"ray", "torch", "pandas", "numpy", "matplotlib", "xxhash", "ipywidgets"}
+    at_import = {module.split(".")[0] for module, top in imports(path) if top}
+    assert not at_import & heavy
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.name in ("plan.py", "script.py", "status.py")], ids=str
+)
+def test_what_decides_does_not_know_ray(path: Path) -> None:
+    assert all(not module.split(".")[0].startswith("ray") or module.startswith("ray_magics") or path.name == "script.py"
+               for module, _ in imports(path))  # fmt: skip
+
+
+def test_loading_the_extension_imports_no_ray_and_prints_nothing() -> None:
+    program = (
+        "import sys\nfrom IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\nshell.run_line_magic('load_ext', 'ray_magics')\n"
+        "heavy = {'ray', 'torch', 'pandas', 'numpy', 'anywidget', 'ipywidgets', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
