@@ -18,15 +18,16 @@ os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[str]:
-    """The address of a cluster of 4 logical CPUs that this process started; kernels of tests join it."""
+    """The address of a cluster of 4 logical CPUs, started here unless RAY_ADDRESS names one; kernels of tests join it."""
     import ray
 
-    context = ray.init(num_cpus=4, logging_level="ERROR", _node_ip_address="127.0.0.1", object_store_memory=2 * 2**30)
-    address = context.address_info["gcs_address"]
-    before = os.environ.get("RAY_ADDRESS")
-    os.environ["RAY_ADDRESS"] = address
-    yield address
-    os.environ.pop("RAY_ADDRESS") if before is None else os.environ.update(RAY_ADDRESS=before)
+    given = os.environ.get("RAY_ADDRESS")
+    here = {"num_cpus": 4, "object_store_memory": 2 * 2**30, "_node_ip_address": "127.0.0.1"}
+    context = ray.init(logging_level="ERROR", **({"address": given} if given else here))
+    os.environ["RAY_ADDRESS"] = context.address_info["gcs_address"]
+    yield os.environ["RAY_ADDRESS"]
+    if not given:
+        del os.environ["RAY_ADDRESS"]
     ray.shutdown()
 
 

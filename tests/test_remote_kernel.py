@@ -34,7 +34,7 @@ def test_three_overlapping_cells_each_keep_their_own_output(kernel: Kernel) -> N
         shown = str([message["content"] for message in cell.messages])
         assert f"cell {number} 4" in shown
         assert all(f"cell {other}" not in shown for other in range(3) if other != number)
-    assert kernel.value("r0, r1, r2") == "(0, 1, 2)"
+    assert kernel.value("(r0, r1, r2)") == "(0, 1, 2)"
 
 
 def test_an_interrupt_cancels_the_task_and_fails_the_cell(kernel: Kernel) -> None:
@@ -49,7 +49,9 @@ def test_an_interrupt_cancels_the_task_and_fails_the_cell(kernel: Kernel) -> Non
 
 
 def test_a_task_that_ignores_the_interrupt_is_forced_by_the_second(kernel: Kernel) -> None:
-    deaf = "while True:\n    try:\n        time.sleep(100)\n    except KeyboardInterrupt:\n        print('no', flush=True)"
+    deaf = (
+        "while True:\n    try:\n        time.sleep(100)\n    except KeyboardInterrupt:\n        print('no', flush=True)"
+    )
     cell = kernel.start(f"%%ray_remote\nimport time\nprint('started', flush=True)\n{deaf}")
     kernel.pump(lambda: "started" in cell.stdout)
     kernel.interrupt()
@@ -64,7 +66,10 @@ def test_interrupts_at_random_moments_leave_nothing_behind(kernel: Kernel) -> No
 
     kernel.run("%%ray_remote\n1")
     dice = random.Random(7)
-    cells = ["%%ray_remote\nimport time\ntime.sleep(60)", '%%ray_remote --for "i in range(10**9)"\nimport time\ntime.sleep(0.02)']
+    cells = [
+        "%%ray_remote\nimport time\ntime.sleep(60)",
+        '%%ray_remote --for "i in range(10**9)"\nimport time\ntime.sleep(0.02)',
+    ]
     for round in range(50):
         cell = kernel.start(dice.choice(cells))
         kernel.pump(lambda cell=cell: any(m["msg_type"] == "execute_input" for m in cell.messages))

@@ -39,8 +39,8 @@ class Capture:
 class Captures:
     """What a cell captures, in the order of reading, and the names it reads that do not exist here."""
 
-    found: tuple[Capture, ...]
-    missing: tuple[Name, ...]
+    found: tuple[Capture, ...] = ()
+    missing: tuple[Name, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

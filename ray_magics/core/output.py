@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import collections
-import itertools
 import logging
+import os
 import sys
 import threading
 import uuid
@@ -170,24 +170,59 @@ class Log:
     def __init__(self, limit: int = 4 * 2**20) -> None:
         self.limit, self.size = limit, 0
         self.entries: collections.deque[tuple[str, str, str]] = collections.deque()
-        self.files: dict[str, str] = {}
+        self.files: dict[str, list[str]] = {}
 
     def add(self, where: str, events: Iterable[tuple[str, Any]]) -> None:
         for kind, data in events:
             if kind in ("stdout", "stderr"):
                 self.entries.append((where, kind, data))
                 self.size += len(data)
-            elif kind == "hidden" and data["path"]:
-                self.files[where] = data["path"]
+            elif kind == "hidden" and data["path"] and data["path"] not in self.files.get(where, ()):
+                self.files.setdefault(where, []).append(data["path"])
         while self.size > self.limit and len(self.entries) > 1:
             self.size -= len(self.entries.popleft()[2])
 
     def text(self) -> str:
-        """What arrived, a heading for each change of worker where there are several."""
-        several = len({where for where, _, _ in self.entries}) > 1
-        groups = itertools.groupby(self.entries, key=lambda entry: entry[0])
-        parts = []
-        for where, entries in groups:
-            text = "".join(data for _, _, data in entries)
-            parts.append(f"--- worker {where} ---\n{text}" if several else text)
+        """All there is, by worker, with headings where there are several; of a flood what the worker has on disk."""
+        workers = list(dict.fromkeys([where for where, _, _ in self.entries] + list(self.files)))
+        parts = [self._of_worker(where) for where in workers]
+        if len(parts) > 1:
+            parts = [f"--- worker {where} ---\n{part}" for where, part in zip(workers, parts, strict=True)]
         return "".join(part if part.endswith("\n") else part + "\n" for part in parts)
+
+    def _of_worker(self, where: str) -> str:
+        kept = "".join(data for worker, _, data in self.entries if worker == where)
+        files = [read_there(where, path) for path in self.files.get(where, ())]
+        return "".join(files) if files and all(files) else kept
+
+
+def read_there(where: str, path: str, limit: int = 2**26) -> str:
+    """The end of a file on the node of a worker, at most `limit` bytes; "" where it cannot be had."""
+    if os.path.exists(path):
+        return reader()(path, limit)
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    address = where.partition("@")[2]
+    node = next((n["NodeID"] for n in ray.nodes() if n["Alive"] and n["NodeManagerAddress"] == address), None)
+    if node is None:
+        return ""
+    options = {"num_cpus": 0, "scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False)}
+    try:
+        return str(ray.get(ray.remote(reader()).options(**options).remote(path, limit), timeout=30))
+    except Exception as error:  # the node may go away meanwhile; what arrived before is still shown
+        log.debug("no file %s of %s: %s", path, where, error)
+        return ""
+
+
+def reader() -> Callable[[str, int], str]:
+    """Reads the end of a file; made in here so that it travels by value."""
+
+    def read(path: str, limit: int) -> str:
+        import os
+
+        with open(path, "rb") as file:
+            file.seek(max(os.path.getsize(path) - limit, 0))
+            return file.read().decode("utf-8", "replace")
+
+    return read

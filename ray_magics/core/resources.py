@@ -32,6 +32,38 @@ class NodeResources:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class NodeFacts:
+    """A node as the cluster's control service knows it; amounts under Ray's names, memory in bytes."""
+
+    id: str
+    name: str
+    alive: bool
+    head: bool
+    total: Mapping[str, float] = field(default_factory=dict)
+    available: Mapping[str, float] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """`count` requests for the same resources that wait for a place."""
+
+    resources: Mapping[str, float]
+    count: int = 1
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One answer of the control service: nodes, what waits, and the state of every actor."""
+
+    nodes: tuple[NodeFacts, ...] = ()
+    waiting: tuple[Request, ...] = ()
+    actors: tuple[str, ...] = ()
+
+
 def is_internal(resource: str) -> bool:
     """Whether Ray made this resource for its own bookkeeping (`node:…`, placement group bundles)."""
     return _INTERNAL.search(resource) is not None

@@ -23,6 +23,7 @@ class RayMagics(SingletonConfigurable):
     share_above = Int(100_000, help="Bytes from which a value is put into the object store once and reused.").tag(
         config=True
     )
+    tell_above = Int(500_000_000, help="Bytes from which a value that travels is told by name.").tag(config=True)
     stop_grace = Float(5.0, help="Seconds that a stopping run waits before it says what still runs.").tag(config=True)
     chunk_seconds = Float(0.2, help="Seconds of work that a chunk of a fan-out should take.").tag(config=True)
 

@@ -29,7 +29,7 @@ class Parcel:
         references: object refs and actor handles found inside the values.
         shared: object refs of names that are refs themselves (`resolved`), then of the large buffers.
         sizes: name -> bytes.
-        left_out: names that could not be pickled and that the cell does not certainly need.
+        sent: names with buffers that were not on the cluster yet.
     """
 
     payload: Any
@@ -37,7 +37,7 @@ class Parcel:
     shared: Sequence[Any] = ()
     resolved: tuple[str, ...] = ()
     sizes: Mapping[str, int] = field(default_factory=dict)
-    left_out: tuple[str, ...] = ()
+    sent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,17 +109,24 @@ def _hashers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(4, os.cpu_count() or 1), "ray_magics-fingerprint")
 
 
-def ship(wanted: Iterable[Wanted], namespace: Namespace, threshold: int) -> Parcel:
-    """Puts the named values where tasks reach them. Raises UsageError; what is not certainly needed is left out."""
+def ship(wanted: Iterable[Wanted], namespace: Namespace, threshold: int, as_refs: Iterable[str] = ()) -> Parcel:
+    """Puts the named values where tasks reach them.
+
+    What cannot be pickled is left out where the cell does not certainly need it, else raises UsageError.
+
+    Args:
+        threshold: bytes from which a buffer is put into the object store and shared.
+        as_refs: names of object refs that the cell wants as refs; others arrive as their values.
+    """
     wanted = list(wanted)
-    left_out: list[str] = []
+    resolved = {w.name for w in wanted if is_ref(namespace[w.name])}.difference(as_refs)
     while True:
         try:
-            return _ship([w for w in wanted if w.name not in left_out], namespace, threshold, left_out)
+            return _ship(wanted, namespace, threshold, tuple(w.name for w in wanted if w.name in resolved))
         except _Refused as refused:
             if refused.wanted.certain:
                 raise cannot_ship(refused.wanted, namespace, refused.reason) from refused.reason
-            left_out.append(refused.wanted.name)
+            wanted = [one for one in wanted if one.name != refused.wanted.name]
 
 
 class _Refused(Exception):
@@ -127,19 +134,19 @@ class _Refused(Exception):
         self.wanted, self.reason = wanted, reason
 
 
-def _ship(wanted: list[Wanted], namespace: Namespace, threshold: int, left_out: list[str]) -> Parcel:
-    refs = {w.name: namespace[w.name] for w in wanted if is_ref(namespace[w.name])}
+def _ship(wanted: list[Wanted], namespace: Namespace, threshold: int, resolved: tuple[str, ...]) -> Parcel:
     packer = Packer(namespace, threshold)
-    counts = _pack(packer, [w for w in wanted if w.name not in refs], namespace)
-    _check_room(packer, counts)
+    ranges = _pack(packer, [w for w in wanted if w.name not in resolved], namespace)
+    _check_room(packer, ranges)
+    known = set(objects.refs)
     keys, buffers = _put_all(packer.buffers)
     payload: Any = packer.payload
     if len(payload) >= threshold:
-        key, payload = objects.put(payload)
-        keys.append(key)
-        counts[""] = (len(packer.buffers), len(packer.buffers) + 1)
-    objects.keep({name: frozenset(keys[start:end]) for name, (start, end) in counts.items() if name}, namespace)
-    return Parcel(payload, packer.references, (*refs.values(), *buffers), tuple(refs), packer.sizes, tuple(left_out))
+        payload = objects.put(payload)[1]
+    objects.keep({name: frozenset(keys[start:end]) for name, (start, end) in ranges.items()}, namespace)
+    sent = tuple(name for name, (start, end) in ranges.items() if not known.issuperset(keys[start:end]))
+    shared = (*(namespace[name] for name in resolved), *buffers)
+    return Parcel(payload, packer.references, shared, resolved, packer.sizes, sent)
 
 
 def _pack(packer: Packer, wanted: list[Wanted], namespace: Namespace) -> dict[str, tuple[int, int]]:
@@ -292,8 +299,9 @@ def surroundings() -> dict[str, Any]:
 
 
 def _own_path() -> list[str]:
+    """The entries of ``sys.path`` that are neither Python's nor an environment's; "" is the present folder."""
     foreign = (sys.prefix, sys.base_prefix, sys.exec_prefix)
-    return [entry for entry in sys.path if entry and not entry.startswith(foreign)]
+    return [entry or os.getcwd() for entry in sys.path if not entry.startswith(foreign)]
 
 
 _local_names: dict[str, bool] = {}

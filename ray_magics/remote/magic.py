@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from argparse import Namespace as Line
+from collections.abc import Mapping
 from typing import Any
 
 from IPython.core.getipython import get_ipython
 
 from ..core.cell import read_cell
+from ..core.errors import UsageError
 from ..core.options import (
     argument,
     expression,
@@ -103,6 +105,10 @@ def _ray_options(line: Line, namespace: dict[str, Any]) -> dict[str, Any]:
     if settings().num_cpus is not None:
         given.setdefault("num_cpus", settings().num_cpus)
     evaluated = {key: _evaluated(key, value, namespace) for key, value in given.items()}
+    for key in ("resources", "label_selector"):
+        if not isinstance(evaluated.get(key, {}), Mapping):
+            option = "--" + key.replace("_", "-")
+            raise UsageError(f"{option}: {evaluated[key]!r} is not a dict; try {option} \"{{'name': 1}}\"")
     strategy = evaluated.get("scheduling_strategy")
     if isinstance(strategy, str) and strategy not in ("DEFAULT", "SPREAD"):
         evaluated["scheduling_strategy"] = expression(strategy).evaluate(namespace, "--scheduling-strategy")

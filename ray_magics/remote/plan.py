@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.capture import Captures, find_captures, handled_as_refs
-from ..core.cell import Cell
+from ..core.cell import Cell, read_cell
 from ..core.errors import UsageError
 from ..core.options import ForClause
 
@@ -37,6 +37,7 @@ class RemotePlan:
         options: Ray's task and actor options that the line gave, under Ray's names.
         binds: names that come back into the notebook; for "map" each becomes a list.
         as_refs: captured object refs that the cell handles as refs; the others arrive as values.
+        feed: what the expression of ``--for`` reads; it is evaluated in the notebook and does not travel.
     """
 
     form: str
@@ -46,6 +47,7 @@ class RemotePlan:
     binds: tuple[str, ...] = ()
     as_refs: frozenset[str] = frozenset()
     items: ForClause | None = None
+    feed: Captures = field(default_factory=Captures)
     chunk: int | None = None
     keep: bool = False
     into: str | None = None
@@ -83,7 +85,7 @@ def make_plan(cell: Cell, line: Any, namespace: Mapping[str, Any], options: Mapp
     form = _form(cell, line)
     _check(form, cell, line)
     targets = line.items.names if line.items else ()
-    captures = find_captures(cell, namespace, line.inputs, without=targets) if form != DEFINE else Captures((), ())
+    captures = find_captures(cell, namespace, line.inputs, without=targets) if form != DEFINE else Captures()
     return RemotePlan(
         form=form,
         cell=cell,
@@ -92,6 +94,7 @@ def make_plan(cell: Cell, line: Any, namespace: Mapping[str, Any], options: Mapp
         binds=_binds(form, cell, line),
         as_refs=_refs(cell, captures),
         items=line.items,
+        feed=_feed(line.items, namespace),
         chunk=line.chunk,
         keep=line.on_error == "keep",
         into=line.into,
@@ -135,6 +138,13 @@ def _binds(form: str, cell: Cell, line: Any) -> tuple[str, ...]:
     if line.outputs is not None:
         return tuple(line.outputs)
     return () if form == MAP else cell.binds
+
+
+def _feed(items: ForClause | None, namespace: Mapping[str, Any]) -> Captures:
+    if items is None:
+        return Captures()
+    conditions = "".join(f" if {condition}" for condition in items.conditions)
+    return find_captures(read_cell(f"[0 for {items.target} in {items.iterable}{conditions}]"), namespace)
 
 
 def _refs(cell: Cell, captures: Captures) -> frozenset[str]:

@@ -19,7 +19,7 @@ from ..core.place import Place
 from ..core.resources import NodeResources, infeasible, why_waiting
 from ..core.run import Event, Run, Viewer, interrupt_raises, registry
 from ..core.settings import settings
-from ..core.ship import Parcel, Wanted, entry, ship, surroundings
+from ..core.ship import Parcel, Wanted, entry, ship, surroundings, type_name
 from ..core.status import RunStatus
 from ..core.worker.cell import VALUE
 from ..core.worker.failure import CARRIED, CellFailed
@@ -54,6 +54,8 @@ class TaskRun(Run):
         self.forced = self.timed_out = False
         self.failure: BaseException | None = None
         self.into_cell = not plan.background
+        names = [*plan.binds, *plan.cell.calls, *([plan.into] if plan.into else [])]
+        self.before = {name: namespace.get(name) for name in names}
 
     # submitting
 
@@ -61,7 +63,8 @@ class TaskRun(Run):
         """Ships what the cell reads and makes the orders that all its tasks share."""
         plan, limits = self.plan, settings()
         wanted = [Wanted(c.name, c.line, c.certain, c.via) for c in plan.captures.found]
-        self.parcel: Parcel = ship(wanted, self.namespace, limits.share_above)
+        self.parcel: Parcel = ship(wanted, self.namespace, limits.share_above, plan.as_refs)
+        self._tell_large()
         self.orders: dict[str, Any] = {
             **surroundings(),
             **orders,
@@ -78,6 +81,13 @@ class TaskRun(Run):
             "retried": bool(plan.options.get("retry_exceptions")),
         }
         mailroom.receive(self.id, lambda letter: self.post("letter", letter))
+
+    def _tell_large(self) -> None:
+        for name in self.parcel.sent:
+            size = self.parcel.sizes[name]
+            if size >= settings().tell_above and not self.plan.quiet:
+                kind = type_name(self.namespace[name])
+                print(f'"{name}" ({kind}, {format_size(size)}) travels to the cluster once, until it changes.')
 
     def launch(self, function: str, *arguments: Any, **options: Any) -> int:
         number = next(self.numbers)
@@ -215,6 +225,8 @@ class TaskRun(Run):
 
     def end(self, state: str, error: BaseException | None = None) -> None:
         mailroom.forget(self.id)
+        if state == "finished" and self.plan.background and self.live:
+            self.bind_late()
         super().end(state, error)
 
     @property
@@ -222,10 +234,19 @@ class TaskRun(Run):
         """The names that come back, with their values."""
         return {}
 
-    def bind(self) -> None:
-        """Gives the notebook what the cell assigned, and the value its name."""
+    def bind(self, keep: Iterable[str] = ()) -> None:
+        """Gives the notebook what the cell assigned, and the value its name; leaves the names in `keep` alone."""
         into = {self.plan.into: self.value()} if self.plan.into else {}
-        self.namespace.update({**self.bound, **into})
+        found = {**self.bound, **into}
+        self.namespace.update({name: value for name, value in found.items() if name not in keep})
+
+    def bind_late(self) -> None:
+        """Binds at the end of a background run what the notebook has not assigned anew since the run began."""
+        anew = [name for name, value in self.before.items() if self.namespace.get(name) is not value]
+        self.bind(anew)
+        if anew:
+            names = ", ".join(anew)
+            self.note = f"{names} got another value meanwhile and keeps it; this run's is in the Run's .bound"
 
     def shown(self) -> Any:
         """What the cell shows as its output."""
@@ -296,10 +317,11 @@ class CellRun(TaskRun):
     def bound(self) -> dict[str, Any]:
         return {name: value for name, value in self.found.items() if name != VALUE}
 
-    def bind(self) -> None:
-        super().bind()
+    def bind(self, keep: Iterable[str] = ()) -> None:
+        super().bind(keep)
         for name in self.header.get("deleted", ()):
-            self.namespace.pop(name, None)
+            if name not in keep:
+                self.namespace.pop(name, None)
 
     def value(self) -> Any:
         return self.found.get(VALUE)
@@ -372,7 +394,7 @@ class MapRun(TaskRun):
         return chunk + self._pull(size - len(chunk))
 
     def _size(self) -> int:
-        """Items for the next chunk: `chunk_seconds` of work as measured, less towards the end so that all ends at once."""
+        """Items for the next chunk: `chunk_seconds` of work as measured, less towards the end, so that all end at once."""
         if self.plan.chunk:
             return self.plan.chunk
         if self.seconds is None:

@@ -96,7 +96,7 @@ def _plain(plan: RemotePlan, source: str) -> str:
 
 def _setting(plan: RemotePlan, namespace: Namespace) -> Iterator[str]:
     """The definitions of what the cell captures: imports, values, then functions and classes."""
-    found = plan.captures.found
+    found = list({capture.name: capture for capture in (*plan.captures.found, *plan.feed.found)}.values())
     imports = [_import(capture.name, namespace[capture.name]) for capture in found if capture.kind == "module"]
     if imports:
         yield "\n".join(imports)
@@ -279,8 +279,7 @@ def _existing(names: str, plan: RemotePlan) -> str:
 
 def _call(plan: RemotePlan) -> str:
     result = plan.into or "result"
-    lines = [f"{name} = ray.put({name})" for name in _parameters(plan)]
-    lines += _map_call(plan, result) if plan.items else _run_call(plan, result)
+    lines = _map_call(plan, result) if plan.items else _run_call(plan, result)
     if not plan.into and plan.cell.expression and not plan.cell.silent:
         lines.append(f"print({result})")
     return "\n".join(lines)
@@ -297,11 +296,13 @@ def _map_call(plan: RemotePlan, result: str) -> list[str]:
     assert plan.items is not None
     conditions = "".join(f" if {condition}" for condition in plan.items.conditions)
     loop = f"for {plan.items.target} in {plan.items.iterable}{conditions}"
-    arguments = ", ".join([_item(plan), *_parameters(plan)])
-    call = f"ray.get([cell.remote({arguments}) {loop}])"
+    once = [f"{name}_ref" for name in _parameters(plan)]
+    puts = [f"{ref} = ray.put({name})" for ref, name in zip(once, _parameters(plan), strict=True)]
+    call = f"ray.get([cell.remote({', '.join([_item(plan), *once])}) {loop}])"
     if not plan.binds:
-        return [f"{result} = {call}"]
+        return [*puts, f"{result} = {call}"]
     return [
+        *puts,
         f"answers = {call}",
         *(f"{name} = [names[{name!r}] for names, _ in answers]" for name in plan.binds),
         f"{result} = [value for _, value in answers]",

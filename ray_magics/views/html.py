@@ -16,8 +16,14 @@ _OUTPUT = 40_000  # bytes; with everything else, escaped, below 100 kB
 _ROWS = 28_000
 
 _RULE = "1px solid var(--jp-border-color2, rgba(128, 128, 128, 0.35))"
-_CARD = f"max-width: 880px; padding: 9px 12px; border: {_RULE}; border-radius: 4px; line-height: 20px"
+_CARD = (
+    f"max-width: 880px; margin: 4px 0; padding: 9px 12px; border: {_RULE}; border-radius: 4px; "
+    "font-size: 13px; line-height: 20px"
+)
+_CODE = "padding: 0; background: none; font-size: 12px"
+_OUTPUT_BOX = "display: flex; flex-direction: column-reverse; max-height: 240px; overflow: auto"  # begins at its end
 _MUTED = "color: var(--jp-ui-font-color2, inherit)"
+_SHADE = "background: rgba(128, 128, 128, 0.09); border-radius: 3px"
 _RED = "var(--jp-error-color1, #d32f2f)"
 _COLORS = {
     "running": "var(--jp-brand-color1, #1976d2)",
@@ -51,12 +57,14 @@ def _run(run: Snapshot) -> Iterator[str]:
     if run["note"]:
         yield _div(_muted(_safe(run["note"], 1000)))
     if run["error"]:
-        yield _pre(escape(f.plain(run["error"], 3000)), f"border-left: 3px solid {_RED}")
+        yield _pre(
+            escape(f.plain(run["error"], 3000)), f"border-left: 3px solid {_RED}; max-height: 240px; overflow: auto"
+        )
     yield from _workers(run)
 
 
 def _title(run: Snapshot) -> str:
-    return f"{_state(run['state'])} <code>{_safe(run['name'])}</code>"
+    return f"{_state(run['state'])} {_code(run['name'])}"
 
 
 def _state(state: str, words: str = "") -> str:
@@ -65,10 +73,10 @@ def _state(state: str, words: str = "") -> str:
 
 
 def _workers(run: Snapshot) -> list[str]:
-    workers, name = run["workers"], _safe(run["id"])
+    workers, name = run["workers"], f.one_line(run["id"])
     share = max(5000, _OUTPUT // max(1, len(workers)))
     folds, left = f.fitting((_worker(worker, share, f.is_single(run)) for worker in workers), _OUTPUT)
-    more = f"and {f.count(left)} more {f.plural('worker', left)}: <code>%ray_logs {name}</code>"
+    more = f"and {f.count(left)} more {f.plural('worker', left)}: {_code(f'%ray_logs {name}')}"
     return [*folds, _div(_muted(more))] if left else folds
 
 
@@ -77,7 +85,8 @@ def _worker(worker: Snapshot, limit: int, opened: bool) -> str:
     lines, cut = f.shown_tail([_line(*line) for line in worker["tail"]], worker["hidden"], limit - 1200)
     summary = f"<summary>{label} · {f.line_count(worker)}</summary>"
     above = _div(_muted(cut)) if cut else ""
-    return f"<details{' open' if opened else ''}>{summary}{above}{_pre(chr(10).join(lines))}</details>"
+    output = f'<div style="{_OUTPUT_BOX}">{_pre(chr(10).join(lines), _SHADE)}</div>' if lines else ""
+    return f"<details{' open' if opened else ''}>{summary}{above}{output}</details>"
 
 
 def _line(stream: str, line: str, repeats: int) -> str:
@@ -102,7 +111,7 @@ def _cluster(cluster: Snapshot) -> Iterator[str]:
 def _cluster_head(cluster: Snapshot) -> Iterator[str]:
     state, address = f.one_line(cluster["state"]), cluster["address"]
     title = _state(state, f.CLUSTER_STATES.get(state, ""))
-    yield f"{title} <code>{_safe(address)}</code>" if address else title
+    yield f"{title} {_code(address)}" if address else title
     for name, version in (("Ray", cluster["ray"]), ("Python", cluster["python"])):
         if version:
             yield _muted(f"{name} {_safe(version)}")
@@ -163,7 +172,7 @@ _HEADINGS = ("State", "Name", "Progress", "Elapsed")
 
 
 def _row(run: Snapshot) -> list[str]:
-    name = f"<code>{_safe(run['name'])}</code> {_muted(_safe(run.get('verb', '')))}"
+    name = f"{_code(run['name'])} {_muted(_safe(run.get('verb', '')))}"
     failed = f"{f.count(run['failed'])} failed" if run.get("failed") and not f.is_single(run) else ""
     done = ", ".join(filter(None, (f.progress(run), failed)))
     return [_state(run["state"]), name, escape(done), f.elapsed(run)]
@@ -193,7 +202,7 @@ def _bar(share: float, width: str = "100%") -> str:
 
 
 def _pre(body: str, style: str = "") -> str:
-    common = "margin: 4px 0; padding: 2px 9px; max-height: 240px; overflow: auto; white-space: pre-wrap"
+    common = "margin: 4px 0; padding: 5px 9px; font-size: 12px; line-height: 17px; white-space: pre-wrap"
     return f'<pre style="{common}; {style}">{body}</pre>' if body else ""
 
 
@@ -203,6 +212,10 @@ def _div(body: str) -> str:
 
 def _muted(body: str) -> str:
     return f'<span style="{_MUTED}">{body}</span>' if body else ""
+
+
+def _code(text: object) -> str:
+    return f'<code style="{_CODE}">{_safe(text)}</code>'
 
 
 def _safe(value: object, limit: int = 200) -> str:

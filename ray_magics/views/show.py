@@ -22,10 +22,10 @@ _open: dict[str, Shown] = {}  # the views of each cell that a page may still sho
 
 
 class RunView:
-    """The view of one run: appears after `settings().view_after` seconds, or at once."""
+    """The view of one run: appears after `settings().view_after` seconds; at once if the run is in the background."""
 
     def __init__(self, at_once: bool = False, quiet: bool = False, cell: str = "") -> None:
-        self.cell, self.quiet = cell, quiet
+        self.cell, self.quiet, self.at_once = cell, quiet, at_once
         self.next = 0.0 if at_once else time.monotonic() + settings().view_after
         self.last: Snapshot = {}
         self.shown: Shown | None = None
@@ -45,9 +45,15 @@ class RunView:
         """Draws the end, if anything was drawn before or workers have printed."""
         if self.quiet or (self.shown is None and not status.workers):
             return
+        last = self._last(status)
         with self.updating:
-            self.shown = self.shown or new_view(self.cell, status.to_json())
-            self.shown.finish(status.to_json())
+            self.shown = self.shown or new_view(self.cell, last)
+            self.shown.finish(last)
+
+    def _last(self, status: RunStatus) -> Snapshot:
+        """A cell that waits for its run prints the note or raises the error right below the view: not here, too."""
+        said = {} if self.at_once else {"note": "", "error": ""}
+        return {**status.to_json(), **said}
 
     def _draw(self, snapshot: Snapshot) -> None:
         facts = {key: value for key, value in snapshot.items() if key not in _CLOCKWORK}

@@ -6,7 +6,6 @@ import collections
 import contextlib
 import io
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -81,6 +80,7 @@ class Sink:
     def _hide(self, stream: str, text: str, lines: int) -> None:
         self.hiding = True
         self.allowance = 0.0
+        self.archive.spill()
         self.hidden += lines
         if not text.isspace():
             self.end.append((stream, text[-2000:]))
@@ -90,7 +90,7 @@ class Sink:
             return
         shown = min(self.hidden, len(self.end))
         self._keep(self.end[0][0] if self.end else "stdout", "\n")
-        self.events.append(("hidden", {"lines": self.hidden - shown, "path": self.archive.path}))
+        self.events.append(("hidden", {"lines": self.hidden - shown, "path": self.archive.name}))
         for stream, text in self.end:
             self._keep(stream, text if text.endswith("\n") else text + "\n")
         self.hiding, self.hidden = False, 0
@@ -99,11 +99,17 @@ class Sink:
 
 def settle(text: str) -> str:
     r"""``"10%\r20%\r30%"`` -> ``"\r30%"``: of a line rewritten in place only its last state travels."""
-    return re.sub(r"[^\n]*\r(?=[^\n]*\r(?!\n))", "", text) if text.count("\r") > 1 else text
+    return "\n".join(map(_settle_line, text.split("\n"))) if "\r" in text else text
+
+
+def _settle_line(line: str) -> str:
+    end = "\r" if line.endswith("\r") else ""
+    _, back, last = line.removesuffix(end).rpartition("\r")
+    return back + last + end
 
 
 class Archive:
-    """Everything printed, in memory while it is short, else in the file `path` (of this user alone)."""
+    """Everything printed: in memory while it is short, from a flood on in the file `path` (of this user alone)."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -111,35 +117,36 @@ class Archive:
         self.size = 0
         self.file: TextIO | None = None
 
+    @property
+    def name(self) -> str:
+        """The file, where there is one."""
+        return self.path if self.file is not None else ""
+
     def write(self, text: str) -> None:
         self.size += len(text)
-        if self.size > ON_DISK:
-            return
-        if self.file is not None:
+        if self.file is None:
+            self.texts.append(text)
+            if self.size > IN_MEMORY:
+                self.spill()
+        elif self.size <= ON_DISK:
             self.file.write(text)
-            return
-        self.texts.append(text)
-        if self.size > IN_MEMORY and self.path:
-            self._open()
+
+    def spill(self) -> None:
+        """From here on to the file; a full or read-only disk loses the archive, not the run."""
+        if self.file is None and self.path:
+            try:
+                os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
+                number = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+                self.file = os.fdopen(number, "w", encoding="utf-8", errors="replace")
+                self.file.write("".join(self.texts))
+            except OSError:
+                self.path = ""
+            self.texts.clear()
 
     def close(self) -> None:
         if self.file is not None:
-            self.file.close()
-        elif self.size <= IN_MEMORY:
-            self.path = ""
-
-    def _open(self) -> None:
-        try:
-            os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
-            self.file = os.fdopen(
-                os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8"
-            )
-        except OSError:
-            self.path = ""  # a full or read-only disk loses the archive, not the run
-            return
-        with contextlib.suppress(OSError):
-            self.file.write("".join(self.texts))
-        self.texts.clear()
+            with contextlib.suppress(OSError):
+                self.file.close()
 
 
 class Stream(io.TextIOBase):

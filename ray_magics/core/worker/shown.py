@@ -1,4 +1,4 @@
-"""What a cell shows: figures, display(), IPython syntax. This module is also the worker's Matplotlib backend."""
+"""What a cell shows: figures, display(), IPython syntax."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_loader
 from typing import Any
 
 from .output import Sink
 from .values import Namespace
 
 HELPERS = ("display", "get_ipython")
+BACKEND = "ray_magics_figures"
 _sinks: list[Sink] = []
 
 
@@ -87,7 +90,9 @@ def _system(command: str) -> None:
 def figures(sink: Sink) -> Iterator[None]:
     """Figures that the cell shows or leaves open appear in the notebook as PNG; none stays open."""
     if "inline" in os.environ.get("MPLBACKEND", "inline"):
-        os.environ["MPLBACKEND"] = f"module://{__name__}"
+        os.environ["MPLBACKEND"] = f"module://{BACKEND}"
+    if not any(isinstance(finder, BackendFinder) for finder in sys.meta_path):
+        sys.meta_path.append(BackendFinder())  # type: ignore[arg-type]
     _sinks.append(sink)
     try:
         yield
@@ -119,9 +124,16 @@ def _close() -> None:
         pyplot.close("all")
 
 
-def __getattr__(name: str) -> Any:
-    if name == "FigureCanvas":  # Matplotlib asks its backend for this name
+class BackendFinder:
+    """Makes the module `BACKEND` when Matplotlib asks for it: the Agg backend, whose ``show()`` is ours."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        return spec_from_loader(name, self) if name == BACKEND else None  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: Any) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-        return FigureCanvasAgg
-    raise AttributeError(name)
+        module.FigureCanvas, module.show = FigureCanvasAgg, show

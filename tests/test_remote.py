@@ -1,0 +1,467 @@
+"""``%%ray_remote`` on a real cluster, through a real IPython shell in this process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from IPython.core.error import UsageError
+
+from ray_magics.core.errors import RemoteError, RunTimeout, WorkerLost
+from ray_magics.core.ship import objects
+
+from .conftest import Shell
+
+Capsys = pytest.CaptureFixture[str]
+
+
+# --- run ------------------------------------------------------------------------------------------------------------
+
+
+def test_names_travel_and_come_back(notebook: Shell) -> None:
+    notebook.run("x = 20")
+    assert notebook.run("%%ray_remote\ny = x + 1\ny * 2") == 42
+    assert notebook.ns["y"] == 21
+
+
+def test_the_cell_runs_on_another_process(notebook: Shell) -> None:
+    assert notebook.run("%%ray_remote\nimport os\nos.getpid()") != notebook.run("import os; os.getpid()")
+
+
+def test_functions_see_what_the_cell_rebinds_as_they_would_here(notebook: Shell) -> None:
+    notebook.run("scale = 2\ndef scaled(v):\n    return v * scale")
+    assert notebook.run("%%ray_remote\nscale = 10\nscaled(3)") == 30
+
+
+def test_a_helper_may_be_defined_in_a_later_cell(notebook: Shell) -> None:
+    notebook.run("def first(v):\n    return second(v) + 1")
+    notebook.run("def second(v):\n    return v * 10")
+    assert notebook.run("%ray_remote first(4)") == 41
+
+
+def test_a_function_that_comes_back_belongs_to_the_notebook(notebook: Shell) -> None:
+    notebook.run("k = 3")
+    notebook.run("%%ray_remote\ndef times(v):\n    return v * k\nNone")
+    notebook.run("k = 5")
+    assert notebook.run("times(2)") == 10
+
+
+def test_instances_keep_their_class(notebook: Shell) -> None:
+    notebook.run("class Point:\n    def __init__(self, x):\n        self.x = x")
+    assert notebook.run("%%ray_remote\np = Point(7)\np.x") == 7
+    assert notebook.run("isinstance(p, Point) and p.x") == 7
+
+
+def test_lambdas_in_containers_find_their_globals(notebook: Shell) -> None:
+    notebook.run("offset = 100\nsteps = {'add': lambda v: v + offset}")
+    assert notebook.run("%ray_remote steps['add'](1)") == 101
+
+
+def test_an_array_changed_in_place_is_seen(notebook: Shell) -> None:
+    notebook.run("import numpy as np\na = np.zeros(500_000)")
+    assert notebook.run("%ray_remote a.sum()") == 0
+    notebook.run("a[7] = 5")
+    assert notebook.run("%ray_remote a.sum()") == 5
+
+
+def test_an_unchanged_array_is_put_once(notebook: Shell) -> None:
+    notebook.run("import numpy as np\nbig = np.arange(300_000.0)")
+    notebook.run("%ray_remote big[1]")
+    before = dict(objects.refs)
+    notebook.run("%ray_remote big[2]")
+    assert objects.refs == before and len(before) == 1
+
+
+def test_a_deleted_variable_frees_what_was_put(notebook: Shell) -> None:
+    notebook.run("import numpy as np\nbig = np.arange(300_000.0)")
+    notebook.run("%ray_remote big[1]")
+    notebook.run("del big\n%ray_remote 1 + 1")
+    assert objects.refs == {}
+
+
+def test_arrays_that_come_back_are_writable(notebook: Shell) -> None:
+    notebook.run("%%ray_remote\nimport numpy as np\nback = np.ones(400_000)\nNone")
+    notebook.run("back[0] = 9")
+    assert notebook.ns["back"][0] == 9
+
+
+def test_what_the_cell_changes_in_place_comes_back(notebook: Shell) -> None:
+    notebook.run("import numpy as np\nd = {'a': 1}\na = np.zeros(300_000)")
+    notebook.run("%%ray_remote\nd['b'] = 2\na[3] = 4\nNone")
+    assert notebook.ns["d"] == {"a": 1, "b": 2} and notebook.ns["a"][3] == 4
+
+
+def test_what_a_method_changes_in_place_comes_back(notebook: Shell, capsys: Capsys) -> None:
+    notebook.run("xs = [1]")
+    notebook.run("%%ray_remote\nxs.append(2)")
+    assert notebook.ns["xs"] == [1, 2]
+    assert "xs changed in place" in capsys.readouterr().out
+
+
+def test_a_name_deleted_there_is_deleted_here(notebook: Shell) -> None:
+    notebook.run("x = 1")
+    notebook.run("%%ray_remote\ndel x")
+    assert "x" not in notebook.ns
+
+
+def test_names_the_cell_does_not_assign_are_left_alone(notebook: Shell) -> None:
+    notebook.run("x, untouched = 1, object()")
+    before = notebook.ns["untouched"]
+    notebook.run("%%ray_remote\ny = x")
+    assert notebook.ns["untouched"] is before and notebook.ns["__builtins__"] is sys.modules["builtins"]
+
+
+def test_star_imports_bring_their_names(notebook: Shell) -> None:
+    notebook.run("%%ray_remote\nfrom math import *\nhalf = tau / 2\nNone")
+    assert notebook.run("half == pi") is True
+
+
+def test_top_level_await(notebook: Shell) -> None:
+    source = "%%ray_remote\nimport asyncio\nasync def f():\n    await asyncio.sleep(0)\n    return 5\nv = await f()\nv + await f()"
+    assert notebook.run(source) == 10
+
+
+def test_ipython_syntax_runs_on_the_worker(notebook: Shell, capsys: Capsys) -> None:
+    notebook.run("word = 'hello'")
+    notebook.run("%%ray_remote\n!echo {word} there\nfiles = !echo a b\n%time n = len(word)")
+    out = capsys.readouterr().out
+    assert "hello there" in out and "Wall time" in out
+    assert notebook.ns["n"] == 5 and list(notebook.ns["files"]) == ["a b"]
+
+
+def test_a_trailing_semicolon_silences(notebook: Shell) -> None:
+    assert notebook.run("%%ray_remote\n1 + 1;") is None
+    assert notebook.run("%ray_remote 1 + 1;") is None
+
+
+def test_into_binds_the_value_instead_of_showing_it(notebook: Shell) -> None:
+    assert notebook.run("%%ray_remote --into got\n[1, 2]") is None
+    assert notebook.ns["got"] == [1, 2]
+
+
+def test_inputs_and_outputs_limit_what_travels(notebook: Shell) -> None:
+    notebook.run("import threading\na, lock = 1, threading.Lock()")
+    source = "%%ray_remote --inputs a --outputs b\nb = a + 1\nc = b\ntry:\n    lock\nexcept NameError:\n    b = -b"
+    notebook.run(source)
+    assert notebook.ns["b"] == -2 and "c" not in notebook.ns
+
+
+def test_a_lazy_result_stays_on_the_cluster_and_chains(notebook: Shell) -> None:
+    notebook.run("%%ray_remote --lazy\nimport numpy as np\nfar = np.ones(1_000_000)\nNone")
+    assert type(notebook.ns["far"]).__name__ == "ObjectRef"
+    assert notebook.run("%ray_remote far.sum()") == 1_000_000
+    assert notebook.run("%%ray_remote\nimport ray\nray.get(far).shape") == (1_000_000,)
+
+
+def test_refs_and_actors_inside_containers_travel(notebook: Shell) -> None:
+    notebook.run("import ray\nrefs = [ray.put(i) for i in range(3)]")
+    assert notebook.run("%%ray_remote\nimport ray\nsum(ray.get(refs))") == 3
+
+
+def test_local_modules_follow_and_edits_are_seen(notebook: Shell, tmp_path: Path) -> None:
+    (tmp_path / "nearby.py").write_text("def answer():\n    return 1\n")
+    notebook.run(f"%cd -q {tmp_path}\nimport sys; sys.path.insert(0, '')\nimport nearby")
+    try:
+        assert notebook.run("%ray_remote nearby.answer()") == 1
+        (tmp_path / "nearby.py").write_text("def answer():\n    return 'changed'\n")
+        assert notebook.run("%ray_remote nearby.answer()") == "changed"
+    finally:
+        notebook.run("%cd -q -\nsys.path.remove('')")
+
+
+def test_what_cannot_come_back_is_named_and_the_rest_does(notebook: Shell, capsys: Capsys) -> None:
+    notebook.run("%%ray_remote\nimport threading\nok, lock = 1, threading.Lock()\nNone")
+    assert notebook.ns["ok"] == 1 and "lock" not in notebook.ns
+    assert "lock did not come back" in capsys.readouterr().out
+
+
+def test_a_figure_drawn_on_a_worker_is_displayed(notebook: Shell) -> None:
+    from IPython.utils.capture import capture_output
+
+    with capture_output() as captured:
+        notebook.run("%%ray_remote\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nprint('after')")
+    assert "image/png" in captured.outputs[0].data
+    assert captured.stdout == "after\n"
+
+
+# --- define -----------------------------------------------------------------------------------------------------------
+
+
+def test_definitions_become_remote(notebook: Shell) -> None:
+    notebook.run("import ray\nk = 10")
+    source = """\
+    %%ray_remote --num-cpus 0.5
+    def square(x):
+        return x * x + k
+
+    class Counter:
+        def __init__(self):
+            self.n = 0
+        def add(self):
+            self.n += 1
+            return self.n
+    """
+    notebook.run(textwrap.dedent(source))
+    assert notebook.run("ray.get(square.remote(3))") == 19
+    assert notebook.run("c = Counter.remote(); ray.get([c.add.remote(), c.add.remote()])") == [1, 2]
+
+
+def test_run_forces_a_cell_of_definitions_to_be_a_task(notebook: Shell) -> None:
+    notebook.run("%%ray_remote --run\ndef plain(x):\n    return x + 1")
+    assert notebook.run("plain(1)") == 2
+
+
+# --- fan out ----------------------------------------------------------------------------------------------------------
+
+
+def test_results_come_in_order(notebook: Shell) -> None:
+    notebook.run('%%ray_remote --for "x in range(1000)" --into squares\nx * x')
+    assert notebook.ns["squares"] == [x * x for x in range(1000)]
+
+
+def test_targets_conditions_and_captures(notebook: Shell) -> None:
+    notebook.run("pairs = [(i, str(i)) for i in range(10)]\nk = 2")
+    notebook.run('%%ray_remote --for "a, b in pairs if a % 2" --into out\nb * k')
+    assert notebook.ns["out"] == ["11", "33", "55", "77", "99"]
+
+
+def test_numpy_results_become_an_array(notebook: Shell) -> None:
+    notebook.run('%%ray_remote --for "x in range(50)" --into out\nimport numpy as np\nnp.float32(x)')
+    assert isinstance(notebook.ns["out"], np.ndarray) and notebook.ns["out"].dtype == np.float32
+
+
+def test_mixed_results_stay_a_list(notebook: Shell) -> None:
+    notebook.run('%%ray_remote --for "x in range(4)" --into out\nimport numpy as np\nnp.float64(x) if x else None')
+    assert notebook.ns["out"] == [None, 1.0, 2.0, 3.0]
+
+
+def test_outputs_are_lists_by_name(notebook: Shell) -> None:
+    notebook.run('%%ray_remote --for "x in range(3)" --outputs low,high\nlow = x - 1\nhigh = x + 1')
+    assert notebook.ns["low"] == [-1, 0, 1] and notebook.ns["high"] == [1, 2, 3]
+
+
+def test_items_do_not_see_each_other(notebook: Shell) -> None:
+    notebook.run("seen = 0")
+    notebook.run('%%ray_remote --for "x in range(20)" --into out\nseen = seen + 1\nseen')
+    assert notebook.ns["out"] == [1] * 20 and notebook.ns["seen"] == 0
+
+
+def test_keep_leaves_exceptions_in_their_places(notebook: Shell) -> None:
+    notebook.run('%%ray_remote --for "x in [2, 0, 1]" --on-error keep --into out\n1 / x')
+    first, second, third = notebook.ns["out"]
+    assert (first, third) == (0.5, 1.0) and type(second) is ZeroDivisionError
+
+
+def test_a_failing_item_is_named(notebook: Shell) -> None:
+    with pytest.raises(ZeroDivisionError) as caught:
+        notebook.run('%%ray_remote --for "x in [2, 0, 1]"\n1 / x')
+    assert caught.value.item == "item 1: x = 0"
+
+
+def test_a_worker_that_dies_costs_only_its_item(notebook: Shell) -> None:
+    source = '%%ray_remote --for "x in range(6)" --on-error keep --max-retries 0 --into out\nimport os\nos._exit(1) if x == 3 else x'
+    notebook.run(source)
+    assert [v for v in notebook.ns["out"] if not isinstance(v, Exception)] == [0, 1, 2, 4, 5]
+    assert isinstance(notebook.ns["out"][3], WorkerLost)
+
+
+def test_a_generator_is_pulled_only_as_fast_as_it_is_used(notebook: Shell) -> None:
+    notebook.run(
+        "pulled = 0\ndef endless():\n    global pulled\n    while True:\n        pulled += 1\n        yield pulled"
+    )
+    with pytest.raises(RunTimeout):
+        notebook.run('%%ray_remote --for "x in endless()" --timeout 3\nimport time\ntime.sleep(0.5)')
+    assert notebook.ns["pulled"] < 2000
+
+
+def test_an_empty_iterable_gives_an_empty_list(notebook: Shell) -> None:
+    notebook.run('%%ray_remote --for "x in []" --into out\nx')
+    assert notebook.ns["out"] == []
+
+
+def test_awaiting_cells_fan_out_too(notebook: Shell) -> None:
+    notebook.run('%%ray_remote --for "x in range(3)" --into out\nimport asyncio\nawait asyncio.sleep(0)\nx')
+    assert notebook.ns["out"] == [0, 1, 2]
+
+
+def test_an_unpicklable_result_is_told_by_item(notebook: Shell) -> None:
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        notebook.run('%%ray_remote --for "x in range(3)"\nimport threading\nthreading.Lock()')
+
+
+# --- failures ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_original_exception_is_the_cause_and_its_type_is_caught(notebook: Shell) -> None:
+    notebook.run("%%ray_remote\n1")
+    try:
+        notebook.run("%%ray_remote\na = 1\na / 0")
+    except ZeroDivisionError as error:
+        caught = error
+    assert isinstance(caught, RemoteError) and type(caught.__cause__) is ZeroDivisionError
+    lines = caught._render_traceback_()
+    assert len(lines) < 15 and any("a / 0" in line for line in lines) and "line 3" in "".join(lines)
+
+
+def test_exceptions_of_the_notebook_with_any_constructor(notebook: Shell) -> None:
+    notebook.run(
+        "class Odd(Exception):\n    def __init__(self, code, *, hint):\n        super().__init__(code)\n        self.hint = hint"
+    )
+    with pytest.raises(Exception, match="7") as caught:
+        notebook.run("%%ray_remote\nraise Odd(7, hint='try')")
+    assert isinstance(caught.value, notebook.ns["Odd"]) and caught.value.hint == "try"
+
+
+def test_helper_lines_are_shown(notebook: Shell) -> None:
+    notebook.run("def inner(v):\n    return {}[v]\ndef outer(v):\n    return inner(v)")
+    with pytest.raises(KeyError) as caught:
+        notebook.run("%%ray_remote\nouter('k')")
+    text = "\n".join(caught.value._render_traceback_())
+    assert "outer('k')" in text and "return {}[v]" in text and len(text.splitlines()) < 15
+
+
+def test_retries_follow_the_type_of_the_exception(notebook: Shell, tmp_path: Path) -> None:
+    notebook.run(f"from pathlib import Path\ncounter = Path({str(tmp_path / 'n')!r})\ncounter.write_text('0')")
+    source = "n = int(counter.read_text()) + 1\ncounter.write_text(str(n))\nif n < 3:\n    raise OSError(n)\nn"
+    assert notebook.run(f"%%ray_remote --max-retries 5 --retry-exceptions [OSError]\n{source}") == 3
+    notebook.run("counter.write_text('0')")
+    with pytest.raises(OSError):
+        notebook.run(f"%%ray_remote --max-retries 5 --retry-exceptions [KeyError]\n{source}")
+
+
+def test_a_timeout_stops_the_task(notebook: Shell) -> None:
+    with pytest.raises(TimeoutError, match="--timeout 1"):
+        notebook.run("%%ray_remote --timeout 1\nimport time\ntime.sleep(60)")
+
+
+def test_a_worker_that_dies_is_told(notebook: Shell) -> None:
+    with pytest.raises(WorkerLost, match="died"):
+        notebook.run("%%ray_remote --max-retries 0\nimport os\nos._exit(1)")
+
+
+def test_recursion_is_pythons_own_error(notebook: Shell) -> None:
+    with pytest.raises(RecursionError) as caught:
+        notebook.run("%%ray_remote\ndef f():\n    return f()\nf()")
+    assert len(caught.value._render_traceback_()) < 15
+
+
+def test_exit_in_a_cell_fails_the_cell_and_not_the_kernel(notebook: Shell) -> None:
+    with pytest.raises(RemoteError, match="3"):
+        notebook.run("%%ray_remote\nimport sys\nsys.exit(3)")
+
+
+# --- bad input --------------------------------------------------------------------------------------------------------
+
+BAD = [
+    pytest.param("%%ray_remote --num-cpu 2\n1", "--num-cpus", id="unknown-option"),
+    pytest.param("%%ray_remote --num-cpus two\n1", "two", id="wrong-value"),
+    pytest.param("%%ray_remote --memory 2Gig\n1", "not a size", id="wrong-size"),
+    pytest.param("%%ray_remote --into\n1", "--into", id="missing-name"),
+    pytest.param("%%ray_remote --into 2x\n1", "--into", id="no-identifier"),
+    pytest.param("%%ray_remote\n", "empty", id="empty-cell"),
+    pytest.param("%%ray_remote\n# only\n# comments", "empty", id="only-comments"),
+    pytest.param('%%ray_remote --for "x in 5"\nx', "cannot be iterated", id="not-iterable"),
+    pytest.param('%%ray_remote --for "x in nowhere"\nx', "nowhere", id="unknown-iterable"),
+    pytest.param('%%ray_remote --for "for x"\nx', "--for", id="no-for-clause"),
+    pytest.param('%%ray_remote --for "x in\n1', "", id="unbalanced-quote"),
+    pytest.param("%%ray_remote --resources 5\n1", "--resources", id="resources-no-dict"),
+    pytest.param("%%ray_remote --resources nowhere\n1", "nowhere", id="resources-unknown-name"),
+    pytest.param("%%ray_remote --num-gpus 1\n1", "No GPU in this cluster", id="no-gpu"),
+    pytest.param("%%ray_remote --num-cpus 400\n1", "400", id="too-many-cpus"),
+    pytest.param("%%ray_remote --label-selector \"{'zone': 'mars'}\"\n1", "zone", id="no-such-label"),
+    pytest.param("%%ray_remote --into y\nx = 1", "no value", id="into-without-value"),
+    pytest.param("%%ray_remote --outputs z\nx = 1", '"z"', id="outputs-not-assigned"),
+    pytest.param("%%ray_remote --chunk 3\n1", "--for", id="chunk-without-for"),
+    pytest.param("%%ray_remote --into f\ndef f(): pass", "--run", id="define-with-into"),
+    pytest.param("%ray_remote", "", id="line-without-expression"),
+]
+
+
+@pytest.mark.parametrize(("cell", "says"), BAD)
+def test_a_mistake_is_one_line_and_the_notebook_goes_on(notebook: Shell, cell: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        notebook.run(cell)
+    assert says in str(caught.value) and len(str(caught.value).splitlines()) == 1
+    assert type(caught.value) is UsageError
+    assert notebook.run("%ray_remote 1 + 1") == 2
+
+
+def test_a_syntax_error_is_pythons_own(notebook: Shell) -> None:
+    with pytest.raises(SyntaxError):
+        notebook.run("%%ray_remote\nx = = 1")
+
+
+def test_a_name_that_does_not_exist_is_pythons_own_error(notebook: Shell) -> None:
+    with pytest.raises(NameError, match="nowhere"):
+        notebook.run("%%ray_remote\nnowhere + 1")
+
+
+def test_an_unpicklable_capture_is_named_before_anything_runs(notebook: Shell) -> None:
+    notebook.run("import threading\nclass Model:\n    pass\nmodel = Model()\nmodel.lock = threading.Lock()")
+    with pytest.raises(UsageError, match=r'"model" \(Model\), which this cell reads on line 2 because of model.lock'):
+        notebook.run("%%ray_remote\nmodel.lock")
+
+
+def test_an_unpicklable_name_that_the_cell_may_not_need_is_left_out(notebook: Shell) -> None:
+    notebook.run("import threading\nf = threading.Lock()")
+    assert notebook.run("%%ray_remote\nif 1:\n    f = 3\nf") == 3
+
+
+def test_a_value_larger_than_the_object_store_is_named(notebook: Shell) -> None:
+    notebook.run("import numpy as np\nhuge = np.zeros(3 * 2**30, dtype='u1')")
+    with pytest.raises(UsageError, match='"huge"'):
+        notebook.run("%ray_remote huge[0]")
+
+
+def test_a_function_that_drags_a_large_array_is_told_by_name(notebook: Shell) -> None:
+    notebook.run("import numpy as np\nbig = np.zeros(30_000_000)")
+    with pytest.raises(UsageError, match='reads "big"'):
+        notebook.run("%%ray_remote\ndef total():\n    return big.sum()")
+
+
+# --- dry run ----------------------------------------------------------------------------------------------------------
+
+SCRIPTS = [
+    pytest.param("k = 3", "%%ray_remote\ny = [k * i for i in range(4)]\nsum(y)", "18", id="values"),
+    pytest.param("import math", "%%ray_remote\nmath.sqrt(16)", "4.0", id="module"),
+    pytest.param(
+        "def f(v):\n    return g(v)\ndef g(v):\n    return v + k\nk = 5", "%%ray_remote\nf(1)", "6", id="functions"
+    ),
+    pytest.param("class A:\n    def m(self):\n        return 'm'\na = A()", "%%ray_remote\na.m()", "'m'", id="class"),
+    pytest.param("xs = range(5)", '%%ray_remote --for "x in xs"\nx * x', "[0, 1, 4, 9, 16]", id="for"),
+    pytest.param("", '%%ray_remote --for "x in range(3)" --into out\nx', "", id="for-into"),
+    pytest.param("", "%%ray_remote\nfrom math import *\nfloor(2.5)", "2", id="star"),
+    pytest.param("", "%%ray_remote\ndef f():\n    global q\n    q = 3\nf()\nq", "3", id="global"),
+    pytest.param("", "%%ray_remote\nimport asyncio\nawait asyncio.sleep(0, 8)", "8", id="await"),
+    pytest.param("import numpy as np\na = np.arange(1000)", "%%ray_remote\nint(a.sum())", "499500", id="pickled"),
+]
+
+
+@pytest.mark.parametrize(("setting", "cell", "shown"), SCRIPTS)
+def test_the_script_gives_the_same_under_plain_python(
+    notebook: Shell, capsys: Capsys, tmp_path: Path, setting: str, cell: str, shown: str
+) -> None:
+    notebook.run(setting)
+    capsys.readouterr()
+    head, _, body = cell.partition("\n")
+    notebook.run(f"{head} --dry-run\n{body}")
+    script = capsys.readouterr().out.partition("\n\n")[2]
+    assert "ray_magics" not in script
+    (tmp_path / "script.py").write_text(script)
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    expected = eval(shown) if shown else None
+    printed = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""
+    assert printed == ("" if expected is None else str(expected))
+    result = notebook.run(cell)
+    assert result == expected
+
+
+def test_a_dry_run_starts_nothing(shell: Shell, capsys: Capsys) -> None:
+    shell.run("x = 1")
+    shell.run("%%ray_remote --dry-run --num-cpus 2\nx + 1")
+    assert "x: int" in capsys.readouterr().out
