@@ -57,6 +57,7 @@ def _ip() -> Any:
     ip = InteractiveShell.instance(config=config)
     sys.modules["__main__"].__dict__.setdefault("__file__", "")
     ip.run_line_magic("load_ext", "ray_magics")
+    ip.run_line_magic("config", "RayMagics.view_after = 60")  # a slow machine shall not add views to what tests read
     return ip
 
 

@@ -31,6 +31,9 @@ function fold(open: boolean): Part<Worker> {
   setAttr(summary, 'data-lm-suppress-shortcuts', 'true');
   setAttr(lines, 'tabindex', '0');
   setAttr(lines, 'role', 'region');
+  node.addEventListener('toggle', () => {
+    lines.scrollTop = lines.scrollHeight;
+  });
   return {
     node,
     paint(worker) {

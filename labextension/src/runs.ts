@@ -40,7 +40,7 @@ function tally(runs: Run[]): string {
 /** Hidden when there are no runs. */
 export function table(send: Source['send']): Part<Run[]> {
   const body = h('tbody');
-  const head = h('tr', '', ...['State', 'Name', 'Progress', 'Elapsed'].map(heading), h('th', '', h('span', 'unseen', 'Stop')));
+  const head = h('tr', '', ...['Run', 'State', 'Name', 'Progress', 'Elapsed'].map(heading), h('th', '', h('span', 'unseen', 'Stop')));
   const more = h('div', 'muted');
   const node = h('div', 'scroll', h('table', 'table runs', h('thead', '', head), body), more);
   const rows = keyed<Run>(body, run => run.id, () => row(send));
@@ -62,17 +62,19 @@ export function heading(text: string): HTMLElement {
 }
 
 function row(send: Source['send']): Part<Run> {
+  const id = h('td', 'number');
   const sign = icon();
   const state = h('span');
   const name = h('span', 'name');
   const verb = h('span', 'muted verb');
   const progressbar = bar();
   const amount = h('span', 'amount');
-  const elapsed = h('td', 'number');
+  const elapsed = h('td', 'number cell-elapsed');
   const button = stop(send);
   const node = h(
     'tr',
     '',
+    id,
     h('td', '', h('span', 'cell-state', sign.node, state)),
     h('td', 'cell-name', name, ' ', verb, button.message),
     h('td', 'cell-progress', h('div', '', progressbar.node, amount)),
@@ -82,6 +84,7 @@ function row(send: Source['send']): Part<Run> {
   return {
     node,
     paint(run) {
+      setText(id, run.id);
       sign.paint(run.state);
       setText(state, word(run.state));
       setText(name, run.name);

@@ -66,7 +66,7 @@ class Mailroom:
         while actor is self.actor:
             try:
                 letters = ray.get(actor.fetch.remote(10.0))
-            except Exception as error:  # the cluster is gone, or somebody killed the actor
+            except (Exception, SystemExit) as error:  # the cluster is gone, or somebody killed the actor
                 log.debug("no live output any more: %s", error)
                 with self.lock:
                     self.actor = None if actor is self.actor else self.actor

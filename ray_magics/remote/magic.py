@@ -26,9 +26,7 @@ from ..core.options import (
 from ..core.place import Place, place_of
 from ..core.settings import settings
 from ..views.show import RunView
-from . import run as doing
 from .plan import DEFINE, RAY_OPTIONS, RemotePlan, make_plan
-from .script import explain
 
 task_options = group(
     argument("--num-cpus", type=number, help="CPUs that the task reserves (Ray's default: 1)."),
@@ -85,12 +83,16 @@ def ray_remote(line: Line, cell: str | None = None) -> Any:
     place = place_of(shell, line.expression if cell is None else cell, is_cell=cell is not None)
     plan = make_plan(read_cell(place.source), line, shell.user_ns, _ray_options(line, shell.user_ns))
     if line.dry_run:
+        from .script import explain
+
         return print(explain(plan, shell.user_ns, place.source))
     return carry_out(plan, shell.user_ns, place)
 
 
 def carry_out(plan: RemotePlan, namespace: dict[str, Any], place: Place) -> Any:
     """Does what the plan says and binds what comes back; returns what the cell shows, or a Run."""
+    from . import run as doing
+
     doing.check(plan)
     if plan.form == DEFINE:
         return doing.define(plan, namespace, place)

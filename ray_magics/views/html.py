@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 _OUTPUT = 40_000  # bytes; with everything else, escaped, below 100 kB
 _ROWS = 28_000
 
-_RULE = "1px solid var(--jp-border-color2, rgba(128, 128, 128, 0.35))"
+_RULE = "1px solid rgba(128, 128, 128, 0.35)"
 _CARD = (
     f"max-width: 880px; margin: 4px 0; padding: 9px 12px; border: {_RULE}; border-radius: 4px; "
     "font-size: 13px; line-height: 20px"
@@ -24,12 +24,12 @@ _CODE = "padding: 0; background: none; font-size: 12px"
 _OUTPUT_BOX = "display: flex; flex-direction: column-reverse; max-height: 240px; overflow: auto"  # begins at its end
 _MUTED = "color: var(--jp-ui-font-color2, inherit)"
 _SHADE = "background: rgba(128, 128, 128, 0.09); border-radius: 3px"
-_RED = "var(--jp-error-color1, #d32f2f)"
+_RED = "#d32f2f"  # not the theme's: readers that sanitise drop variables, and these are seen on light and dark
 _COLORS = {
-    "running": "var(--jp-brand-color1, #1976d2)",
-    "finished": "var(--jp-success-color1, #388e3c)",
-    "connected": "var(--jp-success-color1, #388e3c)",
-    "stopping": "var(--jp-warn-color1, #f57c00)",
+    "running": "#1976d2",
+    "finished": "#388e3c",
+    "connected": "#388e3c",
+    "stopping": "#f57c00",
     "failed": _RED,
     "lost": _RED,
 }
@@ -168,14 +168,14 @@ def _runs(runs: Snapshot) -> Iterator[str]:
         yield escape(f.NO_RUNS)
 
 
-_HEADINGS = ("State", "Name", "Progress", "Elapsed")
+_HEADINGS = ("Run", "State", "Name", "Progress", "Elapsed")
 
 
 def _row(run: Snapshot) -> list[str]:
     name = f"{_code(run['name'])} {_muted(_safe(run.get('verb', '')))}"
     failed = f"{f.count(run['failed'])} failed" if run.get("failed") and not f.is_single(run) else ""
     done = ", ".join(filter(None, (f.progress(run), failed)))
-    return [_state(run["state"]), name, escape(done), f.elapsed(run)]
+    return [_safe(run["id"]), _state(run["state"]), name, escape(done), f.elapsed(run)]
 
 
 def _table(headings: Iterable[str], rows: Iterable[list[str]], limit: int) -> str:
@@ -185,7 +185,8 @@ def _table(headings: Iterable[str], rows: Iterable[list[str]], limit: int) -> st
     more = _div(_muted(f"and {f.count(left)} more")) if left else ""
     if not kept:
         return more
-    return f'<table style="border-collapse: collapse; margin: 4px 0">{head}{"".join(kept)}</table>{more}'
+    table = f'<table style="border-collapse: collapse; margin: 0">{head}{"".join(kept)}</table>'
+    return f'<div style="margin: 4px 0; overflow-x: auto">{table}</div>{more}'
 
 
 def _cells(tag: str, cells: Iterable[str]) -> str:
@@ -197,7 +198,7 @@ def _bar(share: float, width: str = "100%") -> str:
     """Decoration: the numbers beside it say the same."""
     common = "height: 6px; border-radius: 3px; background:"
     fill = f"width: {100 * min(max(share, 0), 1):.1f}%; {common} {_COLORS['running']}"
-    track = f"width: {width}; margin: 5px 0; {common} var(--jp-layout-color2, #8884)"
+    track = f"width: {width}; margin: 5px 0; {common} rgba(128, 128, 128, 0.2)"
     return f'<div style="{track}"><div style="{fill}"></div></div>'
 
 

@@ -12,8 +12,6 @@ from typing import Any
 from ..core.run import registry
 from ..core.settings import settings
 from ..core.status import RunStatus
-from .html import html
-from .text import text
 
 log = logging.getLogger(__name__)
 Snapshot = Mapping[str, Any]
@@ -88,12 +86,16 @@ class Terminal(Shown):
         self.update(snapshot)
 
     def update(self, snapshot: Snapshot) -> None:
+        from .text import text
+
         if self.watched:
             line = " ".join(part.strip() for part in text(snapshot).splitlines()[:2])
             sys.stderr.write(f"\r\x1b[2K{line[:110]}")
             sys.stderr.flush()
 
     def finish(self, snapshot: Snapshot) -> None:
+        from .text import text
+
         if self.watched:
             sys.stderr.write("\r\x1b[2K")
         print(text(snapshot))
@@ -137,6 +139,9 @@ class Live(Still):
 
 def bundle(snapshot: Snapshot) -> dict[str, str]:
     """A snapshot for a saved notebook, without any widget."""
+    from .html import html
+    from .text import text
+
     return {"text/html": html(snapshot), "text/plain": text(snapshot)}
 
 

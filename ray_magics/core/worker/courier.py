@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from .task import Task
 
 TICK = 0.1  # seconds between two mails of a running task
+WAKE = signal.SIGURG  # ignored by default, so a late one does no harm
 IDLE = 0.5  # seconds until a task that prints nothing is noticed
 
 
 class Courier(threading.Thread):
     """Reads what is written below Python, mails output every `TICK` seconds, interrupts what sleeps.
 
-    Ray blocks SIGINT on its workers and cancels a task through a flag that a sleeping main thread does not see.
-    Python writes the flag to the wakeup file descriptor, too, and from there this thread sends the real signal.
+    Ray cancels a task through Python's flag for SIGINT, which a sleeping main thread does not see. Python writes the
+    flag to the wakeup file descriptor, too; from there this thread wakes the main thread with the signal `WAKE`.
     """
 
     def __init__(self) -> None:
@@ -54,7 +55,7 @@ class Courier(threading.Thread):
         if signal.SIGINT in signals and task is not None and main is not None:
             time.sleep(0.01)  # a main thread that runs Python has seen the flag by now
             if task.armed:
-                signal.pthread_kill(main, signal.SIGINT)
+                signal.pthread_kill(main, WAKE)
 
     def _mail(self) -> None:
         task = self.task

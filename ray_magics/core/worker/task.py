@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .courier import courier
+from .courier import WAKE, courier
 from .output import STREAMS, Event, Sink, Stream
 
 Orders = Mapping[str, Any]
@@ -67,12 +67,15 @@ class Task:
 
     @contextlib.contextmanager
     def interruptible(self) -> Iterator[None]:
-        """A cancel by Ray becomes one KeyboardInterrupt inside, even in a sleep, and none on the way out."""
+        """A cancel by Ray becomes one KeyboardInterrupt inside, even in a sleep, and none on the way out.
+
+        SIGINT itself stays blocked, as Ray leaves it: a notebook's interrupt goes to the whole process group, and
+        only the tasks that Ray cancels shall hear of it.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        handler = signal.signal(signal.SIGINT, self.interrupt)
-        mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        before = signal.signal(signal.SIGINT, self.interrupt), signal.signal(WAKE, lambda *_: None)
         wakeup = signal.set_wakeup_fd(courier().wakeup[1], warn_on_full_buffer=False)
         self.armed = True
         try:
@@ -80,8 +83,8 @@ class Task:
         finally:
             self.armed = False
             signal.set_wakeup_fd(wakeup)
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            signal.signal(signal.SIGINT, handler)
+            signal.signal(signal.SIGINT, before[0])
+            signal.signal(WAKE, before[1])
 
     @contextlib.contextmanager
     def captured(self) -> Iterator[None]:

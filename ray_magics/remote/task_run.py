@@ -1,0 +1,275 @@
+"""A run made of Ray tasks that execute a cell: what one task and a fan-out share."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ..core.errors import RayMagicsError, RunCancelled, RunTimeout, remote_error
+from ..core.options import format_size
+from ..core.output import Folder, Log, mailroom, replay
+from ..core.resources import NodeResources, why_waiting
+from ..core.run import Event, Run
+from ..core.settings import settings
+from ..core.ship import Parcel, Wanted, entry, ship, surroundings, type_name
+from ..core.status import RunStatus
+from ..core.worker.values import Namespace
+from .answers import Description, description_of, letters_of, lost
+from .plan import RemotePlan
+
+Nodes = Callable[[], Iterable[NodeResources]]
+MAIL_AFTER = 0.3  # seconds until the mailbox for live output is opened
+LETTERS_LATE = 2.0  # seconds that an answer waits for letters still under way
+
+
+class TaskRun(Run):
+    """Ships what the cell reads, launches tasks, takes in letters and answers, and stops them when asked."""
+
+    def __init__(self, plan: RemotePlan, namespace: Namespace, place: Any, nodes: Nodes) -> None:
+        """`place` says where the cell is: its `name`, `filename`, `label` of a file name, and `cell` id."""
+        super().__init__(place.name, "ray_remote", place.cell)
+        self.plan, self.namespace, self.place, self.nodes = plan, namespace, place, nodes
+        self.outstanding: dict[int, Any] = {}
+        self.numbers = itertools.count()
+        self.letters: collections.Counter[int] = collections.Counter()
+        self.late: list[tuple[float, Event]] = []
+        self.folder, self.log = Folder(), Log()
+        self.seen: set[str] = set()
+        self.why = self.note = ""
+        self.failed = 0
+        self.stop_asked: float | None = None
+        self.forced = self.timed_out = False
+        self.failure: BaseException | None = None
+        self.into_cell = not plan.background
+        names = [*plan.binds, *plan.cell.calls, *([plan.into] if plan.into else [])]
+        self.before = {name: namespace.get(name) for name in names}
+
+    # submitting
+
+    def prepare(self, orders: Mapping[str, Any]) -> None:
+        """Ships what the cell reads and makes the orders that all its tasks share."""
+        plan, limits = self.plan, settings()
+        wanted = [Wanted(c.name, c.line, c.certain, c.via) for c in plan.captures.found]
+        self.parcel: Parcel = ship(wanted, self.namespace, limits.share_above, plan.as_refs)
+        self._tell_large()
+        self.orders: dict[str, Any] = {
+            **surroundings(),
+            **orders,
+            "run": self.id,
+            "source": self.place.source,
+            "filename": self.place.filename,
+            "is_async": plan.cell.is_async,
+            "uses_ipython": plan.cell.uses_ipython,
+            "updates": plan.cell.updates,
+            "resolved": self.parcel.resolved,
+            "mailbox": mailroom.address,
+            "log_lines": limits.log_lines,
+            "share_above": limits.share_above,
+            "retried": bool(plan.options.get("retry_exceptions")),
+        }
+        mailroom.receive(self.id, lambda letter: self.post("letter", letter))
+
+    def _tell_large(self) -> None:
+        for name in self.parcel.sent:
+            size = self.parcel.sizes[name]
+            if size >= settings().tell_above and not self.plan.quiet:
+                kind = type_name(self.namespace[name])
+                print(f'"{name}" ({kind}, {format_size(size)}) travels to the cluster once, until it changes.')
+
+    def launch(self, function: str, *arguments: Any, **options: Any) -> int:
+        number = next(self.numbers)
+        parcel = self.parcel
+        remote = entry(function).options(name=self.name, **self.plan.options, **options)
+        orders = {**self.orders, "task": number}
+        made = remote.remote(orders, parcel.payload, parcel.references, *arguments, *parcel.shared)
+        self.refs = made if isinstance(made, list) else [made]
+        self.outstanding[number] = self.refs[-1]
+        self.refs[-1].future().add_done_callback(lambda future: self.post("answer", number, future))
+        self.state = "running"
+        return number
+
+    # events
+
+    def handle(self, event: Event) -> None:
+        if event[0] == "letter":
+            self.take_letter(event[1])
+        elif self._is_early(event):
+            self.late.append((time.monotonic() + LETTERS_LATE, event))
+        else:
+            self._take_answer(event[1], event[2])
+
+    def take_letter(self, letter: Mapping[str, Any]) -> None:
+        self.letters[letter["task"]] += 1
+        self.take_output(letter["where"], letter["events"])
+        if letter["hidden"]:
+            self.note = f"{letter['hidden']:,} lines printed at once are not shown; %ray_logs {self.id} has them"
+
+    def take_output(self, where: str, events: Sequence[tuple[str, Any]]) -> None:
+        self.seen.add(where)
+        self.why = ""
+        self.log.add(where, events)
+        if self.into_cell:
+            replay(events, self.id)
+        else:
+            self.folder.add(where, events)
+            replay([event for event in events if event[0] in ("display", "update", "clear")], self.id)
+
+    def _is_early(self, event: Event) -> bool:
+        """Whether letters of this task are still under way: output stays in order."""
+        return letters_of(event[2]) > self.letters[event[1]]
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        due = [event for late, event in self.late if late < now or not self._is_early(event)]
+        self.late = [(late, event) for late, event in self.late if event not in due]
+        for event in due:
+            self._take_answer(event[1], event[2])
+        if self.elapsed > MAIL_AFTER and self.live:
+            mailroom.open()
+        self._watch_clock(now)
+
+    def _watch_clock(self, now: float) -> None:
+        if self.plan.timeout is not None and self.elapsed > self.plan.timeout and not self.timed_out:
+            self.timed_out = True
+            self.stop()
+        if self.stop_asked is not None and now - self.stop_asked > settings().stop_grace:
+            self._still_stopping(now)
+        elif not self.seen and self.elapsed > 1.0 and self.stop_asked is None:
+            self.why = self._why_waiting()
+
+    def _why_waiting(self) -> str:
+        if self.elapsed < 5.0 and fits_now(self.plan.request, self.nodes()):
+            return ""
+        return why_waiting(self.plan.request, self.nodes(), self.plan.options.get("label_selector"))
+
+    def _take_answer(self, number: int, future: Any) -> None:
+        self.outstanding.pop(number, None)
+        if self.state == "stopping":
+            self._stopped_if_done()
+            return
+        error = future.exception()
+        if error is None:
+            self.answered(number, future.result())
+        else:
+            description = description_of(error)
+            if description is not None:
+                self.take_output(description["where"], description["events"])
+            self.refused(number, error, description)
+
+    def answered(self, number: int, answer: Any) -> None:
+        """Takes the answer of a task in."""
+        raise NotImplementedError
+
+    def refused(self, number: int, error: BaseException, description: Description | None) -> None:
+        """Takes the failure of a task in; `description` where the cell itself failed."""
+        raise NotImplementedError
+
+    # stopping
+
+    def cancel(self, force: bool) -> None:
+        import ray
+
+        self.stop_asked = time.monotonic()
+        self.forced = self.forced or force
+        for ref in list(self.outstanding.values()):
+            ray.cancel(ref, force=force, recursive=True)
+        self._stopped_if_done()
+
+    def _still_stopping(self, now: float) -> None:
+        count = len(self.outstanding)
+        if self.timed_out and not self.forced:
+            self.cancel(True)
+        elif self.forced and self.stop_asked is not None and now - self.stop_asked > 2 * settings().stop_grace:
+            self._end_stopped(f"{_tasks(count)} did not confirm the stop and may still run")
+        else:
+            self.note = f"{_tasks(count)} ignored the interrupt; interrupt again to force"
+
+    def _stopped_if_done(self) -> None:
+        if not self.outstanding and self.live:
+            self._end_stopped("nothing is left running on the cluster")
+
+    def _end_stopped(self, left: str) -> None:
+        if self.failure is not None:
+            self.end("failed", self.failure)
+            return
+        self.note = left
+        if self.timed_out:
+            self.end("failed", RunTimeout(f"--timeout {self.plan.timeout:g}: {self.name} was stopped; {left}."))
+        else:
+            self.end("cancelled", RunCancelled(f"{self.name} was stopped after {self.elapsed:.1f} s; {left}."))
+
+    # the end
+
+    def fail(self, error: BaseException, description: Description | None, item: str = "") -> None:
+        """Ends the run as failed, with the user's own exception where the cell failed, once nothing runs any more."""
+        shown = error
+        if description is not None:
+            shown = remote_error(description, self.namespace, self.place.label, item)
+        elif not isinstance(error, RayMagicsError):
+            shown = lost(error)
+        self.failure, self.state = shown, "stopping"
+        self.cancel(False)
+
+    def end(self, state: str, error: BaseException | None = None) -> None:
+        mailroom.forget(self.id)
+        if state == "finished" and self.plan.background and self.live:
+            self.bind_late()
+        super().end(state, error)
+
+    @property
+    def bound(self) -> dict[str, Any]:
+        """The names that come back, with their values."""
+        return {}
+
+    def bind(self, keep: Iterable[str] = ()) -> None:
+        """Gives the notebook what the cell assigned, and the value its name; leaves the names in `keep` alone."""
+        into = {self.plan.into: self.value()} if self.plan.into else {}
+        found = {**self.bound, **into}
+        self.namespace.update({name: value for name, value in found.items() if name not in keep})
+
+    def bind_late(self) -> None:
+        """Binds at the end of a background run what the notebook has not assigned anew since the run began."""
+        anew = [name for name, value in self.before.items() if self.namespace.get(name) is not value]
+        self.bind(anew)
+        if anew:
+            names = ", ".join(anew)
+            self.note = f"{names} got another value meanwhile and keeps it; this run's is in the Run's .bound"
+
+    def shown(self) -> Any:
+        """What the cell shows as its output."""
+        return self.value()
+
+    def logs(self) -> str:
+        return self.log.text()
+
+    def status(self) -> RunStatus:
+        error = "" if self.error is None or self.state != "failed" else f"{type(self.error).__name__}: {self.error}"
+        return RunStatus(
+            id=self.id,
+            name=self.name,
+            verb=self.verb,
+            state="pending" if self.why and self.state == "running" else self.state,
+            elapsed=self.elapsed,
+            failed=self.failed,
+            running=len(self.outstanding),
+            why=self.why if self.live else "",
+            note=self.note,
+            error=error[:2000],
+            workers=self.folder.snapshot(),
+            **self.progress(),
+        )
+
+    def progress(self) -> dict[str, Any]:
+        return {"total": 1, "done": int(self.state == "finished")}
+
+
+def fits_now(request: Mapping[str, float], nodes: Iterable[NodeResources]) -> bool:
+    """Whether a node has this much free at the moment."""
+    return any(all(node.available.get(name, 0.0) >= amount for name, amount in request.items()) for node in nodes)
+
+
+def _tasks(count: int) -> str:
+    return "1 task" if count == 1 else f"{count} tasks"
