@@ -11,9 +11,24 @@ it. ``--dry-run`` prints the plan and the plain script. Where things live is tol
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
+__all__ = ["init", "load_ipython_extension", "remote", "runs", "shutdown"]  # noqa: F822
+
+_HOMES = {"init": "cluster.run", "shutdown": "cluster.run", "runs": "core.run"}
+_VERBS = ("remote",)
+
+
+def __getattr__(name: str) -> Any:
+    """The Python twins of the magics, imported when they are used."""
+    if name not in (*_HOMES, *_VERBS):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import_module(f"{__name__}.magics")
+    if name in _VERBS:
+        return import_module(f"{__name__}.{name}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from .core import private
+from .core import connection, private
 from .core.run import registry
 from .core.settings import RayMagics
 
-VERBS = ("remote",)
+VERBS = ("cluster", "remote")
+connection.provide(lambda: import_module(f"{__package__}.cluster.run"))
 
 
 def load(shell: Any) -> None:

@@ -22,7 +22,7 @@ def cluster() -> Iterator[str]:
     import ray
 
     given = os.environ.get("RAY_ADDRESS")
-    here = {"num_cpus": 4, "object_store_memory": 2 * 2**30, "_node_ip_address": "127.0.0.1"}
+    here = {"num_cpus": 4, "object_store_memory": 2 * 2**30, "dashboard_host": "127.0.0.1"}
     context = ray.init(logging_level="ERROR", **({"address": given} if given else here))
     os.environ["RAY_ADDRESS"] = context.address_info["gcs_address"]
     yield os.environ["RAY_ADDRESS"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,11 +20,13 @@ from ray_magics.cluster.plan import (
     plan_from_json,
     wants_token,
 )
-from ray_magics.cluster.snapshot import NodeFacts, Request, cluster_meters, counted, node_status, waiting
+from ray_magics.cluster.snapshot import cluster_meters, counted, node_status, waiting
 from ray_magics.cluster.status import ClusterStatus, Meter, NodeStatus, Waiting
 from ray_magics.core.errors import UsageError
 from ray_magics.core.resources import (
+    NodeFacts,
     NodeResources,
+    Request,
     infeasible,
     is_internal,
     matches,
@@ -371,7 +372,7 @@ def test_a_refusal_says_why_and_never_the_token(environ, words, tmp_path, monkey
 
 def test_nothing_at_the_address_is_told_at_once():
     with pytest.raises(UsageError, match=r"No Ray cluster at 127.0.0.1:\d+ \(RAY_ADDRESS\): nothing listens"):
-        reach.check_listens(f"127.0.0.1:{detached.free_port()}", "RAY_ADDRESS")
+        reach.check_listens("127.0.0.1:1", "RAY_ADDRESS")
 
 
 def test_a_machine_that_does_not_exist_is_told():
@@ -432,20 +433,24 @@ def test_a_broken_state_file_is_no_cluster(tmp_path, text):
     assert detached.find(tmp_path) is None
 
 
-def test_the_start_command_binds_to_loopback_and_passes_the_sizes(tmp_path):
+def test_the_start_command_passes_the_sizes_and_binds_to_loopback(tmp_path):
     made = ConnectPlan(detached=True, num_cpus=0, resources={"tpu": 1}, namespace="n")
-    line = detached.start_command(made, 1, 2, tmp_path)
-    assert {"--dashboard-host=127.0.0.1", "--num-cpus=0", '--resources={"tpu": 1}'} <= set(line)
-    assert not any("namespace" in word for word in line)
-    assert detached._child_environment({"JPY_X": "", "A": "b"})[detached.LOOPBACK_SWITCH] == "0"
-    assert detached._child_environment({detached.LOOPBACK_SWITCH: "1"})[detached.LOOPBACK_SWITCH] == "1"
+    line = detached.start_command(made, tmp_path)
+    assert json.loads(line[-1]) == {"num_cpus": 0, "resources": {"tpu": 1}}
+    kept = detached._child_environment({"JPY_X": "", "RAY_ADDRESS": "a:1", "A": "b"}, tmp_path)
+    assert kept == {"A": "b", detached.LOOPBACK_SWITCH: "0", "RAY_TMPDIR": str(tmp_path)}
+
+
+def test_who_sets_rays_own_switch_keeps_it(tmp_path):
+    switch = {detached.LOOPBACK_SWITCH: "1"}
+    assert detached._child_environment(switch, tmp_path).items() >= switch.items()
 
 
 def test_a_cluster_that_ends_early_is_told_with_its_last_error(tmp_path, monkeypatch):
     said = "import sys; print('noise'); print('ValueError: the port is taken'); print('bye')"
     monkeypatch.setattr(detached, "start_command", lambda *_: [detached.sys.executable, "-c", said])
     with pytest.raises(UsageError, match="did not start: ValueError: the port is taken"):
-        detached.start(ConnectPlan(detached=True), tmp_path, os.environ, lambda address: False)
+        detached.start(ConnectPlan(detached=True), tmp_path, os.environ)
     assert detached.find(tmp_path) is None and not list(tmp_path.glob("ray-*"))
 
 
@@ -455,10 +460,5 @@ SLEEP = "import time; time.sleep(60)"
 def test_a_cluster_that_is_never_ready_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(detached, "start_command", lambda *_: [detached.sys.executable, "-c", SLEEP])
     with pytest.raises(UsageError, match="took over 0 s"):
-        detached.start(ConnectPlan(detached=True), tmp_path, os.environ, lambda address: False, seconds=0.3)
+        detached.start(ConnectPlan(detached=True), tmp_path, os.environ, seconds=0.3)
     assert detached.find(tmp_path) is None
-
-
-def test_a_free_port_can_be_bound():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", detached.free_port()))

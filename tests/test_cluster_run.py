@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 PRELUDE = """
-import contextlib, io, json, os, sys, threading, time
+import contextlib, io, json, os, pathlib, sys, threading, time
 from ray_magics.cluster import detached, run
 from ray_magics.core.errors import UsageError
 seen = {}
@@ -46,6 +46,16 @@ def listening(processes):
             found += [[process.name(), c.laddr.ip] for c in process.net_connections("inet") if c.status == "LISTEN"]
     return found
 
+@contextlib.contextmanager
+def hearing():
+    path, errors = pathlib.Path("stderr"), os.dup(2)
+    with open(path, "wb") as file:
+        os.dup2(file.fileno(), 2)
+    try:
+        yield path
+    finally:
+        os.dup2(errors, 2)
+
 def until(condition, seconds=20):
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
@@ -60,13 +70,10 @@ seen["none"] = run.snapshot().state, "ray" in sys.modules
 thread = threading.Thread(target=lambda: seen.update(thread=error_of(run.ensure_connected)))
 thread.start(); thread.join()
 
-errors = os.dup(2)
-with open("stderr", "wb") as file:
-    os.dup2(file.fileno(), 2)
-seen["said"] = printed(run.ensure_connected)
-seen["said again"] = printed(run.ensure_connected)
-os.dup2(errors, 2)
-seen["noise"] = open("stderr").read()
+with hearing() as heard:
+    seen["said"] = printed(run.ensure_connected)
+    seen["said again"] = printed(run.ensure_connected)
+seen["noise"] = heard.read_text()
 connection = run.current()
 seen["dashboard hint"] = run.dashboard_hint(connection)
 import ray, numpy
@@ -160,7 +167,7 @@ os.environ["RAY_AUTH_TOKEN"] = "f" * 64
 seen["wrong token"] = error_of(run.init, address)
 del os.environ["RAY_AUTH_TOKEN"]
 os.environ["HOME"] = home
-seen["nobody there"] = error_of(run.init, f"127.0.0.1:{detached.free_port()}")
+seen["nobody there"] = error_of(run.init, "127.0.0.1:1")
 
 import http.server
 server = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
@@ -192,7 +199,7 @@ seen["without a word"] = printed(run.ensure_connected)
 ray.shutdown()
 
 os.environ["RAY_AUTH_MODE"] = "token"
-from ray_magics.cluster import _private_draft as private
+from ray_magics.core import private_ray as private
 private.use_token()
 with private.loopback_only():
     ray.init(address, logging_level="ERROR")
@@ -207,7 +214,9 @@ seen["stuck"] = run.snapshot().state, time.monotonic() - started
 members["gcs_server"].send_signal(signal.SIGCONT)
 seen["well again"] = until(lambda: run.snapshot().state == "connected")
 ray.shutdown()
+started = time.monotonic()
 seen["stopped"] = run.shutdown()
+seen["stop seconds"] = time.monotonic() - started
 seen["left"] = [p.name() for p in detached._members(known.pid)]
 seen["folder"] = sorted(os.listdir(os.environ["RAY_MAGICS_RUNTIME_DIR"]))
 seen["nothing"] = run.shutdown()
@@ -412,6 +421,7 @@ def test_a_stuck_cluster_is_lost_within_seconds_and_comes_back(second):
 
 def test_the_shutdown_of_a_detached_cluster_leaves_nothing(first, second):
     assert second["stopped"].startswith(f"Stopped your detached Ray cluster at {first['address']}")
+    assert second["stop seconds"] < 10
     assert second["left"] == [] and "cluster.json" not in second["folder"]
     assert not any(name.startswith("ray-") for name in second["folder"])
     assert second["nothing"].startswith("Nothing to shut down")

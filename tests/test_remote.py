@@ -465,3 +465,24 @@ def test_a_dry_run_starts_nothing(shell: Shell, capsys: Capsys) -> None:
     shell.run("x = 1")
     shell.run("%%ray_remote --dry-run --num-cpus 2\nx + 1")
     assert "x: int" in capsys.readouterr().out
+
+
+# --- the Python twin ----------------------------------------------------------------------------------------------------
+
+
+def test_the_twin_does_what_the_magic_does(cluster: str) -> None:
+    import ray_magics
+
+    names = {"x": 4}
+    assert ray_magics.remote("y = x + 1\ny * 2", namespace=names, num_cpus=0.5) == 10
+    assert names["y"] == 5
+    assert ray_magics.remote("i * x", for_="i in range(3)", namespace=names) == [0, 4, 8]
+    with pytest.raises(TypeError, match="no option 'nonsense'"):
+        ray_magics.remote("1", nonsense=2)
+
+
+def test_the_twin_in_the_background_gives_a_run(cluster: str) -> None:
+    import ray_magics
+
+    run = ray_magics.remote("40 + 2", namespace={}, background=True)
+    assert run.result(60) == 42 and run in ray_magics.runs()

@@ -87,7 +87,9 @@ def outcome(shell: Shell, cell: str) -> tuple[Any, ...]:
     result = shell.ip.run_cell(cell, store_history=False, silent=True)
     error = result.error_in_exec or result.error_before_exec
     ended = (type(error).__name__, str(error.args)) if error else ("fine", portrait(result.result))
-    found = {name: portrait(value) for name, value in shell.ns.items() if name not in before and not name.startswith("_")}
+    found = {
+        name: portrait(value) for name, value in shell.ns.items() if name not in before and not name.startswith("_")
+    }
     return ended, found
 
 

@@ -54,6 +54,7 @@ function card(send: Source['send']): Part<Seen> {
       button.paint(run);
       workers.paint(run);
       setAttr(node, 'aria-label', `Run ${run.name}`.trim());
+      node.classList.toggle('ray-magics-old', gone);
       if (before && before !== run.state) setText(news, `${run.name} ${run.state}`);
       before = run.state;
       if (focused && !going) node.focus({ preventScroll: true });

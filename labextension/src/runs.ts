@@ -27,6 +27,7 @@ function page(send: Source['send']): Part<Seen> {
       rows.paint(runs);
       setText(amount, runs.length ? tally(runs) : '');
       show(empty, runs.length === 0);
+      node.classList.toggle('ray-magics-old', gone);
     },
     dispose: rows.dispose,
   };

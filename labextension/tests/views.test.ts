@@ -146,6 +146,7 @@ describe('the card of a run', () => {
     expect(shown()).toContain('The kernel has left');
     expect(find('.ray-magics-elapsed').textContent).toBe('5 s');
     expect(button().getAttribute('aria-disabled')).toBe('true');
+    expect(find('.ray-magics-card').classList).toContain('ray-magics-old');
   });
 });
 
@@ -251,6 +252,14 @@ describe('the output of workers', () => {
     expect(lines(fold)).toEqual(['shard 12 read', 'shard 12: 4,096 rows ×3', 'stderr retry: connection reset ×12', 'shard 13 read']);
   });
 
+  it('begins at its end when it is opened', () => {
+    show(example);
+    const box = find<HTMLElement>('.ray-magics-lines');
+    Object.defineProperty(box, 'scrollHeight', { value: 700 });
+    find('details').dispatchEvent(new Event('toggle'));
+    expect(box.scrollTop).toBe(700);
+  });
+
   it('is open for a single task', () => {
     show(runs['running task']);
     expect(find<HTMLDetailsElement>('details').open).toBe(true);
@@ -330,6 +339,11 @@ describe('the cluster', () => {
 });
 
 describe('the runs', () => {
+  it('say the number by which %ray_stop and %ray_logs know them', () => {
+    show({ kind: 'runs', runs: [{ ...running, id: '17' }] });
+    expect(find('tbody td').textContent).toBe('17');
+  });
+
   it('are a table with a word for each state', () => {
     show(tables['one of each']);
     for (const words of ['Pending', 'Running', 'Stopping', 'Finished', 'Failed', 'Cancelled', '120 of 1,797 items, 2 failed']) {

@@ -1,5 +1,52 @@
-from ..cluster.run import ensure_connected, nodes  # noqa
+"""The connection that every verb needs. The verb `cluster` finds, starts and ends it; the others ask for it here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from .resources import NodeResources
 
 
-def can_grow():
-    return False
+class Connector(Protocol):
+    """What the verb `cluster` provides; see `cluster.run`."""
+
+    def ensure_connected(self) -> Any:
+        """Finds or starts a cluster, and says which in one line if it is new."""
+
+    def nodes(self) -> tuple[NodeResources, ...]:
+        """The living nodes: what they have and what is free."""
+        ...
+
+    def can_grow(self) -> bool:
+        """Whether an autoscaler may add nodes."""
+        ...
+
+
+_makers: list[Callable[[], Connector]] = []
+
+
+def provide(make: Callable[[], Connector]) -> None:
+    """Says who connects; `make` is called when somebody needs it."""
+    _makers[:] = [make]
+
+
+def ensure_connected() -> None:
+    """Raises UsageError where there is no cluster and none can be started."""
+    _makers[-1]().ensure_connected()
+
+
+def session() -> tuple[str, str, str]:
+    """Tells one connection from the next: address, node, job; Ray's job id alone is 01000000 on every new cluster."""
+    import ray
+
+    context = ray.get_runtime_context()
+    return getattr(context, "gcs_address", ""), context.get_node_id(), context.get_job_id()
+
+
+def nodes() -> tuple[NodeResources, ...]:
+    return _makers[-1]().nodes()
+
+
+def can_grow() -> bool:
+    return _makers[-1]().can_grow()

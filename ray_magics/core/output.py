@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from .connection import session
 from .status import WorkerOutput
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ class Mailroom:
         self.lock = threading.Lock()
         self.name = f"mail-{uuid.uuid4().hex[:12]}"
         self.actor: Any = None
-        self.job = ""
+        self.session: tuple[str, ...] = ()
         self.receivers: dict[str, Deliver] = {}
 
     @property
@@ -44,12 +45,10 @@ class Mailroom:
 
     def open(self) -> None:
         """Starts the actor and the thread that fetches, once a cluster."""
-        import ray
-
         with self.lock:
-            job = ray.get_runtime_context().get_job_id()
-            if self.actor is None or job != self.job:
-                self.job, self.actor = job, self._start()
+            now = session()
+            if self.actor is None or now != self.session:
+                self.session, self.actor = now, self._start()
                 threading.Thread(target=self._fetch, args=(self.actor,), name=self.name, daemon=True).start()
 
     def _start(self) -> Any:

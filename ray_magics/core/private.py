@@ -1,6 +1,7 @@
-"""The only place that touches private API of ipykernel and Ray; each use is guarded and has a plain fallback.
+"""The only place that touches private API of ipykernel and IPython; each use is guarded and has a plain fallback.
 
-Tried on ipykernel 6.29, 7.4; IPython 9.18; Ray 2.60.0. `tests/test_private.py` fails loudly when one of them changes.
+Tried on ipykernel 7.4 and IPython 9.18; `private_ray` does the same for Ray. `tests/test_private.py` fails loudly when
+one of them changes.
 """
 
 from __future__ import annotations

@@ -248,3 +248,8 @@ class Registry:
 
 
 registry = Registry()
+
+
+def runs() -> list[Run]:
+    """Everything this process launched, oldest first."""
+    return registry.runs()

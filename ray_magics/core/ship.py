@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from .connection import session
 from .errors import UsageError
 from .options import format_size
 from .worker import MODULES
@@ -58,7 +59,7 @@ class ObjectCache:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.job = ""
+        self.session: tuple[str, ...] = ()
         self.refs: dict[bytes, Any] = {}
         self.of_name: dict[str, frozenset[bytes]] = {}
 
@@ -66,7 +67,7 @@ class ObjectCache:
         import ray
 
         with self.lock:
-            self._follow(ray.get_runtime_context().get_job_id())
+            self._follow(session())
             key = fingerprint(buffer)
             if key not in self.refs:
                 self.refs[key] = ray.put(buffer)
@@ -80,13 +81,9 @@ class ObjectCache:
             living = frozenset().union(*self.of_name.values())
             self.refs = {key: ref for key, ref in self.refs.items() if key in living}
 
-    def _follow(self, job: str) -> None:
-        if job != self.job:
-            self.job, self.refs, self.of_name = job, {}, {}
-
-    def clear(self) -> None:
-        with self.lock:
-            self._follow("")
+    def _follow(self, session: tuple[str, ...]) -> None:
+        if session != self.session:
+            self.session, self.refs, self.of_name = session, {}, {}
 
 
 objects = ObjectCache()

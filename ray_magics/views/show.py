@@ -149,10 +149,14 @@ def new_view(cell: str, snapshot: Snapshot) -> Shown:
     """Draws a first snapshot in the cell that runs on this thread, as well as the front end can."""
     close_views(cell)
     shown = _kind()(snapshot)
-    _open[cell or str(id(shown))] = shown
+    _open[_key(cell, shown)] = shown
     while len(_open) > 50:
         _open.pop(next(iter(_open))).close()
     return shown
+
+
+def _key(cell: str, shown: Shown) -> str:
+    return cell or str(id(shown))
 
 
 def close_views(cell: str) -> None:
@@ -176,31 +180,39 @@ def _kind() -> Callable[[Snapshot], Shown]:
     return Live
 
 
-class LiveFeed:
-    """A view that lives on its own thread, as that of the cluster does: one snapshot a second, drawn if it changed."""
+class LiveFeed(Shown):
+    """A view that lives on its own thread, as that of the cluster does: one look every `interval` seconds.
 
-    def __init__(self, snapshot: Callable[[], Snapshot], cell: str = "", interval: float = 1.0) -> None:
-        self.snapshot, self.interval = snapshot, interval
-        self.ended = threading.Event()
-        first = snapshot()
+    It ends, still, when `going()` says so, and is closed when its cell runs again.
+    """
+
+    def __init__(
+        self, look: Callable[[], Snapshot], going: Callable[[], bool], cell: str = "", interval: float = 1.0
+    ) -> None:
+        self.look, self.going, self.interval = look, going, interval
+        self.closed = threading.Event()
+        first = look()
         self.shown = new_view(cell, first)
         self.last = self._facts(first)
         if isinstance(self.shown, Terminal):
             self.shown.finish(first)
-        else:
-            threading.Thread(target=self._run, name="ray_magics-feed", daemon=True).start()
+            return
+        _open[_key(cell, self.shown)] = self
+        threading.Thread(target=self._run, name="ray_magics-feed", daemon=True).start()
 
-    def end(self) -> None:
-        """Leaves a still picture."""
-        self.ended.set()
+    def close(self) -> None:
+        self.closed.set()
+        self.shown.close()
 
     def _run(self) -> None:
-        while not self.ended.wait(self.interval):
-            snapshot = self.snapshot()
+        while self.going():
+            if self.closed.wait(self.interval):
+                return
+            snapshot = self.look()
             if self._facts(snapshot) != self.last:
                 self.last = self._facts(snapshot)
                 self.shown.update(snapshot)
-        self.shown.finish(self.snapshot())
+        self.shown.finish(self.look())
 
     def _facts(self, snapshot: Snapshot) -> Snapshot:
         return {key: value for key, value in snapshot.items() if key not in _CLOCKWORK}

@@ -137,7 +137,13 @@ def _runs(runs: Snapshot) -> Iterable[str]:
 def _row(run: Snapshot) -> list[str]:
     name = f"{f.one_line(run['name'])} {f.one_line(run.get('verb', ''))}".strip()
     failed = f"{f.count(run['failed'])} failed" if run.get("failed") and not f.is_single(run) else ""
-    return [f.one_line(run["id"]), _state(run), name, ", ".join(filter(None, (f.progress(run), failed))), f.elapsed(run)]
+    return [
+        f.one_line(run["id"]),
+        _state(run),
+        name,
+        ", ".join(filter(None, (f.progress(run), failed))),
+        f.elapsed(run),
+    ]
 
 
 def _table(rows: Iterable[list[str]], margin: str = "") -> Iterator[str]:

@@ -92,7 +92,7 @@ def figures(sink: Sink) -> Iterator[None]:
     if "inline" in os.environ.get("MPLBACKEND", "inline"):
         os.environ["MPLBACKEND"] = f"module://{BACKEND}"
     if not any(isinstance(finder, BackendFinder) for finder in sys.meta_path):
-        sys.meta_path.append(BackendFinder())  # type: ignore[arg-type]
+        sys.meta_path.append(BackendFinder())
     _sinks.append(sink)
     try:
         yield

@@ -1,0 +1,181 @@
+"""`%ray_init`, `%ray_status`, `%ray_runs`, `%ray_logs`, `%ray_stop`, `%ray_shutdown`: the edge."""
+
+from __future__ import annotations
+
+from argparse import Namespace as Line
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from IPython.core.getipython import get_ipython
+
+from ..core import private
+from ..core.errors import UsageError
+from ..core.options import argument, count, expression, magic, size
+from ..core.run import Run, registry
+from ..views.show import LiveFeed, bundle
+from . import run as doing
+from .logs import chosen_lines, is_named
+
+_STARTING = ("num_cpus", "num_gpus", "object_store_memory", "namespace", "detached", "restart")
+_LOG_LINES = 1000  # printed by %ray_logs unless it is told how many
+
+
+def _live_runs(_namespace: Mapping[str, Any]) -> list[str]:
+    return [run.id for run in registry.live()]
+
+
+def _all_runs(_namespace: Mapping[str, Any]) -> list[str]:
+    return [run.id for run in registry.runs()]
+
+
+@magic("ray_init", kind="line")
+@argument("address", nargs="?", metavar="ADDRESS", help="HOST:PORT, ray://HOST:PORT, auto or local.")
+@argument("--num-cpus", type=count, help="CPUs of the cluster that starts (Ray's default: those of the machine).")
+@argument("--num-gpus", type=count, help="GPUs of the cluster that starts.")
+@argument("--resources", type=expression, help="Custom resources of the cluster that starts: \"{'tpu': 1}\".")
+@argument("--object-store-memory", type=size, help="Size of the object store of the cluster that starts.")
+@argument("--namespace", metavar="NAME", help="Ray's namespace for named actors.")
+@argument("--runtime-env", type=expression, help="Ray's runtime environment: \"{'pip': ['emoji']}\".")
+@argument("--detached", action="store_true", help="Start the cluster as a process of its own, or find it again.")
+@argument("--restart", action="store_true", help="End the present connection first.")
+def ray_init(line: Line) -> None:
+    """Connect to a Ray cluster, or start one on this machine, and show its card.
+
+    Without an address: the cluster that RayMagics.address or RAY_ADDRESS names, else your detached one, else
+    a new one, which ends with the kernel. It listens on 127.0.0.1 alone and asks for Ray's token.
+    With --detached the cluster outlives the kernel until %ray_shutdown; the same line finds it again.
+    Asked again for the same, nothing happens; asked for something else, it says what differs.
+
+        %ray_init
+        %ray_init --num-cpus 4 --object-store-memory 2GiB
+        %ray_init 10.0.0.1:6379 --namespace team
+        %ray_init local --resources "{'tpu': 1}"
+        %ray_init --detached
+        %ray_init --restart --num-cpus 2
+    """
+    shell: Any = get_ipython()
+    given = {name: getattr(line, name) for name in _STARTING}
+    connection = doing.init(
+        line.address,
+        **given,
+        resources=_value(line.resources, shell.user_ns, "--resources"),
+        runtime_env=_value(line.runtime_env, shell.user_ns, "--runtime-env"),
+    )
+    words = f"{doing.connection_text(connection)} {doing.dashboard_hint(connection)}"
+    _show(replace(doing.snapshot(), message=words.strip()).to_json())
+
+
+@magic("ray_status", kind="line")
+@argument("--once", action="store_true", help="Show the cluster as it is now, and leave it at that.")
+def ray_status(line: Line) -> None:
+    """Show the cluster, live: nodes, what is used of what there is, tasks and actors, what waits and why.
+
+    The view goes on living in its cell, one look a second, until the cell runs again or the connection ends.
+    Without a connection it says so and starts nothing.
+
+        %ray_status
+        %ray_status --once
+    """
+    if line.once or not doing.is_connected():
+        return _show(doing.snapshot().to_json())
+    _follow(doing.snapshot, doing.is_connected)
+
+
+@magic("ray_runs", kind="line")
+def ray_runs(line: Line) -> None:
+    """List everything this kernel launched, newest first, with its state and a way to stop it.
+
+    %ray_runs
+    %ray_stop 3
+    %ray_logs 3
+    """
+    if not registry.live():
+        return _show(registry.status().to_json())
+    _follow(registry.status, lambda: bool(registry.live()))
+
+
+@magic("ray_logs", kind="line")
+@argument("run", metavar="RUN", completer=_all_runs, help="The number that %ray_runs shows.")
+@argument("--tail", type=count, help="Only the last N lines.")
+@argument("--worker", metavar="ID", help="Only the lines of this worker: 4711 or 4711@10.0.0.1.")
+def ray_logs(line: Line) -> None:
+    """Print all that the workers of a run printed, in order.
+
+    %ray_logs 3
+    %ray_logs 3 --tail 20
+    %ray_logs 3 --worker 4711
+    """
+    run = registry.find(line.run)
+    workers = [worker.id for worker in run.status().workers]
+    if line.worker and not any(is_named(worker, line.worker) for worker in workers):
+        known = ", ".join(workers[:10]) or "none so far"
+        raise UsageError(f'No worker "{line.worker}" printed in run {run.id}; those that did: {known}.')
+    text = chosen_lines(run.logs(), workers, line.worker)
+    print(_last_lines(text, line.tail, run.id) or f"Run {run.id} has printed nothing.")
+
+
+@magic("ray_stop", kind="line")
+@argument("run", nargs="?", metavar="RUN", completer=_live_runs, help="The number that %ray_runs shows.")
+@argument("--all", action="store_true", help="Stop every run of this kernel.")
+@argument("--force", action="store_true", help="Kill the workers of the run instead of asking them.")
+def ray_stop(line: Line) -> None:
+    """Stop a run of this kernel: exactly its work on the cluster, nothing else.
+
+    The cell that waits for it fails, so that Run All stops there. Asked again, or with --force, it kills
+    the workers of the run.
+
+        %ray_stop 3
+        %ray_stop --all
+        %ray_stop 3 --force
+    """
+    if bool(line.run) == line.all:
+        raise UsageError("%ray_stop needs a run or --all; for example %ray_stop 3. %ray_runs lists them.")
+    chosen = registry.live() if line.all else [registry.find(line.run)]
+    print("\n".join(_stopped(run, line.force) for run in chosen) or "Nothing runs.")
+
+
+@magic("ray_shutdown", kind="line")
+def ray_shutdown(line: Line) -> None:
+    """End the connection to Ray, after stopping the runs of this kernel; says what it did.
+
+    A cluster that this kernel started stops, and so does your detached one. Any other cluster goes on
+    running. Values that were left on a stopped cluster are gone.
+
+        %ray_shutdown
+    """
+    print(doing.shutdown())
+
+
+def _last_lines(text: str, tail: int | None, run: str) -> str:
+    lines = text.splitlines()
+    wanted = _LOG_LINES if tail is None else tail
+    if tail is None and len(lines) > wanted:
+        note = f"... {len(lines) - wanted:,} earlier lines; %ray_logs {run} --tail {len(lines)} prints them all ..."
+        return "\n".join([note, *lines[-wanted:]])
+    return "\n".join(lines[len(lines) - wanted :] if wanted < len(lines) else lines)
+
+
+def _value(given: Any, namespace: dict[str, Any], option: str) -> Any:
+    return None if given is None else given.evaluate(namespace, option)
+
+
+def _show(snapshot: Mapping[str, Any]) -> None:
+    shell: Any = get_ipython()
+    shell.display_pub.publish(bundle(snapshot))
+
+
+def _follow(status: Callable[[], Any], going: Callable[[], bool]) -> None:
+    """A view that lives on in its cell until that cell runs again or nothing goes on any more."""
+    LiveFeed(lambda: dict(status().to_json()), going, private.cell_id(get_ipython()))
+
+
+def _stopped(run: Run, force: bool) -> str:
+    if not run.live:
+        return f"Run {run.id} ({run.name}) is {run.state} already."
+    again = force or run.state == "stopping"
+    run.stop(again)
+    return f"{'Killing' if again else 'Stopping'} run {run.id} ({run.name})."
+
+
+MAGICS = (ray_init, ray_status, ray_runs, ray_logs, ray_stop, ray_shutdown)

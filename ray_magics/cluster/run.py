@@ -1,0 +1,472 @@
+"""Finds or starts a cluster, and puts it away. The only file of this verb that says `ray.`"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import platform
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from ..core import private_ray as private
+from ..core.connection import session
+from ..core.errors import UsageError
+from ..core.resources import NodeResources, resources_text, total_of
+from ..core.run import registry
+from ..core.settings import settings
+from . import detached, reach
+from .plan import Connection, ConnectPlan, differences, make_connect_plan
+from .snapshot import living
+from .status import ClusterStatus
+from .watch import Watch, not_connected
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+STOP_RUNS_SECONDS = 5.0
+GUARD_SECONDS = 2.0
+LET_GO_SECONDS = 40.0
+"""Ray ends the whole kernel, with every variable in it, 60 s after the control service died."""
+
+
+class _Memory:
+    """What is known of the present connection beyond what Ray itself knows."""
+
+    watch: Watch | None = None
+    lost: ClusterStatus | None = None
+    identity: tuple[str, ...] = ()
+    took_token: bool = False
+
+
+_memory = _Memory()
+_lock = threading.RLock()
+
+
+def init(
+    address: str | None = None,
+    *,
+    num_cpus: int | None = None,
+    num_gpus: int | None = None,
+    resources: Mapping[str, float] | None = None,
+    object_store_memory: int | None = None,
+    namespace: str | None = None,
+    runtime_env: Mapping[str, Any] | None = None,
+    detached: bool = False,
+    restart: bool = False,
+) -> Connection:
+    """`%ray_init` for programs: connects or starts, and prints nothing.
+
+    `object_store_memory` in bytes. Raises what `connect` raises.
+    """
+    plan = make_connect_plan(
+        os.environ,
+        settings(),
+        address=address,
+        num_cpus=num_cpus,
+        num_gpus=num_gpus,
+        resources=resources,
+        object_store_memory=object_store_memory,
+        namespace=namespace,
+        runtime_env=runtime_env,
+        detached=detached,
+    )
+    return connect(plan, restart)
+
+
+def is_connected() -> bool:
+    """Whether this process has a connection, whoever made it. Does not import Ray."""
+    ray = sys.modules.get("ray")
+    return bool(ray is not None and ray.is_initialized())
+
+
+def connect(plan: ConnectPlan, restart: bool = False) -> Connection:
+    """Connects or starts as planned. Asking twice for the same does nothing.
+
+    Raises `UsageError` when the present connection is another one (`restart` ends it first), when nothing
+    answers, when the token is missing or wrong, and when a cluster would start in a thread of its own.
+    """
+    with _lock:
+        if restart:
+            _end_present(plan)
+        if is_connected():
+            return _same_or_error(plan)
+        _forget()
+        try:
+            connection = _join_or_start(plan)
+        except BaseException:
+            _give_token_back()
+            raise
+        _remember(connection)
+        return connection
+
+
+def ensure_connected(say: Callable[[str], Any] = print) -> Connection:
+    """The connection that every verb uses: the present one, or the one the settings or `RAY_ADDRESS` name,
+    or the user's detached cluster, or a new one on this machine. A new connection is told in one line.
+
+    Raises `UsageError` when the cluster is gone, and for what `connect` raises.
+    """
+    with _lock:
+        if is_connected():
+            return _living(current())
+        if _memory.lost is not None:
+            raise UsageError(_gone(_memory.lost.address))
+        connection = connect(make_connect_plan(os.environ, settings()))
+    say(connection_text(connection))
+    return connection
+
+
+def current() -> Connection:
+    """The present connection; one that the user made with `ray.init` is described as far as Ray tells."""
+    return _watch().connection
+
+
+def shutdown() -> str:
+    """Ends the connection, and the cluster too if it was made here. Says what it did.
+
+    A cluster that this kernel started stops, and so does this user's detached one; others go on running.
+    """
+    with _lock:
+        if not is_connected():
+            _forget()
+            _memory.lost = None
+            return _stop_detached() or "Nothing to shut down: this kernel is not connected to a Ray cluster."
+        connection = current()
+        stopped = _stop_runs()
+        _disconnect()
+        return " ".join(filter(None, (stopped, _after_disconnect(connection))))
+
+
+def nodes() -> tuple[NodeResources, ...]:
+    """The living nodes, what they have and what is free: for `infeasible` and `why_waiting`.
+
+    Raises `ConnectionError` when the cluster does not answer within a second.
+    """
+    return living(_watch().facts().nodes)
+
+
+def can_grow() -> bool:
+    """Whether an autoscaler may add nodes: Ray labels the nodes of a cluster that has one with their group."""
+    return any("ray.io/node-group" in node.labels for node in nodes())
+
+
+def snapshot(clock: Callable[[], float] = time.time) -> ClusterStatus:
+    """The cluster now, in some 2 ms; `lost` when it does not answer within a second, `none` without one."""
+    if is_connected():
+        return _watch().status(clock)
+    return _memory.lost or not_connected(clock)
+
+
+def connection_text(connection: Connection) -> str:
+    """One line: what happened, what is there, where the dashboard is, how to end it."""
+    have = resources_text(total_of(nodes()), hide=("object_store_memory",))
+    dashboard = f" Dashboard {connection.dashboard}." if connection.dashboard else ""
+    return f"{_what(connection)}: {have}.{dashboard} {_how_to_end(connection)}"
+
+
+def dashboard_hint(connection: Connection) -> str:
+    """How to get past the token prompt of the dashboard, or "" when it asks for none."""
+    if not connection.dashboard or os.environ.get("RAY_AUTH_MODE", "").lower() != "token":
+        return ""
+    return "The dashboard asks for a token: `ray get-auth-token`, typed in a terminal, shows it."
+
+
+def _what(connection: Connection) -> str:
+    if connection.detached:
+        verb = "Started" if connection.started else "Connected to"
+        return f"{verb} your detached Ray cluster at {connection.address}"
+    if connection.started:
+        return "Started Ray on this machine"
+    source = connection.plan.source
+    named = f" (from {source})" if source in ("RAY_ADDRESS", "RayMagics.address") else ""
+    return f"Connected to the Ray cluster at {connection.address}{named}"
+
+
+def _how_to_end(connection: Connection) -> str:
+    stops = connection.started or connection.detached
+    return "%ray_shutdown stops it." if stops else "%ray_shutdown disconnects and leaves it running."
+
+
+def _same_or_error(plan: ConnectPlan) -> Connection:
+    connection = _living(current())
+    found = differences(connection.plan, plan)
+    if not found:
+        return connection
+    raise UsageError(
+        f"Ray is connected already, and this asks for another connection: {'; '.join(found)}. "
+        "Add --restart to end the present one first."
+    )
+
+
+def _living(connection: Connection) -> Connection:
+    if not connection.has_control_service or reach.listens(connection.address, 1.0):
+        return connection
+    raise UsageError(_gone(connection.address))
+
+
+def _gone(address: str) -> str:
+    return (
+        f"The Ray cluster at {address} is gone: nothing listens there any more. "
+        "%ray_init --restart begins anew; results that were only on it are lost."
+    )
+
+
+def _end_present(plan: ConnectPlan) -> None:
+    if is_connected():
+        shutdown()
+    if plan.detached:
+        _stop_detached()
+
+
+def _join_or_start(plan: ConnectPlan) -> Connection:
+    if plan.detached:
+        return _detached(plan)
+    if plan.is_open and (known := detached.find(detached.runtime_folder(os.environ))):
+        return _join_detached(known, plan, started=False)
+    return _start_here(plan) if plan.starts else _join(plan)
+
+
+def _start_here(plan: ConnectPlan) -> Connection:
+    if threading.current_thread() is not threading.main_thread():
+        raise UsageError("Ray is not running, and only a cell can start it: run %ray_init first.")
+    reach.make_token()
+    context = _twice(lambda: _ray_init_here(plan))
+    return _connection(plan, context, address="local", started=True)
+
+
+def _twice(start: Callable[[], T]) -> T:
+    """A machine that was too busy to start a cluster in Ray's 30 s may manage the second time."""
+    with contextlib.suppress(reach.TooSlow):
+        return start()
+    return start()
+
+
+def _ray_init_here(plan: ConnectPlan) -> Any:
+    with _no_orphans():
+        return _ray_init(plan, address="local", dashboard_host="127.0.0.1", **plan.sizing())
+
+
+def _join(plan: ConnectPlan) -> Connection:
+    address = plan.address or "auto"
+    if address != "auto":
+        reach.check_listens(address, plan.source)
+        _take_token()
+    if address != "auto" and not address.startswith("ray://"):
+        _import_quietly()
+        reach.check_answers(address)
+    return _connection(plan, _ray_init(plan, address=address), address)
+
+
+def _detached(plan: ConnectPlan) -> Connection:
+    folder = detached.runtime_folder(os.environ)
+    with detached.locked(folder):
+        known = detached.find(folder)
+        started = known is None
+        if known is None:
+            reach.make_token()
+            _take_token()
+            known = _twice(lambda: detached.start(plan, folder, os.environ))
+    _check_same_cluster(known, plan)
+    return _join_detached(known, plan, started)
+
+
+def _check_same_cluster(known: detached.Detached, plan: ConnectPlan) -> None:
+    there = replace(known.plan, namespace=plan.namespace, runtime_env=plan.runtime_env)
+    if found := differences(there, plan):
+        raise UsageError(
+            f"Your detached Ray cluster at {known.address} runs with other options: {'; '.join(found)}. "
+            "Add --restart to stop it and start a new one."
+        )
+
+
+def _join_detached(known: detached.Detached, plan: ConnectPlan, started: bool) -> Connection:
+    _take_token()
+    _import_quietly()
+    reach.check_answers(known.address)
+    context = _ray_init(plan, address=known.address)
+    joined = replace(known.plan, namespace=plan.namespace, runtime_env=plan.runtime_env)
+    return replace(_connection(joined, context, known.address, started), detached=True)
+
+
+def _connection(plan: ConnectPlan, context: Any, address: str, started: bool = False) -> Connection:
+    found = _adopted()
+    actual = address if address.startswith("ray://") else found.address
+    dashboard = getattr(context, "dashboard_url", "") or ""
+    return replace(
+        found,
+        address=actual,
+        dashboard=f"http://{dashboard}" if dashboard and "://" not in dashboard else dashboard,
+        started=started,
+        plan=replace(plan, address="local" if address == "local" else actual),
+    )
+
+
+def _adopted() -> Connection:
+    import ray
+
+    context = ray.get_runtime_context()
+    address, node_id, _ = session()
+    return Connection(
+        address=address,
+        dashboard=private.dashboard_url(),
+        namespace=context.namespace,
+        node_id=node_id,
+        ray=ray.__version__,
+        python=platform.python_version(),
+        plan=ConnectPlan(address=address, namespace=context.namespace),
+    )
+
+
+def _watch() -> Watch:
+    with _lock:
+        if _memory.watch is None or _memory.identity != session():
+            _forget()
+            _remember(_adopted())
+        assert _memory.watch is not None
+        return _memory.watch
+
+
+def _remember(connection: Connection) -> None:
+    _memory.watch, _memory.identity, _memory.lost = Watch(connection), session(), None
+    if connection.has_control_service:
+        threading.Thread(target=_guard, args=(_memory.watch,), name="ray_magics-guard", daemon=True).start()
+
+
+def _guard(watch: Watch) -> None:
+    """Lets go of a cluster whose control service has gone, so that the kernel lives on."""
+    seen = time.monotonic()
+    while _memory.watch is watch:
+        if reach.listens(watch.connection.address, GUARD_SECONDS):
+            seen = time.monotonic()
+        elif time.monotonic() - seen > LET_GO_SECONDS:
+            return _let_go(watch)
+        time.sleep(GUARD_SECONDS)
+
+
+def _let_go(watch: Watch) -> None:
+    with _lock:
+        if _memory.watch is watch and is_connected():
+            log.debug("nothing listens at %s: disconnecting", watch.connection.address)
+            _memory.lost = watch.status()
+            _disconnect()
+
+
+def _forget() -> None:
+    if _memory.watch is not None:
+        _memory.watch.close()
+    _memory.watch, _memory.identity = None, ()
+
+
+def _disconnect() -> None:
+    import ray
+
+    with _silence():
+        ray.shutdown()
+    _forget()
+    _give_token_back()
+
+
+def _after_disconnect(connection: Connection) -> str:
+    if connection.detached:
+        return _stop_detached() or f"The detached cluster at {connection.address} was gone already."
+    if connection.started:
+        return "Stopped the Ray cluster that this kernel had started."
+    other = detached.find(detached.runtime_folder(os.environ))
+    if other is None:
+        return f"Disconnected from {connection.address}; that cluster goes on running."
+    if other.address == connection.address:
+        return f"Disconnected from your detached cluster at {other.address}; %ray_shutdown again stops it."
+    extra = f"Your detached cluster at {other.address} runs, too; %ray_shutdown again stops it."
+    return f"Disconnected from {connection.address}; that cluster goes on running. {extra}"
+
+
+def _stop_detached() -> str:
+    folder = detached.runtime_folder(os.environ)
+    with detached.locked(folder):
+        known = detached.find(folder)
+        if known is None:
+            return ""
+        detached.stop(known, folder)
+    return f"Stopped your detached Ray cluster at {known.address}; its processes are gone."
+
+
+def _stop_runs() -> str:
+    going = registry.live()
+    for run in going:
+        run.stop(force=True)
+    end = time.monotonic() + STOP_RUNS_SECONDS
+    for run in going:
+        run.over.wait(max(0.0, end - time.monotonic()))
+    return f"Stopped {len(going)} run{'s' if len(going) > 1 else ''} of this kernel." if going else ""
+
+
+def _ray_init(plan: ConnectPlan, **options: Any) -> Any:
+    _import_quietly()
+    import ray
+
+    with private.loopback_only(), _silence() as noise:
+        try:
+            return ray.init(logging_level=logging.ERROR, log_to_driver=True, **options, **plan.joining())
+        except Exception as error:
+            log.debug("ray.init failed: %r\n%s", error, noise())
+            ray.shutdown()
+            raise reach.failure(error, plan) from error
+
+
+@contextmanager
+def _no_orphans() -> Iterator[None]:
+    """A start that fails halfway or is interrupted leaves Ray's processes behind: ends them."""
+    import psutil
+
+    before = set(psutil.Process().children())
+    try:
+        yield
+    except BaseException:
+        for process in set(psutil.Process().children()) - before:
+            with contextlib.suppress(psutil.Error):
+                if any("ray" in part for part in process.cmdline()):
+                    process.kill()
+        raise
+
+
+def _take_token() -> None:
+    _memory.took_token = reach.take_token() or _memory.took_token
+
+
+def _give_token_back() -> None:
+    if _memory.took_token:
+        private.use_no_token()
+        _memory.took_token = False
+
+
+def _import_quietly() -> None:
+    if "ray" not in sys.modules:
+        with _silence():
+            import ray  # noqa: F401
+
+
+@contextmanager
+def _silence() -> Iterator[Callable[[], str]]:
+    """Catches warnings and what C++ writes to the error stream; yields a function that reads the latter."""
+    with tempfile.TemporaryFile() as caught, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        saved = os.dup(2)
+        try:
+            os.dup2(caught.fileno(), 2)
+            yield lambda: _read_all(caught)
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def _read_all(file: Any) -> str:
+    file.seek(0)
+    return str(file.read().decode(errors="replace"))
