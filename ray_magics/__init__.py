@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["init", "load_ipython_extension", "remote", "runs", "shutdown"]  # noqa: F822
+__all__ = ["init", "load_ipython_extension", "remote", "runs", "shutdown"]
 
 _HOMES = {"init": "cluster.run", "shutdown": "cluster.run", "runs": "core.run"}
 _VERBS = ("remote",)

@@ -146,6 +146,13 @@ class Kernel:
     def run(self, code: str, timeout: float = 120) -> Executed:
         return self.finish(self.start(code), timeout)
 
+    def ended(self, executed: Executed, timeout: float = 60) -> str:
+        """The status that the kernel reported for a finished cell: "ok" or "error"."""
+        while True:
+            reply = self.client.get_shell_msg(timeout=timeout)
+            if reply["parent_header"].get("msg_id") == executed.msg_id:
+                return str(reply["content"]["status"])
+
     def value(self, expression: str) -> str:
         """The repr of an expression in the kernel."""
         executed = self.run(f"print(repr({expression}))")

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
-from .errors import RayMagicsError, UsageError
+from .errors import RayMagicsError, RunCancelled, UsageError
 from .status import ENDED, LIVE, RunsStatus, RunStatus
 
 Event = tuple[Any, ...]
@@ -125,6 +125,8 @@ class Run:
         """Submits and handles events until the run has ended; on the main thread an interrupt stops the run."""
         try:
             with interrupt_calls(self.stop):
+                if _take_noted():
+                    self.stop()
                 self._drive()
         finally:
             self.end("failed", RayMagicsError("the run was torn down"))
@@ -190,6 +192,28 @@ def interrupt_raises() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def interrupts_wait() -> Iterator[None]:
+    """Around a whole magic: an interrupt before a run stops that run, one after it is raised when all is in order."""
+    _take_noted()
+    with interrupt_calls(lambda: _noted.append(True)):
+        yield
+    if _take_noted():
+        raise RunCancelled("Interrupted; nothing of this cell is left running on the cluster.")
+
+
+_noted: list[bool] = []
+
+
+def _take_noted() -> bool:
+    """Whether an interrupt was noted since the last call; of the main thread alone."""
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    noted = bool(_noted)
+    _noted.clear()
+    return noted
 
 
 class Registry:

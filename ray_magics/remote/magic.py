@@ -24,6 +24,7 @@ from ..core.options import (
     size,
 )
 from ..core.place import Place, place_of
+from ..core.run import interrupts_wait
 from ..core.settings import settings
 from ..views.show import RunView
 from .plan import DEFINE, RAY_OPTIONS, RemotePlan, make_plan
@@ -80,13 +81,19 @@ def ray_remote(line: Line, cell: str | None = None) -> Any:
         %ray_remote sum(x * x for x in xs)
     """
     shell: Any = get_ipython()
-    place = place_of(shell, line.expression if cell is None else cell, is_cell=cell is not None)
-    plan = make_plan(read_cell(place.source), line, shell.user_ns, _ray_options(line, shell.user_ns))
-    if line.dry_run:
-        from .script import explain
+    with interrupts_wait():
+        place = place_of(shell, line.expression if cell is None else cell, is_cell=cell is not None)
+        plan = make_plan(read_cell(place.source), line, shell.user_ns, _ray_options(line, shell.user_ns))
+        if line.dry_run:
+            return show_plan(plan, shell.user_ns, place)
+        return carry_out(plan, shell.user_ns, place)
 
-        return print(explain(plan, shell.user_ns, place.source))
-    return carry_out(plan, shell.user_ns, place)
+
+def show_plan(plan: RemotePlan, namespace: dict[str, Any], place: Place) -> None:
+    """Prints what would happen, and the plain script."""
+    from .script import explain
+
+    print(explain(plan, namespace, place.source))
 
 
 def carry_out(plan: RemotePlan, namespace: dict[str, Any], place: Place) -> Any:

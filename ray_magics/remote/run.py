@@ -11,7 +11,7 @@ from ..core.errors import UsageError
 from ..core.options import format_size
 from ..core.place import Place
 from ..core.resources import infeasible
-from ..core.run import Viewer, registry
+from ..core.run import Viewer, interrupt_raises, registry
 from ..core.worker.values import Namespace
 from .cell_run import CellRun
 from .map_run import MapRun
@@ -21,7 +21,8 @@ from .task_run import TaskRun
 
 def check(plan: RemotePlan) -> None:
     """Connects, and tells at once of a request that this cluster can never satisfy. Raises UsageError."""
-    connection.ensure_connected()
+    with interrupt_raises():
+        connection.ensure_connected()
     problem = infeasible(plan.request, connection.nodes(), plan.options.get("label_selector"))
     if problem is not None and not connection.can_grow():
         raise UsageError(problem)
