@@ -93,19 +93,21 @@ def outcome(shell: Shell, cell: str) -> tuple[Any, ...]:
     return ended, found
 
 
-def portrait(value: Any) -> Any:
+def portrait(value: Any, depth: int = 4) -> Any:
     """A value as something that compares: functions by what they return, objects by what they hold."""
+    if depth == 0:
+        return type(value).__name__
     if callable(value) and hasattr(value, "__code__"):
         try:
-            return "function", repr(value())
+            return "function", portrait(value(), depth - 1)
         except Exception as error:
             return "function", type(error).__name__
     if type(value).__name__ == "Box":
-        return "Box", portrait(value.v)
+        return "Box", portrait(value.v, depth - 1)
     if isinstance(value, (list, tuple)):
-        return type(value).__name__, [portrait(item) for item in value]
+        return type(value).__name__, [portrait(item, depth - 1) for item in value]
     if isinstance(value, dict):
-        return {key: portrait(item) for key, item in value.items()}
+        return {key: portrait(item, depth - 1) for key, item in value.items()}
     return type(value).__name__ if isinstance(value, type) else repr(value)
 
 

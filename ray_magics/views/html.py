@@ -23,7 +23,7 @@ _CARD = (
 _CODE = "padding: 0; background: none; font-size: 12px"
 _OUTPUT_BOX = "display: flex; flex-direction: column-reverse; max-height: 240px; overflow: auto"  # begins at its end
 _MUTED = "color: var(--jp-ui-font-color2, inherit)"
-_SHADE = "background: rgba(128, 128, 128, 0.09); border-radius: 3px"
+_OUTPUT_TEXT = "flex: none; overflow: visible; background: rgba(128, 128, 128, 0.09); border-radius: 3px"
 _RED = "#d32f2f"  # not the theme's: readers that sanitise drop variables, and these are seen on light and dark
 _COLORS = {
     "running": "#1976d2",
@@ -34,6 +34,7 @@ _COLORS = {
     "lost": _RED,
 }
 _CELL = "padding: 2px 14px 2px 0; text-align: left; vertical-align: top"
+_NARROW = f"{_CELL}; white-space: nowrap"
 
 
 def html(snapshot: Snapshot) -> str:
@@ -85,7 +86,7 @@ def _worker(worker: Snapshot, limit: int, opened: bool) -> str:
     lines, cut = f.shown_tail([_line(*line) for line in worker["tail"]], worker["hidden"], limit - 1200)
     summary = f"<summary>{label} · {f.line_count(worker)}</summary>"
     above = _div(_muted(cut)) if cut else ""
-    output = f'<div style="{_OUTPUT_BOX}">{_pre(chr(10).join(lines), _SHADE)}</div>' if lines else ""
+    output = f'<div style="{_OUTPUT_BOX}">{_pre(chr(10).join(lines), _OUTPUT_TEXT)}</div>' if lines else ""
     return f"<details{' open' if opened else ''}>{summary}{above}{output}</details>"
 
 
@@ -105,7 +106,7 @@ def _cluster(cluster: Snapshot) -> Iterator[str]:
         yield _table(("Waiting", "Asks for", "Why"), map(_waiting, cluster["waiting"]), 10_000)
     yield _nodes(cluster["nodes"])
     if cluster["runs"]:
-        yield _table(_HEADINGS, map(_row, cluster["runs"]), _ROWS)
+        yield _table(_HEADINGS, map(_row, cluster["runs"]), _ROWS, _NARROW)
 
 
 def _cluster_head(cluster: Snapshot) -> Iterator[str]:
@@ -163,7 +164,7 @@ def _node(node: Snapshot, names: list[str]) -> list[str]:
 
 def _runs(runs: Snapshot) -> Iterator[str]:
     if runs["runs"]:
-        yield _table(_HEADINGS, map(_row, runs["runs"]), 80_000)
+        yield _table(_HEADINGS, map(_row, runs["runs"]), 80_000, _NARROW)
     else:
         yield escape(f.NO_RUNS)
 
@@ -178,10 +179,10 @@ def _row(run: Snapshot) -> list[str]:
     return [_safe(run["id"]), _state(run["state"]), name, escape(done), f.elapsed(run)]
 
 
-def _table(headings: Iterable[str], rows: Iterable[list[str]], limit: int) -> str:
+def _table(headings: Iterable[str], rows: Iterable[list[str]], limit: int, style: str = _CELL) -> str:
     """Of cells that are HTML already."""
-    kept, left = f.fitting((_cells("td", row) for row in rows), limit)
-    head = _cells("th", headings) if headings else ""
+    kept, left = f.fitting((_cells("td", row, style) for row in rows), limit)
+    head = _cells("th", headings, style) if headings else ""
     more = _div(_muted(f"and {f.count(left)} more")) if left else ""
     if not kept:
         return more
@@ -189,9 +190,9 @@ def _table(headings: Iterable[str], rows: Iterable[list[str]], limit: int) -> st
     return f'<div style="margin: 4px 0; overflow-x: auto">{table}</div>{more}'
 
 
-def _cells(tag: str, cells: Iterable[str]) -> str:
-    row = "".join(f'<{tag} style="{_CELL}">{cell}</{tag}>' for cell in cells)
-    return f"<tr>{row}</tr>"
+def _cells(tag: str, cells: Iterable[str], style: str) -> str:
+    row = "".join(f'<{tag} style="{style}">{cell}</{tag}>' for cell in cells)
+    return f'<tr style="background: none">{row}</tr>'
 
 
 def _bar(share: float, width: str = "100%") -> str:

@@ -118,6 +118,13 @@ def bound_names(orders: Orders, namespace: Namespace) -> list[str]:
     return names
 
 
+def deleted_names(orders: Orders, namespace: Namespace) -> list[str]:
+    """The names that the cell has deleted: for certain, or as it turned out."""
+    captured = {*orders["captured"]}
+    turned_out = [name for name in orders["binds"] if name in captured]
+    return [name for name in dict.fromkeys([*orders["deletes"], *turned_out]) if name not in namespace]
+
+
 def answer(task: Task, namespace: Namespace, changed: Sequence[str], value: Any) -> Any:
     """``(header, payload, buffers, references)``: a dict, pickled pairs, their large buffers, object refs.
 
@@ -129,7 +136,7 @@ def answer(task: Task, namespace: Namespace, changed: Sequence[str], value: Any)
     header = {
         **task.ending(),
         "changed": list(changed),
-        "deleted": [name for name in task.orders["deletes"] if name not in namespace],
+        "deleted": deleted_names(task.orders, namespace),
         "refused": {name: f"{_type(dict(pairs)[name])}: {error}" for name, error in refused.items()},
         "shown": represent(value) if VALUE in refused else None,
         "seconds": time.monotonic() - task.started,
