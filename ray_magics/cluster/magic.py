@@ -13,8 +13,6 @@ from ..core import private
 from ..core.errors import UsageError
 from ..core.options import argument, count, expression, magic, size
 from ..core.run import Run, registry
-from ..views.show import LiveFeed, bundle
-from . import run as doing
 from .logs import chosen_lines, is_named
 
 _STARTING = ("num_cpus", "num_gpus", "object_store_memory", "namespace", "detached", "restart")
@@ -56,6 +54,8 @@ def ray_init(line: Line) -> None:
     """
     shell: Any = get_ipython()
     given = {name: getattr(line, name) for name in _STARTING}
+    from . import run as doing
+
     connection = doing.init(
         line.address,
         **given,
@@ -77,6 +77,8 @@ def ray_status(line: Line) -> None:
         %ray_status
         %ray_status --once
     """
+    from . import run as doing
+
     if line.once or not doing.is_connected():
         return _show(doing.snapshot().to_json())
     _follow(doing.snapshot, doing.is_connected)
@@ -144,6 +146,8 @@ def ray_shutdown(line: Line) -> None:
 
         %ray_shutdown
     """
+    from . import run as doing
+
     print(doing.shutdown())
 
 
@@ -162,11 +166,15 @@ def _value(given: Any, namespace: dict[str, Any], option: str) -> Any:
 
 def _show(snapshot: Mapping[str, Any]) -> None:
     shell: Any = get_ipython()
+    from ..views.show import bundle
+
     shell.display_pub.publish(bundle(snapshot))
 
 
 def _follow(status: Callable[[], Any], going: Callable[[], bool]) -> None:
     """A view that lives on in its cell until that cell runs again or nothing goes on any more."""
+    from ..views.show import LiveFeed
+
     LiveFeed(lambda: dict(status().to_json()), going, private.cell_id(get_ipython()))
 
 

@@ -145,12 +145,12 @@ def shutdown() -> str:
         return " ".join(filter(None, (stopped, _after_disconnect(connection))))
 
 
-def nodes() -> tuple[NodeResources, ...]:
-    """The living nodes, what they have and what is free: for `infeasible` and `why_waiting`.
+def nodes(max_age: float = 0.0) -> tuple[NodeResources, ...]:
+    """The living nodes, what they have and what is free, as known for at most `max_age` seconds.
 
     Raises `ConnectionError` when the cluster does not answer within a second.
     """
-    return living(_watch().facts().nodes)
+    return living(_watch().facts(max_age).nodes)
 
 
 def can_grow() -> bool:
@@ -207,7 +207,7 @@ def _same_or_error(plan: ConnectPlan) -> Connection:
 
 
 def _living(connection: Connection) -> Connection:
-    if not connection.has_control_service or reach.listens(connection.address, 1.0):
+    if not connection.has_control_service or _watch().alive(2 * GUARD_SECONDS):
         return connection
     raise UsageError(_gone(connection.address))
 
@@ -345,7 +345,7 @@ def _guard(watch: Watch) -> None:
     seen = time.monotonic()
     while _memory.watch is watch:
         if reach.listens(watch.connection.address, GUARD_SECONDS):
-            seen = time.monotonic()
+            seen = watch.heard = time.monotonic()
         elif time.monotonic() - seen > LET_GO_SECONDS:
             return _let_go(watch)
         time.sleep(GUARD_SECONDS)

@@ -34,6 +34,9 @@ class Watch:
     tasks: tuple[tuple[str, int], ...] = ()
     counted: float = 0.0
     counting: threading.Thread | None = field(default=None, repr=False)
+    recent: Facts = field(default_factory=Facts, repr=False)
+    asked: float = float("-inf")
+    heard: float = float("-inf")
 
     def status(self, clock: Callable[[], float] = time.time) -> ClusterStatus:
         """The cluster now; one that does not answer within a second is lost."""
@@ -46,8 +49,23 @@ class Watch:
         self.last = self._connected(facts, now)
         return self.last
 
-    def facts(self) -> Facts:
-        """What the control service says now. Raises `ConnectionError` when it does not answer."""
+    def facts(self, max_age: float = 0.0) -> Facts:
+        """What the control service says now, or said at most `max_age` seconds ago.
+
+        Raises `ConnectionError` when it does not answer.
+        """
+        if time.monotonic() - self.asked > max_age:
+            self.recent = self._ask()
+            self.asked = self.heard = time.monotonic()
+        return self.recent
+
+    def alive(self, max_age: float) -> bool:
+        """Whether the control service was heard in the last `max_age` seconds, or is there now."""
+        if time.monotonic() - self.heard > max_age and listens(self.connection.address, ANSWER_SECONDS):
+            self.heard = time.monotonic()
+        return time.monotonic() - self.heard <= max_age
+
+    def _ask(self) -> Facts:
         address = self.connection.address
         if not self.connection.has_control_service:
             return private.plain_facts()

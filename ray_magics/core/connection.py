@@ -14,8 +14,8 @@ class Connector(Protocol):
     def ensure_connected(self) -> Any:
         """Finds or starts a cluster, and says which in one line if it is new."""
 
-    def nodes(self) -> tuple[NodeResources, ...]:
-        """The living nodes: what they have and what is free."""
+    def nodes(self, max_age: float = 0.0) -> tuple[NodeResources, ...]:
+        """The living nodes: what they have and what is free, as known for at most `max_age` seconds."""
         ...
 
     def can_grow(self) -> bool:
@@ -44,8 +44,8 @@ def session() -> tuple[str, str, str]:
     return getattr(context, "gcs_address", ""), context.get_node_id(), context.get_job_id()
 
 
-def nodes() -> tuple[NodeResources, ...]:
-    return _makers[-1]().nodes()
+def nodes(max_age: float = 0.0) -> tuple[NodeResources, ...]:
+    return _makers[-1]().nodes(max_age)
 
 
 def can_grow() -> bool:

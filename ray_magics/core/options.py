@@ -524,16 +524,7 @@ class Magic:
     @functools.cached_property
     def parser(self) -> argparse.ArgumentParser:
         """argparse with the declared arguments; `parse` is the way in."""
-        return self._parser(self.title())
-
-    def _parser(self, title: str) -> argparse.ArgumentParser:
-        made = _ArgumentParser(prog=title, add_help=False, allow_abbrev=False)
-        for declared in self.arguments:
-            settings = {key: value for key, value in declared.settings.items() if key != "help"}
-            if declared.parser:
-                settings["type"] = declared.read
-            made.add_argument(*declared.flags, **settings)
-        return made
+        return _parser(self, self.title())
 
     def parse(self, line: str, is_cell: bool | None = None) -> argparse.Namespace | None:
         """The options of a line, or None if it asks for help. Raises UsageError."""
@@ -541,7 +532,7 @@ class Magic:
         words, rest = self._divided(line) if self._takes_rest(title) else (list(split(line)), "")
         if {word.flag for word in words} & ({"--help", "-h"} - set(self.options)):
             return None
-        found, unknown = self._parser(title).parse_known_args(self._prepared(words, title))
+        found, unknown = _parser(self, title).parse_known_args(self._prepared(words, title))
         if unknown:
             raise UsageError(f'{title} does not take "{unknown[0]}"; quote a value that has spaces')
         if self.rest is not None:
@@ -615,6 +606,18 @@ class Magic:
         run.__name__, run.__doc__ = self.name, self.help
         shell.register_magic_function(no_var_expand(run), self.kind, self.name)
         _offer_completions(shell, self)
+
+
+@functools.cache
+def _parser(magic: Magic, title: str) -> argparse.ArgumentParser:
+    """argparse with the declared arguments; to make one takes longer than a small cell."""
+    made = _ArgumentParser(prog=title, add_help=False, allow_abbrev=False)
+    for declared in magic.arguments:
+        settings = {key: value for key, value in declared.settings.items() if key != "help"}
+        if declared.parser:
+            settings["type"] = declared.read
+        made.add_argument(*declared.flags, **settings)
+    return made
 
 
 def _described(declared: Argument) -> str:

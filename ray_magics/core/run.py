@@ -230,14 +230,14 @@ class Registry:
 
     def add(self, run: Run) -> None:
         """Takes a run in; a live run that the same cell launched earlier is stopped: re-running replaces."""
-        for other in self.runs():
-            if run.cell and other.cell == run.cell and other.live:
+        for other in self.runs() if run.cell else ():
+            if other.cell == run.cell and other.live:
                 other.stop()
                 other.over.wait(10.0)
         with self.lock:
             self.known[run.id] = run
-            ended = [key for key, other in self.known.items() if not other.live]
-            for key in ended[: -self.keep]:
+            ended = (key for key, other in self.known.items() if not other.live)
+            for key in list(itertools.islice(ended, max(len(self.known) - self.keep, 0))):
                 del self.known[key]
 
     def runs(self) -> list[Run]:

@@ -26,7 +26,6 @@ from ..core.options import (
 from ..core.place import Place, place_of
 from ..core.run import interrupts_wait
 from ..core.settings import settings
-from ..views.show import RunView
 from .plan import DEFINE, RAY_OPTIONS, RemotePlan, make_plan
 
 task_options = group(
@@ -98,6 +97,7 @@ def show_plan(plan: RemotePlan, namespace: dict[str, Any], place: Place) -> None
 
 def carry_out(plan: RemotePlan, namespace: dict[str, Any], place: Place) -> Any:
     """Does what the plan says and binds what comes back; returns what the cell shows, or a Run."""
+    from ..views.show import RunView
     from . import run as doing
 
     doing.check(plan)

@@ -38,7 +38,8 @@ class MapRun(TaskRun):
     def submit(self) -> None:
         plan = self.plan
         assert plan.items is not None
-        orders = {"target": plan.items.target, "outputs": plan.binds, "keep": plan.keep}
+        changes = bool(plan.cell.binds) or plan.cell.binds_unknown
+        orders = {"target": plan.items.target, "outputs": plan.binds, "keep": plan.keep, "changes": changes}
         self.prepare({**orders, "budget": 0.0})
         with interrupt_raises():
             iterator = plan.items.items(self.namespace)
@@ -52,7 +53,7 @@ class MapRun(TaskRun):
         request = self.plan.request
         fits = [
             min((node.total.get(name, 0) / amount for name, amount in request.items()), default=16.0)
-            for node in self.nodes()
+            for node in self.nodes(5.0)
         ]
         return max(1, int(sum(math.floor(fit + 1e-9) for fit in fits)))
 

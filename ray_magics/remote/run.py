@@ -23,9 +23,13 @@ def check(plan: RemotePlan) -> None:
     """Connects, and tells at once of a request that this cluster can never satisfy. Raises UsageError."""
     with interrupt_raises():
         connection.ensure_connected()
-    problem = infeasible(plan.request, connection.nodes(), plan.options.get("label_selector"))
+    problem = _infeasible(plan, max_age=60.0) and _infeasible(plan, max_age=0.0)
     if problem is not None and not connection.can_grow():
         raise UsageError(problem)
+
+
+def _infeasible(plan: RemotePlan, max_age: float) -> str | None:
+    return infeasible(plan.request, connection.nodes(max_age), plan.options.get("label_selector"))
 
 
 def start(plan: RemotePlan, namespace: Namespace, place: Place, view: Viewer) -> TaskRun:

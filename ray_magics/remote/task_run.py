@@ -14,13 +14,13 @@ from ..core.output import Folder, Log, mailroom, replay
 from ..core.resources import NodeResources, why_waiting
 from ..core.run import Event, Run
 from ..core.settings import settings
-from ..core.ship import Parcel, Wanted, entry, ship, surroundings, type_name
+from ..core.ship import Parcel, Wanted, entry, envelope, ship, surroundings, type_name
 from ..core.status import RunStatus
 from ..core.worker.values import Namespace
 from .answers import Description, description_of, letters_of, lost
 from .plan import RemotePlan
 
-Nodes = Callable[[], Iterable[NodeResources]]
+Nodes = Callable[..., Iterable[NodeResources]]
 MAIL_AFTER = 0.3  # seconds until the mailbox for live output is opened
 LETTERS_LATE = 2.0  # seconds that an answer waits for letters still under way
 
@@ -84,7 +84,8 @@ class TaskRun(Run):
         parcel = self.parcel
         remote = entry(function).options(name=self.name, **self.plan.options, **options)
         orders = {**self.orders, "task": number}
-        made = remote.remote(orders, parcel.payload, parcel.references, *arguments, *parcel.shared)
+        leading = envelope((orders, parcel.payload, parcel.references, *arguments))
+        made = remote.remote(*leading, *parcel.shared)
         self.refs = made if isinstance(made, list) else [made]
         self.outstanding[number] = self.refs[-1]
         self.refs[-1].future().add_done_callback(lambda future: self.post("answer", number, future))

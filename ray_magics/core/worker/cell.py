@@ -11,7 +11,7 @@ import inspect
 import linecache
 import time
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .failure import describe, throw
@@ -39,19 +39,21 @@ def _compile(source: str, filename: str) -> tuple[Any, Any]:
     if tree.body and isinstance(tree.body[-1], ast.Expr):
         expression = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]
         last = compile(expression, filename, "eval", flags=_FLAGS)
-    return compile(tree, filename, "exec", flags=_FLAGS), last
+    return (compile(tree, filename, "exec", flags=_FLAGS) if tree.body else None), last
 
 
 def execute(body: Any, last: Any, namespace: Namespace, is_async: bool) -> Any:
     """Runs a compiled cell in `namespace`; returns the value of its last expression, else None."""
     if is_async:
         return asyncio.run(_execute_async(body, last, namespace))
-    exec(body, namespace)
+    if body is not None:
+        exec(body, namespace)
     return None if last is None else eval(last, namespace)
 
 
 async def _execute_async(body: Any, last: Any, namespace: Namespace) -> Any:
-    await _awaited(body, namespace)
+    if body is not None:
+        await _awaited(body, namespace)
     return None if last is None else await _awaited(last, namespace)
 
 
@@ -193,12 +195,11 @@ def run_items(
 def run_each(orders: Orders, namespace: Namespace, values: Sequence[Any], outcomes: list[Outcome]) -> None:
     """Runs the cell for one item after the other; each finds the namespace as the first did."""
     compiled = program(orders["source"], orders["filename"])
-    target = compile(f"{orders['target']} = __item__", "<ray_magics --for>", "exec")
+    target, binds = assigner(orders["target"]), orders["changes"]
     clean, deadline = dict(namespace), time.monotonic() + orders["budget"]
     for value in values:
-        namespace["__item__"] = value
         try:
-            exec(target, namespace)
+            target(namespace, value)
             result = execute(*compiled, namespace, orders["is_async"])
             outputs = orders["outputs"]
             outcomes.append((True, tuple(namespace[name] for name in outputs) if outputs else result))
@@ -208,10 +209,24 @@ def run_each(orders: Orders, namespace: Namespace, values: Sequence[Any], outcom
             outcomes.append((False, error))
             if not orders["keep"]:
                 return
-        namespace.clear()
-        namespace.update(clean)
+        if binds:
+            namespace.clear()
+            namespace.update(clean)
         if time.monotonic() > deadline:
             return
+
+
+def assigner(target: str) -> Callable[[Namespace, Any], None]:
+    """What binds one item to the target of ``--for``: one name, or a pattern of names."""
+    if target.isidentifier():
+        return lambda namespace, value: namespace.__setitem__(target, value)
+    code = compile(f"{target} = __item__", "<ray_magics --for>", "exec")
+
+    def assign(namespace: Namespace, value: Any) -> None:
+        namespace["__item__"] = value
+        exec(code, namespace)
+
+    return assign
 
 
 def answer_items(task: Task, namespace: Namespace, outcomes: list[Outcome], seconds: float) -> Any:
