@@ -14,6 +14,7 @@ import pytest
 
 os.environ.setdefault("RAY_DEDUP_LOGS", "0")
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+os.environ.setdefault("RAY_raylet_start_wait_time_s", "150")  # a busy machine starts Ray slowly; 30 s are its default
 
 
 @pytest.fixture(scope="session")

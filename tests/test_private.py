@@ -95,9 +95,7 @@ def test_the_kernel_answers_on_the_control_channel(kernel: Kernel) -> None:
 
 def test_the_kernel_tells_the_id_of_a_cell(kernel: Kernel) -> None:
     code = "from ray_magics.core import private as p; print(repr(p.cell_id(get_ipython())))"
-    content = dict(
-        code=code, silent=False, store_history=True, user_expressions={}, allow_stdin=False, stop_on_error=True
-    )
+    content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
     message = kernel.client.session.msg("execute_request", content)
     message["metadata"] = {"cellId": "cell-7"}
     from .conftest import Executed

@@ -53,7 +53,8 @@ def finish(run: TaskRun) -> Any:
     run.bind()
     if run.note and not run.plan.quiet:
         print(run.note)
-    return None if run.plan.into or run.plan.cell.silent else run.shown()
+    cell = run.plan.cell
+    return run.shown() if cell.expression and not (run.plan.into or cell.silent) else None
 
 
 def define(plan: RemotePlan, namespace: Namespace, place: Place) -> None:
