@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from ray_magics.cluster import magic as edge
+from ray_magics.cluster import run as doing
 from ray_magics.core.errors import UsageError
 from ray_magics.core.run import Registry, Run
 from ray_magics.core.status import RunStatus, WorkerOutput
@@ -43,8 +44,8 @@ def registry(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def no_connection(monkeypatch, shell):
-    monkeypatch.setattr(edge.doing, "is_connected", lambda: False)
-    monkeypatch.setattr(edge.doing, "connect", lambda plan, restart=False: pytest.fail(f"would connect: {plan}"))
+    monkeypatch.setattr(doing, "is_connected", lambda: False)
+    monkeypatch.setattr(doing, "connect", lambda plan, restart=False: pytest.fail(f"would connect: {plan}"))
     monkeypatch.setattr(edge, "get_ipython", lambda: shell.ip)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
@@ -78,7 +79,7 @@ def test_the_options_reach_the_plan_under_rays_names(monkeypatch, shell):
         plans.append((plan, restart))
         raise UsageError("seen")
 
-    monkeypatch.setattr(edge.doing, "connect", connect)
+    monkeypatch.setattr(doing, "connect", connect)
     shell.ns["tpus"] = 3
     with pytest.raises(UsageError, match="seen"):
         edge.ray_init("""--num-cpus 2 --resources "{'tpu': tpus}" --object-store-memory 1GiB --restart""")

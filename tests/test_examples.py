@@ -32,6 +32,10 @@ class Notebook:
     def outputs(self, cell: str) -> list[Any]:
         return next(c.outputs for c in self.code if c.id == cell)
 
+    def prompt(self, cell: str) -> int:
+        """The number n of its In[n]."""
+        return next(c.execution_count for c in self.code if c.id == cell)
+
     def text(self, cell: str) -> str:
         """What the cell printed, and its values as plain text."""
         return "\n".join(
@@ -101,6 +105,15 @@ def test_an_error_names_itself_and_shows_the_line_of_the_cell(executed: Notebook
     error = executed.outputs("error")[-1]
     assert error.ename == "ZeroDivisionError"
     assert "len(digits.images) / len(blank)" in "\n".join(error.traceback)
+
+
+def test_a_view_and_an_error_call_a_cell_by_the_number_of_its_prompt(executed: Notebook) -> None:
+    number = executed.prompt("error")
+    assert f"Cell In[{number}], line 3" in "\n".join(executed.outputs("error")[-1].traceback)
+    assert f"In[{executed.prompt('background')}]" in executed.text("background")
+
+
+def test_the_error_of_a_cell_can_be_caught(executed: Notebook) -> None:
     assert executed.text("catch") == "Caught: division by zero\n"
 
 

@@ -410,15 +410,14 @@ def test_a_failing_for_says_why(text: str, message: str) -> None:
 # --- in IPython
 
 
-@pytest.fixture(scope="module")
-def shell() -> Iterator[InteractiveShell]:
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
+@pytest.fixture
+def shell(_ip: InteractiveShell) -> Iterator[InteractiveShell]:
+    """The one shell of the process, with the magics of this module."""
     for made in (cook, halt, halt):
-        made.register(shell)
-    shell.user_ns.update(xs=[1], x2=2)
-    yield shell
-    InteractiveShell.clear_instance()
+        made.register(_ip)
+    _ip.user_ns.update(xs=[1], x2=2)
+    yield _ip
+    _ip.reset(new_session=False)
 
 
 def test_a_line_and_a_cell_reach_the_magic_as_typed(shell: InteractiveShell) -> None:
