@@ -105,6 +105,9 @@ class Executed:
         return [m["content"]["data"] for m in self.messages if m["msg_type"] in kinds]
 
 
+DROPPED = "dropped"
+
+
 class Kernel:
     """A real kernel; output is kept by the cell that it belongs to."""
 
@@ -147,10 +150,16 @@ class Kernel:
     def run(self, code: str, timeout: float = 120) -> Executed:
         return self.finish(self.start(code), timeout)
 
-    def ended(self, executed: Executed, timeout: float = 60) -> str:
-        """The status that the kernel reported for a finished cell: "ok" or "error"."""
+    def ended(self, executed: Executed, timeout: float = 5) -> str:
+        """The status that the kernel reported for a finished cell: "ok", "error", or "dropped".
+
+        An interrupt between two steps of ipykernel's own makes it drop the cell, unrun and without a reply.
+        """
         while True:
-            reply = self.client.get_shell_msg(timeout=timeout)
+            try:
+                reply = self.client.get_shell_msg(timeout=timeout)
+            except queue.Empty:
+                return DROPPED
             if reply["parent_header"].get("msg_id") == executed.msg_id:
                 return str(reply["content"]["status"])
 

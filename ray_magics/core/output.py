@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -24,6 +25,9 @@ class Mailroom:
     """Fetches letters of workers from an actor of this driver and hands each to the run it is for.
 
     The actor is started by the first run that lasts; until then, and after its death, output comes with the answers.
+
+    Attributes:
+        listens_since: when the actor first answered, by the monotonic clock; inf while it starts.
     """
 
     def __init__(self) -> None:
@@ -31,6 +35,7 @@ class Mailroom:
         self.name = f"mail-{uuid.uuid4().hex[:12]}"
         self.actor: Any = None
         self.session: tuple[str, ...] = ()
+        self.listens_since = 0.0
         self.receivers: dict[str, Deliver] = {}
 
     @property
@@ -49,6 +54,7 @@ class Mailroom:
             now = session()
             if self.actor is None or now != self.session:
                 self.session, self.actor = now, self._start()
+                self.listens_since = float("inf")
                 threading.Thread(target=self._fetch, args=(self.actor,), name=self.name, daemon=True).start()
 
     def _start(self) -> Any:
@@ -69,8 +75,10 @@ class Mailroom:
                 log.debug("no live output any more: %s", error)
                 with self.lock:
                     self.actor = None if actor is self.actor else self.actor
+                self.listens_since = 0.0
                 return
             self._hand_out(letters)
+            self.listens_since = min(self.listens_since, time.monotonic())
 
     def _hand_out(self, letters: Iterable[Letter]) -> None:
         for letter in letters:

@@ -36,7 +36,7 @@ def place_of(shell: Any, text: str, is_cell: bool) -> Place:
         source = "\n" + source
     return Place(
         source=source,
-        name=f"In[{shell.execution_count}]",
+        name=f"In[{private.prompt_number(shell)}]",
         filename=private.cell_filename(shell, source),
         cell=private.cell_id(shell),
         label=partial(private.cell_label, shell),

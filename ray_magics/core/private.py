@@ -47,10 +47,18 @@ def cell_id(shell: Any) -> str:
         return ""
 
 
+def prompt_number(shell: Any) -> int:
+    """The n of ``In[n]`` of the cell that runs now; ``shell.execution_count`` may be that of the next one already."""
+    try:
+        return int(shell.displayhook.exec_result.execution_count)
+    except (AttributeError, TypeError):
+        return int(shell.execution_count)
+
+
 def cell_filename(shell: Any, source: str) -> str:
     """A file name under which IPython finds the lines of `source` and calls them ``Cell In[n]``."""
     try:
-        return str(shell.compile.cache(source, shell.execution_count, raw_code=source))
+        return str(shell.compile.cache(source, prompt_number(shell), raw_code=source))
     except (AttributeError, TypeError) as error:
         log.debug("no cell names in tracebacks: %s", error)
         return "<cell>"

@@ -23,6 +23,8 @@ from .plan import RemotePlan
 Nodes = Callable[..., Iterable[NodeResources]]
 MAIL_AFTER = 0.3  # seconds until the mailbox for live output is opened
 LETTERS_LATE = 2.0  # seconds that an answer waits for letters still under way
+MAIL_STARTS = 60.0  # seconds that it waits at most while the mailbox starts
+CANCEL_AGAIN = 1.0  # seconds; a worker that was just starting the task may have missed Ray's interrupt
 
 
 class TaskRun(Run):
@@ -98,7 +100,7 @@ class TaskRun(Run):
         if event[0] == "letter":
             self.take_letter(event[1])
         elif self._is_early(event):
-            self.late.append((time.monotonic() + LETTERS_LATE, event))
+            self.late.append((time.monotonic(), event))
         else:
             self._take_answer(event[1], event[2])
 
@@ -124,8 +126,8 @@ class TaskRun(Run):
 
     def tick(self) -> None:
         now = time.monotonic()
-        due = [event for late, event in self.late if late < now or not self._is_early(event)]
-        self.late = [(late, event) for late, event in self.late if event not in due]
+        due = [event for came, event in self.late if _has_waited(came, now) or not self._is_early(event)]
+        self.late = [(came, event) for came, event in self.late if event not in due]
         for event in due:
             self._take_answer(event[1], event[2])
         if self.elapsed > MAIL_AFTER and self.live:
@@ -136,9 +138,9 @@ class TaskRun(Run):
         if self.plan.timeout is not None and self.elapsed > self.plan.timeout and not self.timed_out:
             self.timed_out = True
             self.stop()
-        if self.stop_asked is not None and now - self.stop_asked > settings().stop_grace:
-            self._still_stopping(now)
-        elif not self.seen and self.elapsed > 1.0 and self.stop_asked is None:
+        if self.stop_asked is not None:
+            self._watch_stop(now, self.stop_asked)
+        elif not self.seen and self.elapsed > 1.0:
             self.why = self._why_waiting()
 
     def _why_waiting(self) -> str:
@@ -171,22 +173,35 @@ class TaskRun(Run):
     # stopping
 
     def cancel(self, force: bool) -> None:
-        import ray
-
         self.stop_asked = time.monotonic()
         self.forced = self.forced or force
-        for ref in list(self.outstanding.values()):
-            ray.cancel(ref, force=force, recursive=True)
+        self._ask_ray_to_cancel(force)
         self._stopped_if_done()
 
-    def _still_stopping(self, now: float) -> None:
+    def _ask_ray_to_cancel(self, force: bool) -> None:
+        import ray
+
+        self.cancel_asked = time.monotonic()
+        for ref in list(self.outstanding.values()):
+            ray.cancel(ref, force=force, recursive=True)
+
+    def _watch_stop(self, now: float, asked: float) -> None:
+        if not self.forced and now - self.cancel_asked > CANCEL_AGAIN:
+            self._ask_ray_to_cancel(False)
+        if now - asked > settings().stop_grace:
+            self._still_stopping(now - asked)
+
+    def _still_stopping(self, seconds: float) -> None:
         count = len(self.outstanding)
         if self.timed_out and not self.forced:
             self.cancel(True)
-        elif self.forced and self.stop_asked is not None and now - self.stop_asked > 2 * settings().stop_grace:
+        elif self.forced and seconds > 2 * settings().stop_grace:
             self._end_stopped(f"{_tasks(count)} did not confirm the stop and may still run")
         else:
-            self.note = f"{_tasks(count)} ignored the interrupt; interrupt again to force"
+            self.note = f"{_tasks(count)} ignored the interrupt; {self._again()} to force"
+
+    def _again(self) -> str:
+        return "stop it again" if self.plan.background else "interrupt again"
 
     def _stopped_if_done(self) -> None:
         if not self.outstanding and self.live:
@@ -270,6 +285,11 @@ class TaskRun(Run):
 def fits_now(request: Mapping[str, float], nodes: Iterable[NodeResources]) -> bool:
     """Whether a node has this much free at the moment."""
     return any(all(node.available.get(name, 0.0) >= amount for name, amount in request.items()) for node in nodes)
+
+
+def _has_waited(came: float, now: float) -> bool:
+    """Whether letters that are not here by now will never be; none arrive before the mailbox has started."""
+    return now - max(came, mailroom.listens_since) > LETTERS_LATE or now - came > MAIL_STARTS
 
 
 def _tasks(count: int) -> str:

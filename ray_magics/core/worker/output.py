@@ -15,6 +15,8 @@ Event = tuple[str, Any]
 STREAMS = ("stdout", "stderr")
 IN_MEMORY = 2**18  # characters kept before everything printed goes to a file
 ON_DISK = 2**28  # characters written to that file at most
+LAST = 20  # lines that are kept of the end of a flood
+LONGEST = 2000  # characters that are kept of each
 REFILL = 50.0  # lines per second that pass in the long run
 
 
@@ -22,7 +24,7 @@ class Sink:
     """Collects what one task prints and displays, as events ``(kind, data)``.
 
     A flood does not pass: a bucket of `burst` lines, refilled at `REFILL` lines per second, says what the notebook
-    gets; the rest is counted, its last 20 lines are kept, and everything printed is in the file `path`.
+    gets; the rest is counted, its `LAST` lines are kept, and everything printed is in the file `path`.
     """
 
     def __init__(self, burst: int, path: str, hurry: Callable[[], None] = lambda: None) -> None:
@@ -32,7 +34,7 @@ class Sink:
         self.burst, self.allowance, self.refilled = burst, float(burst), time.monotonic()
         self.hiding = False
         self.hidden = self.lines = 0
-        self.end: collections.deque[tuple[str, str]] = collections.deque(maxlen=20)
+        self.end: collections.deque[tuple[str, str]] = collections.deque(maxlen=LAST)
         self.archive = Archive(path)
 
     def write(self, stream: str, text: str) -> None:
@@ -82,8 +84,14 @@ class Sink:
         self.allowance = 0.0
         self.archive.spill()
         self.hidden += lines
-        if not text.isspace():
-            self.end.append((stream, text[-2000:]))
+        for part in _last_lines(text):
+            self._keep_end(stream, part)
+
+    def _keep_end(self, stream: str, part: str) -> None:
+        """A line may come in several parts, as those of ``print("a", "b")`` do."""
+        if self.end and self.end[-1][0] == stream and not self.end[-1][1].endswith("\n"):
+            part = self.end.pop()[1] + part
+        self.end.append((stream, part[-LONGEST:]))
 
     def _resume(self) -> None:
         if not self.hiding:
@@ -95,6 +103,14 @@ class Sink:
             self._keep(stream, text if text.endswith("\n") else text + "\n")
         self.hiding, self.hidden = False, 0
         self.end.clear()
+
+
+def _last_lines(text: str) -> list[str]:
+    """``"a\\nb\\nc"`` -> ``["a\\n", "b\\n", "c"]``, of a long text only what the end of a flood keeps."""
+    if text == "\n":
+        return [text]
+    *ended, rest = text[-LONGEST * LAST :].split("\n")
+    return [*(f"{line}\n" for line in ended[-LAST:]), *([rest] if rest else [])]
 
 
 def settle(text: str) -> str:
