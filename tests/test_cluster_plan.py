@@ -30,6 +30,7 @@ from ray_magics.core.resources import (
     infeasible,
     is_internal,
     matches,
+    no_more_in_use,
     resources_text,
     size_text,
     why_waiting,
@@ -462,3 +463,8 @@ def test_a_cluster_that_is_never_ready_is_ended(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="took over 0 s"):
         detached.start(ConnectPlan(detached=True), tmp_path, os.environ, seconds=0.3)
     assert detached.find(tmp_path) is None
+
+
+def test_what_our_own_tasks_hold_is_no_reason_to_wait() -> None:
+    busy = [NodeResources("a", {"CPU": 4.0}, {"CPU": 0.0})]
+    assert no_more_in_use({"CPU": 1.0}, 8, busy) and not no_more_in_use({"CPU": 1.0}, 3, busy)

@@ -281,7 +281,7 @@ def test_no_cluster_starts_in_a_thread(local):
 
 def test_the_first_use_starts_a_cluster_and_says_so_in_one_line(local):
     said = local["said"]
-    assert said.startswith("Started Ray on this machine: CPU ") and said.count("\n") == 1
+    assert said.startswith("Connecting to Ray ... Started Ray on this machine: CPU ") and said.count("\n") == 1
     assert "Dashboard http://127.0.0.1:" in said and said.endswith("%ray_shutdown stops it.\n")
 
 
@@ -395,7 +395,9 @@ def test_a_shutdown_leaves_a_cluster_that_was_only_connected_to(second):
 
 
 def test_the_environment_names_the_cluster(first, second):
-    assert second["named"].startswith(f"Connected to the Ray cluster at {first['address']} (from RAY_ADDRESS): ")
+    assert second["named"].startswith(
+        f"Connecting to Ray ... Connected to the Ray cluster at {first['address']} (from RAY_ADDRESS): "
+    )
 
 
 def test_another_kernel_finds_the_detached_cluster_with_its_actors(first, second):
@@ -407,7 +409,9 @@ def test_a_detached_cluster_of_other_sizes_is_an_error_that_names_them(second):
 
 
 def test_the_first_verb_finds_the_detached_cluster(first, second):
-    assert second["without a word"].startswith(f"Connected to your detached Ray cluster at {first['address']}")
+    assert second["without a word"].startswith(
+        f"Connecting to Ray ... Connected to your detached Ray cluster at {first['address']}"
+    )
 
 
 def test_a_connection_that_the_user_made_is_used(first, second):

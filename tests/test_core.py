@@ -172,6 +172,15 @@ def test_a_flood_is_counted_its_end_is_shown_and_all_is_kept(tmp_path: Path) -> 
     assert (tmp_path / "all.log").stat().st_mode & 0o077 == 0
 
 
+def test_the_end_of_a_flood_shows_whole_lines() -> None:
+    sink = Sink(10, "")
+    for number in range(1000):
+        print("line", number, file=Stream("stdout", 1, sink))
+    print("no end", end="", file=Stream("stdout", 1, sink))
+    shown = sink.take(last=True)[-1][1]
+    assert shown.endswith("line 998\nline 999\nno end\n") and "\nline 982\n" in shown
+
+
 def test_after_a_flood_output_flows_again() -> None:
     sink = Sink(10, "")
     for number in range(1000):
@@ -386,6 +395,21 @@ def test_statuses_have_the_keys_that_the_page_knows() -> None:
     for example in json.loads((DATA / "run.json").read_text()).values():
         if set(example) >= {"workers", "why"}:
             assert set(made.to_json()) == set(example)
+
+
+def test_a_run_shows_no_state_in_a_saved_notebook() -> None:
+    from IPython.lib.pretty import pretty
+
+    assert pretty(Run("In[3]", "ray_remote")).endswith(
+        "of In[3]: .wait(), .result(), .stop(); %ray_runs shows its state"
+    )
+
+
+def test_the_time_before_the_first_worker_does_not_count() -> None:
+    status = RunStatus(
+        "1", "In[1]", "v", "running", elapsed=12.0, waited=10.0, unit="item", total=100, done=15, failed=5
+    )
+    assert status.rate == 10.0 and status.remaining == 8.0
 
 
 def test_rates_follow_from_facts() -> None:

@@ -86,6 +86,12 @@ def test_ipython_names_cells_through_its_compiler(shell: Shell) -> None:
     assert private.cell_label(shell.ip, name).startswith("Cell In[") and private.cell_label(shell.ip, "other") == ""
 
 
+def test_ipython_knows_the_number_of_the_cell_that_runs(shell: Shell) -> None:
+    number = shell.ip.execution_count
+    shell.run("from ray_magics.core import private\nn = private.prompt_number(get_ipython())")
+    assert shell.ns["n"] == number == shell.ip.execution_count - 1
+
+
 def test_the_kernel_answers_on_the_control_channel(kernel: Kernel) -> None:
     message = kernel.client.session.msg("ray_magics_request", {"action": "stop", "run": "none"})
     kernel.client.control_channel.send(message)

@@ -12,6 +12,7 @@ import pytest
 from IPython.core.error import UsageError
 
 from ray_magics.core.errors import RemoteError, RunTimeout, WorkerLost
+from ray_magics.core.run import registry
 from ray_magics.core.ship import objects
 
 from .conftest import Shell
@@ -250,6 +251,22 @@ def test_items_do_not_see_each_other(notebook: Shell) -> None:
     assert notebook.ns["out"] == [1] * 20 and notebook.ns["seen"] == 0
 
 
+def test_items_do_not_see_what_others_change_in_place(notebook: Shell) -> None:
+    notebook.run("xs = [0]\ncounts = {'n': 0}")
+    source = "xs.append(x)\ncounts['n'] += 1\n(len(xs), counts['n'])"
+    notebook.run(f'%%ray_remote --for "x in range(20)" --chunk 10 --into out\n{source}')
+    assert notebook.ns["out"] == [(2, 1)] * 20 and notebook.ns["xs"] == [0]
+
+
+def test_items_bring_the_names_that_their_methods_read(notebook: Shell) -> None:
+    notebook.run(
+        "factor = 3\nclass Part:\n    def __init__(self, n): self.n = n\n    def size(self): return self.n * factor"
+    )
+    notebook.run("parts = [Part(1), Part(2)]")
+    notebook.run('%%ray_remote --for "part in parts" --into out\npart.size()')
+    assert notebook.ns["out"] == [3, 6]
+
+
 def test_keep_leaves_exceptions_in_their_places(notebook: Shell) -> None:
     notebook.run('%%ray_remote --for "x in [2, 0, 1]" --on-error keep --into out\n1 / x')
     first, second, third = notebook.ns["out"]
@@ -260,6 +277,8 @@ def test_a_failing_item_is_named(notebook: Shell) -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         notebook.run('%%ray_remote --for "x in [2, 0, 1]"\n1 / x')
     assert caught.value.item == "item 1: x = 0"
+    status = registry.runs()[-1].status()
+    assert status.failed == 1 and status.done in (1, 2) and status.error.startswith("item 1: x = 0: ZeroDivisionError")
 
 
 def test_a_worker_that_dies_costs_only_its_item(notebook: Shell) -> None:

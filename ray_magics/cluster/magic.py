@@ -62,8 +62,7 @@ def ray_init(line: Line) -> None:
         resources=_value(line.resources, shell.user_ns, "--resources"),
         runtime_env=_value(line.runtime_env, shell.user_ns, "--runtime-env"),
     )
-    words = f"{doing.connection_text(connection)} {doing.dashboard_hint(connection)}"
-    _show(replace(doing.snapshot(), message=words.strip()).to_json())
+    _show(replace(doing.snapshot(), message=doing.card_text(connection)).to_json())
 
 
 @magic("ray_status", kind="line")

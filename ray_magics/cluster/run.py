@@ -108,9 +108,10 @@ def connect(plan: ConnectPlan, restart: bool = False) -> Connection:
         return connection
 
 
-def ensure_connected(say: Callable[[str], Any] = print) -> Connection:
+def ensure_connected(say: Callable[..., Any] = print) -> Connection:
     """The connection that every verb uses: the present one, or the one the settings or `RAY_ADDRESS` name,
-    or the user's detached cluster, or a new one on this machine. A new connection is told in one line.
+    or the user's detached cluster, or a new one on this machine. A new connection is told in one line, which begins
+    before the waiting. `say` is called as `print` is.
 
     Raises `UsageError` when the cluster is gone, and for what `connect` raises.
     """
@@ -119,7 +120,13 @@ def ensure_connected(say: Callable[[str], Any] = print) -> Connection:
             return _living(current())
         if _memory.lost is not None:
             raise UsageError(_gone(_memory.lost.address))
-        connection = connect(make_connect_plan(os.environ, settings()))
+        plan = make_connect_plan(os.environ, settings())
+        say("Connecting to Ray ... ", end="", flush=True)
+        try:
+            connection = connect(plan)
+        except BaseException:
+            say()
+            raise
     say(connection_text(connection))
     return connection
 
@@ -176,7 +183,21 @@ def dashboard_hint(connection: Connection) -> str:
     """How to get past the token prompt of the dashboard, or "" when it asks for none."""
     if not connection.dashboard or os.environ.get("RAY_AUTH_MODE", "").lower() != "token":
         return ""
-    return "The dashboard asks for a token: `ray get-auth-token`, typed in a terminal, shows it."
+    return "The dashboard asks for a token; type ray get-auth-token in a terminal to see it."
+
+
+def card_text(connection: Connection) -> str:
+    """What the card of a new connection says beside its facts."""
+    if connection.detached:
+        what = "Started as your detached cluster." if connection.started else "This is your detached cluster."
+    else:
+        what = "Started on this machine." if connection.started else f"Joined{_source(connection)}."
+    return " ".join(filter(None, (what, _how_to_end(connection), dashboard_hint(connection))))
+
+
+def _source(connection: Connection) -> str:
+    source = connection.plan.source
+    return f" (from {source})" if source in ("RAY_ADDRESS", "RayMagics.address") else ""
 
 
 def _what(connection: Connection) -> str:
@@ -185,9 +206,7 @@ def _what(connection: Connection) -> str:
         return f"{verb} your detached Ray cluster at {connection.address}"
     if connection.started:
         return "Started Ray on this machine"
-    source = connection.plan.source
-    named = f" (from {source})" if source in ("RAY_ADDRESS", "RayMagics.address") else ""
-    return f"Connected to the Ray cluster at {connection.address}{named}"
+    return f"Connected to the Ray cluster at {connection.address}{_source(connection)}"
 
 
 def _how_to_end(connection: Connection) -> str:

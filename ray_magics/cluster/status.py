@@ -69,12 +69,8 @@ class ClusterStatus:
             "tasks": [list(pair) for pair in self.tasks],
             "actors": [list(pair) for pair in self.actors],
             "waiting": [asdict(request) for request in self.waiting],
-            "runs": [_row(run) for run in self.runs],
+            "runs": [run.row() for run in self.runs],
         }
 
 
 _PLAIN = ("state", "address", "dashboard", "ray", "python", "time", "message")
-
-
-def _row(run: RunStatus) -> dict[str, Any]:
-    return {name: value for name, value in run.row().items() if name not in ("verb", "unit", "failed")}

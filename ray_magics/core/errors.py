@@ -16,6 +16,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
+from .status import worker_name
 from .worker.failure import Frame, revive
 
 __all__ = ["RayMagicsError", "RemoteError", "RunCancelled", "RunTimeout", "UsageError", "WorkerLost"]
@@ -96,7 +97,7 @@ def render(description: Mapping[str, Any], label: Label, item: str = "") -> list
     frames = list(description["frames"])
     cells = [index for index, frame in enumerate(frames) if label(frame[0])]
     first = cells[-1] if cells else max(len(frames) - 1, 0)
-    lines = [f"{RED}{description['type']}{RESET} on worker {description.get('where', '?')}{item and f', {item}'}"]
+    lines = [f"{RED}{description['type']}{RESET} on {worker_name(description.get('where', '?'))}{item and f', {item}'}"]
     if len(cells) > 1:
         lines += _short(frames[cells[0]], label)
     for index, frame in enumerate(frames[first:]):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .connection import session
-from .status import WorkerOutput
+from .status import WorkerOutput, worker_name
 
 log = logging.getLogger(__name__)
 Letter = Mapping[str, Any]
@@ -135,7 +135,7 @@ class Folder:
 
     def _fold(self, where: str) -> Fold:
         if where not in self.folds and len(self.folds) >= self.workers:
-            where = "others"
+            where = "other workers"
         return self.folds.setdefault(where, Fold(self.keep))
 
     def snapshot(self) -> tuple[WorkerOutput, ...]:
@@ -194,7 +194,7 @@ class Log:
         workers = list(dict.fromkeys([where for where, _, _ in self.entries] + list(self.files)))
         parts = [self._of_worker(where) for where in workers]
         if len(parts) > 1:
-            parts = [f"--- worker {where} ---\n{part}" for where, part in zip(workers, parts, strict=True)]
+            parts = [f"--- {worker_name(where)} ---\n{part}" for where, part in zip(workers, parts, strict=True)]
         return "".join(part if part.endswith("\n") else part + "\n" for part in parts)
 
     def _of_worker(self, where: str) -> str:

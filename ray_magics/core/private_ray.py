@@ -230,8 +230,10 @@ def _selector(constraint: Any) -> str:
 
 
 def _actor_states(reply: Any) -> tuple[str, ...]:
+    """Those of the user's actors; our own mailboxes do not count."""
     states = _generated("gcs_pb2").ActorTableData.ActorState
-    return tuple(states.Name(actor.state) for actor in reply.actor_table_data)
+    actors = [actor for actor in reply.actor_table_data if actor.ray_namespace != "ray_magics"]
+    return tuple(states.Name(actor.state) for actor in actors)
 
 
 def _plain_node(node: Mapping[str, Any], free: Mapping[str, float]) -> NodeFacts:

@@ -20,6 +20,7 @@ _INTERNAL = re.compile(r"^(node:|accelerator_type:|bundle_group_)|_group_(\d+_)?
 _IN = re.compile(r"^(!?)in\((.*)\)$")
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _TINY = 1e-6
+STARTS = "waits for a worker process to start"
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,19 @@ def why_waiting(
     return _never(wanted, chosen) or _not_now(wanted, [n for n in chosen if _fits(wanted, n.total)])
 
 
+def fits_now(request: Mapping[str, float], nodes: Iterable[NodeResources]) -> bool:
+    """Whether a node has this much free at the moment."""
+    return any(_fits(_wanted(request), node.available) for node in nodes)
+
+
+def no_more_in_use(request: Mapping[str, float], count: int, nodes: Iterable[NodeResources]) -> bool:
+    """Whether `count` tasks with this request account for all that is in use of what it asks for."""
+    every = tuple(nodes)
+    total, available = total_of(every), available_of(every)
+    used = {name: total.get(name, 0.0) - available.get(name, 0.0) for name in request}
+    return all(used[name] <= count * amount + _TINY for name, amount in request.items())
+
+
 def infeasible(
     request: Mapping[str, float],
     nodes: Iterable[NodeResources],
@@ -225,7 +239,7 @@ def _never(wanted: Mapping[str, float], nodes: Sequence[NodeResources]) -> str:
 
 def _not_now(wanted: Mapping[str, float], nodes: Sequence[NodeResources]) -> str:
     if any(_fits(wanted, node.available) for node in nodes):
-        return "waits for a worker process to start"
+        return STARTS
     for name in in_order(wanted):
         free = max(node.available.get(name, 0.0) for node in nodes)
         if free + _TINY < wanted[name]:

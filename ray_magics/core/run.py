@@ -167,6 +167,10 @@ class Run:
     def __repr__(self) -> str:
         return f"<Run {self.id} of {self.name}: {self.state}, {self.elapsed:.1f} s>"
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What a saved notebook shows: no state, which would be out of date."""
+        printer.text(f"Run {self.id} of {self.name}: .wait(), .result(), .stop(); %ray_runs shows its state")
+
 
 @contextlib.contextmanager
 def interrupt_calls(stop: Callable[[], None]) -> Iterator[None]:

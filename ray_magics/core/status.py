@@ -12,6 +12,14 @@ Clock = Callable[[], float]
 Line = tuple[str, str, int]  # stream, text, how often in a row
 
 
+def worker_name(where: str) -> str:
+    """``"4711@10.0.0.1"`` -> ``"worker 4711 on 10.0.0.1"``"""
+    pid, _, node = where.partition("@")
+    if not pid.isdigit():
+        return where
+    return f"worker {pid} on {node}" if node else f"worker {pid}"
+
+
 @dataclass(frozen=True)
 class WorkerOutput:
     """The end of what one worker printed: `lines` in all, `hidden` of them not in `tail`."""
@@ -23,8 +31,7 @@ class WorkerOutput:
 
     @property
     def label(self) -> str:
-        pid, _, node = self.id.partition("@")
-        return f"worker {pid} on {node}" if node else f"worker {pid}"
+        return worker_name(self.id)
 
     def to_json(self) -> dict[str, Any]:
         tail = [list(line) for line in self.tail]
@@ -33,13 +40,18 @@ class WorkerOutput:
 
 @dataclass(frozen=True)
 class RunStatus:
-    """A snapshot of one run. Times in seconds; `total` is None while unknown; `done` does not count `failed`."""
+    """A snapshot of one run.
+
+    Times in seconds; the first worker began after `waited`. `total` is None while unknown; `done` does not count
+    `failed`.
+    """
 
     id: str
     name: str
     verb: str
     state: str
     elapsed: float
+    waited: float = 0.0
     unit: str = "task"
     total: int | None = 1
     done: int = 0
@@ -56,10 +68,9 @@ class RunStatus:
 
     @property
     def rate(self) -> float | None:
-        """Items per second so far; None while nothing is done, and for a single task."""
-        if self.unit == "task" or not self.done or self.elapsed <= 0:
-            return None
-        return self.done / self.elapsed
+        """Items per second since the first worker began; None while nothing is done, and for a single task."""
+        tried, seconds = self.done + self.failed, self.elapsed - self.waited
+        return tried / seconds if self.unit != "task" and tried and seconds > 0 else None
 
     @property
     def remaining(self) -> float | None:

@@ -21,17 +21,13 @@ class CellRun(TaskRun):
             {
                 "binds": plan.binds,
                 "binds_unknown": plan.cell.binds_unknown and not plan.lazy,
-                "calls": () if plan.lazy else [n for n in plan.cell.calls if self._may_change(n)],
+                "calls": () if plan.lazy else self.values_called,
                 "captured": [*self.plan.captures.names],
                 "deletes": plan.cell.deletes,
                 "lazy": plan.lazy,
             }
         )
         self.launch("run_cell", **lazy)
-
-    def _may_change(self, name: str) -> bool:
-        kinds = {capture.name: capture.kind for capture in self.plan.captures.found}
-        return kinds.get(name) == "value"
 
     def answered(self, number: int, answer: Any) -> None:
         if self.plan.lazy:
@@ -65,9 +61,6 @@ class CellRun(TaskRun):
         if self.header.get("shown"):
             replay([("display", {"data": self.header["shown"], "metadata": {}, "transient": {}})], self.id)
         return self.value()
-
-    def progress(self) -> dict[str, Any]:
-        return {"total": 1, "done": int(self.state == "finished"), "unit": "task"}
 
 
 def _came_back(header: Mapping[str, Any]) -> str:

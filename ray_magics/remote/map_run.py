@@ -34,13 +34,14 @@ class MapRun(TaskRun):
         self.alone: collections.deque[tuple[int, Any]] = collections.deque()
         self.seconds: float | None = None
         self.exhausted = False
+        self.done = 0
 
     def submit(self) -> None:
         plan = self.plan
         assert plan.items is not None
         changes = bool(plan.cell.binds) or plan.cell.binds_unknown
         orders = {"target": plan.items.target, "outputs": plan.binds, "keep": plan.keep, "changes": changes}
-        self.prepare({**orders, "budget": 0.0})
+        self.prepare({**orders, "calls": self.values_called, "budget": 0.0})
         with interrupt_raises():
             iterator = plan.items.items(self.namespace)
         self.total = iterator.length
@@ -119,11 +120,14 @@ class MapRun(TaskRun):
     def _pack(self, chunk: Sequence[tuple[int, Any]]) -> Packer:
         packer = Packer(self.namespace, 2**62)
         packer.add("items", [item for _, item in chunk])
+        self.ship_too(packer.referenced)
         return packer
 
     def answered(self, number: int, answer: Any) -> None:
         header, *packed = answer
         chunk = self.chunks.pop(number)
+        if self.waited is None:
+            self.waited = max(self.elapsed - header["seconds"], 0.0)
         self.take_output(header["where"], header["events"])
         values = unpack(packed, self.namespace)["values"]
         for position, ((index, item), value) in enumerate(zip(chunk, values, strict=False)):
@@ -136,6 +140,7 @@ class MapRun(TaskRun):
 
     def _settle(self, index: int, item: Any, value: Any, failure: Description | None) -> None:
         if failure is None:
+            self.done += 1
             self.results[index] = value
         elif self.plan.keep:
             self.failed += 1
@@ -190,6 +195,7 @@ class MapRun(TaskRun):
     def progress(self) -> dict[str, Any]:
         return {
             "total": getattr(self, "total", None),
-            "done": len(self.results) - self.failed,
+            "done": self.done,
+            "running": min(len(self.outstanding), getattr(self, "slots", 1)),
             "unit": "item",
         }

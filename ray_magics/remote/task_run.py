@@ -11,7 +11,7 @@ from typing import Any
 from ..core.errors import RayMagicsError, RunCancelled, RunTimeout, remote_error
 from ..core.options import format_size
 from ..core.output import Folder, Log, mailroom, replay
-from ..core.resources import NodeResources, why_waiting
+from ..core.resources import STARTS, NodeResources, fits_now, no_more_in_use, why_waiting
 from ..core.run import Event, Run
 from ..core.settings import settings
 from ..core.ship import Parcel, Wanted, entry, envelope, ship, surroundings, type_name
@@ -24,6 +24,7 @@ Nodes = Callable[..., Iterable[NodeResources]]
 MAIL_AFTER = 0.3  # seconds until the mailbox for live output is opened
 LETTERS_LATE = 2.0  # seconds that an answer waits for letters still under way
 MAIL_STARTS = 60.0  # seconds that it waits at most while the mailbox starts
+STARTS_SLOWLY = 5.0  # seconds without news after which a view says that workers are starting
 CANCEL_AGAIN = 1.0  # seconds; a worker that was just starting the task may have missed Ray's interrupt
 
 
@@ -40,6 +41,7 @@ class TaskRun(Run):
         self.late: list[tuple[float, Event]] = []
         self.folder, self.log = Folder(), Log()
         self.seen: set[str] = set()
+        self.waited: float | None = None
         self.why = self.note = ""
         self.failed = 0
         self.stop_asked: float | None = None
@@ -54,8 +56,9 @@ class TaskRun(Run):
     def prepare(self, orders: Mapping[str, Any]) -> None:
         """Ships what the cell reads and makes the orders that all its tasks share."""
         plan, limits = self.plan, settings()
-        wanted = [Wanted(c.name, c.line, c.certain, c.via) for c in plan.captures.found]
-        self.parcel: Parcel = ship(wanted, self.namespace, limits.share_above, plan.as_refs)
+        self.had_room = fits_now(plan.request, self.nodes(5.0))
+        self.wanted = [Wanted(c.name, c.line, c.certain, c.via) for c in plan.captures.found]
+        self.parcel: Parcel = ship(self.wanted, self.namespace, limits.share_above, plan.as_refs)
         self._tell_large()
         self.orders: dict[str, Any] = {
             **surroundings(),
@@ -74,12 +77,27 @@ class TaskRun(Run):
         }
         mailroom.receive(self.id, lambda letter: self.post("letter", letter))
 
+    @property
+    def values_called(self) -> list[str]:
+        """Captured values whose methods the cell calls: it may change them in place."""
+        values = {capture.name for capture in self.plan.captures.found if capture.kind == "value"}
+        return [name for name in self.plan.cell.calls if name in values]
+
     def _tell_large(self) -> None:
         for name in self.parcel.sent:
             size = self.parcel.sizes[name]
             if size >= settings().tell_above and not self.plan.quiet:
                 kind = type_name(self.namespace[name])
                 print(f'"{name}" ({kind}, {format_size(size)}) travels to the cluster once, until it changes.')
+
+    def ship_too(self, names: Iterable[str]) -> None:
+        """Ships names that turned out to be read, too, where the notebook has them."""
+        known = {*self.parcel.sizes, *(one.name for one in self.wanted)}
+        more = [Wanted(name, certain=False) for name in names if name in self.namespace and name not in known]
+        if more:
+            self.wanted = [*self.wanted, *more]
+            self.parcel = ship(self.wanted, self.namespace, settings().share_above, self.plan.as_refs)
+            self.orders["resolved"] = self.parcel.resolved
 
     def launch(self, function: str, *arguments: Any, **options: Any) -> int:
         number = next(self.numbers)
@@ -112,6 +130,7 @@ class TaskRun(Run):
 
     def take_output(self, where: str, events: Sequence[tuple[str, Any]]) -> None:
         self.seen.add(where)
+        self.waited = self.elapsed if self.waited is None else self.waited
         self.why = ""
         self.log.add(where, events)
         if self.into_cell:
@@ -144,9 +163,11 @@ class TaskRun(Run):
             self.why = self._why_waiting()
 
     def _why_waiting(self) -> str:
-        if self.elapsed < 5.0 and fits_now(self.plan.request, self.nodes()):
-            return ""
-        return why_waiting(self.plan.request, self.nodes(), self.plan.options.get("label_selector"))
+        request, nodes = self.plan.request, tuple(self.nodes())
+        ours = self.had_room and no_more_in_use(request, len(self.outstanding), nodes)
+        if ours or fits_now(request, nodes):
+            return STARTS if self.elapsed > STARTS_SLOWLY else ""
+        return why_waiting(request, nodes, self.plan.options.get("label_selector"))
 
     def _take_answer(self, number: int, future: Any) -> None:
         self.outstanding.pop(number, None)
@@ -262,29 +283,30 @@ class TaskRun(Run):
         return self.log.text()
 
     def status(self) -> RunStatus:
-        error = "" if self.error is None or self.state != "failed" else f"{type(self.error).__name__}: {self.error}"
         return RunStatus(
             id=self.id,
             name=self.name,
             verb=self.verb,
             state="pending" if self.why and self.state == "running" else self.state,
             elapsed=self.elapsed,
+            waited=self.waited or 0.0,
             failed=self.failed,
-            running=len(self.outstanding),
             why=self.why if self.live else "",
             note=self.note,
-            error=error[:2000],
+            error=self._error_text()[:2000],
             workers=self.folder.snapshot(),
             **self.progress(),
         )
 
+    def _error_text(self) -> str:
+        if self.error is None or self.state != "failed":
+            return ""
+        item = getattr(self.error, "item", "")
+        return f"{item + ': ' if item else ''}{type(self.error).__name__}: {self.error}"
+
     def progress(self) -> dict[str, Any]:
-        return {"total": 1, "done": int(self.state == "finished")}
-
-
-def fits_now(request: Mapping[str, float], nodes: Iterable[NodeResources]) -> bool:
-    """Whether a node has this much free at the moment."""
-    return any(all(node.available.get(name, 0.0) >= amount for name, amount in request.items()) for node in nodes)
+        """Of the fields of `RunStatus`, those that count."""
+        return {"total": 1, "done": int(self.state == "finished"), "running": len(self.outstanding)}
 
 
 def _has_waited(came: float, now: float) -> bool:

@@ -197,9 +197,12 @@ def run_each(orders: Orders, namespace: Namespace, values: Sequence[Any], outcom
     compiled = program(orders["source"], orders["filename"])
     target, binds = assigner(orders["target"]), orders["changes"]
     clean, deadline = dict(namespace), time.monotonic() + orders["budget"]
+    changing = may_change(orders, namespace)
     for value in values:
         try:
             target(namespace, value)
+            if changing:
+                namespace.update(copy.deepcopy(changing))
             result = execute(*compiled, namespace, orders["is_async"])
             outputs = orders["outputs"]
             outcomes.append((True, tuple(namespace[name] for name in outputs) if outputs else result))
@@ -214,6 +217,24 @@ def run_each(orders: Orders, namespace: Namespace, values: Sequence[Any], outcom
             namespace.update(clean)
         if time.monotonic() > deadline:
             return
+
+
+def may_change(orders: Orders, namespace: Namespace) -> Namespace:
+    """The captured values that an item may change in place, so that each item gets a copy of its own.
+
+    Large values that the cell does not assign into are left out, as `fingerprint` does; so is what cannot be copied.
+    """
+    called = [name for name in orders["calls"] if fingerprint(namespace, name) is not None]
+    found = {name: namespace[name] for name in {*orders["updates"], *called} if name in namespace}
+    return {name: value for name, value in found.items() if _copies(value)}
+
+
+def _copies(value: Any) -> bool:
+    try:
+        copy.deepcopy(value)
+    except Exception:  # copying runs code of any type
+        return False
+    return True
 
 
 def assigner(target: str) -> Callable[[Namespace, Any], None]:

@@ -42,7 +42,7 @@ class Sink:
             lines = text.count("\n")
             self.lines += lines
             self.archive.write(text)
-            if not self.events:
+            if not (self.events or self.hiding):
                 self.hurry()
             if self._passes(max(lines, len(text) / 500)):
                 self._keep(stream, text)
