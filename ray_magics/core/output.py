@@ -95,6 +95,7 @@ mailroom = Mailroom()
 
 def replay(events: Iterable[tuple[str, Any]], run: str) -> None:
     """Prints and displays events of a worker in the cell that runs on this thread."""
+    kind = ""
     for kind, data in events:
         if kind == "stdout":
             sys.stdout.write(data)
@@ -104,8 +105,9 @@ def replay(events: Iterable[tuple[str, Any]], run: str) -> None:
             sys.stdout.write(f"... {data['lines']:,} lines not shown; %ray_logs {run} has them ...\n")
         else:
             _redisplay(kind, data)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    if kind:  # a kernel's flush waits for another thread
+        sys.stdout.flush()
+        sys.stderr.flush()
 
 
 def _redisplay(kind: str, content: Mapping[str, Any]) -> None:

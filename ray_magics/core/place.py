@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from . import private
@@ -31,7 +32,7 @@ class Place:
 
 def place_of(shell: Any, text: str, is_cell: bool) -> Place:
     """The place of a cell's body (below the line of its magic) or of an expression on a line."""
-    source = shell.transform_cell(text)
+    source = text if _is_python(text) else shell.transform_cell(text)
     if is_cell:
         source = "\n" + source
     return Place(
@@ -41,3 +42,13 @@ def place_of(shell: Any, text: str, is_cell: bool) -> Place:
         cell=private.cell_id(shell),
         label=partial(private.cell_label, shell),
     )
+
+
+@lru_cache(maxsize=256)
+def _is_python(text: str) -> bool:
+    """Whether the text has no syntax of IPython's own; that is quicker to find out than to transform."""
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True

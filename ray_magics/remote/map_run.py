@@ -19,6 +19,8 @@ from .task_run import Nodes, TaskRun
 
 CHUNK_BYTES = 2**22
 LARGEST_CHUNK = 10_000  # items
+AHEAD = 0.05  # seconds of work that wait for each slot
+DEEPEST = 50  # chunks that wait for it at most
 SMALLEST_CHUNK = 0.02  # seconds of work that a task is worth
 
 
@@ -59,14 +61,20 @@ class MapRun(TaskRun):
         return max(1, int(sum(math.floor(fit + 1e-9) for fit in fits)))
 
     def _fill(self) -> None:
-        """Keeps two chunks per slot under way, never more: items are pulled when there is room for them."""
-        while self.failure is None and len(self.outstanding) < 2 * self.slots:
+        """Keeps few chunks under way: items are pulled when there is room for them."""
+        while self.failure is None and len(self.outstanding) < self.slots * self._depth():
             chunk = self._next_chunk()
             if not chunk:
                 break
             self._send(chunk)
         if self.exhausted and not (self.outstanding or self.again or self.alone or self.failure):
             self.end("finished")
+
+    def _depth(self) -> int:
+        """Chunks per slot: two, more where `--chunk` makes them so small that a worker would wait for the next."""
+        if self.plan.chunk is None or self.seconds is None:
+            return 2
+        return min(max(math.ceil(AHEAD / max(self.plan.chunk * self.seconds, 1e-6)), 2), DEEPEST)
 
     def _next_chunk(self) -> list[tuple[int, Any]]:
         if self.alone:

@@ -23,6 +23,7 @@ from .plan import RemotePlan
 Nodes = Callable[..., Iterable[NodeResources]]
 MAIL_AFTER = 0.3  # seconds until the mailbox for live output is opened
 LETTERS_LATE = 2.0  # seconds that an answer waits for letters still under way
+MAIL_AGAIN = 1.0  # seconds between two looks whether it is open
 MAIL_STARTS = 60.0  # seconds that it waits at most while the mailbox starts
 STARTS_SLOWLY = 5.0  # seconds without news after which a view says that workers are starting
 CANCEL_AGAIN = 1.0  # seconds; a worker that was just starting the task may have missed Ray's interrupt
@@ -41,6 +42,8 @@ class TaskRun(Run):
         self.late: list[tuple[float, Event]] = []
         self.folder, self.log = Folder(), Log()
         self.seen: set[str] = set()
+        self.remote: Any = None
+        self.mail_at = self.started + MAIL_AFTER
         self.waited: float | None = None
         self.why = self.note = ""
         self.failed = 0
@@ -102,10 +105,11 @@ class TaskRun(Run):
     def launch(self, function: str, *arguments: Any, **options: Any) -> int:
         number = next(self.numbers)
         parcel = self.parcel
-        remote = entry(function).options(name=self.name, **self.plan.options, **options)
+        if self.remote is None:
+            self.remote = entry(function).options(name=self.name, **self.plan.options, **options)
         orders = {**self.orders, "task": number}
         leading = envelope((orders, parcel.payload, parcel.references, *arguments))
-        made = remote.remote(*leading, *parcel.shared)
+        made = self.remote.remote(*leading, *parcel.shared)
         self.refs = made if isinstance(made, list) else [made]
         self.outstanding[number] = self.refs[-1]
         self.refs[-1].future().add_done_callback(lambda future: self.post("answer", number, future))
@@ -149,7 +153,8 @@ class TaskRun(Run):
         self.late = [(came, event) for came, event in self.late if event not in due]
         for event in due:
             self._take_answer(event[1], event[2])
-        if self.elapsed > MAIL_AFTER and self.live:
+        if now > self.mail_at and self.live:
+            self.mail_at = now + MAIL_AGAIN
             mailroom.open()
         self._watch_clock(now)
 

@@ -21,7 +21,8 @@ def run(bench: Bench) -> Iterator[Row]:
 
 def at_rest(kernel: Kernel, idle: float) -> Row:
     """A cell sleeps in the background with its view open."""
-    kernel.run(SLEEP)
+    if "comm_open" not in kernel.run(SLEEP).kinds:
+        raise RuntimeError("the view did not open")
     kernel.cpu_share(5.0)
     used = kernel.cpu_share(IDLE_SPAN)
     kernel.run("from ray_magics.core.run import registry\nfor run in registry.live(): run.stop()")
@@ -42,7 +43,7 @@ def busy(bench: Bench, kernel: Kernel) -> Iterator[Row]:
         seen[name].update(kernel.run(ways[name]).kinds)
         cpu[name].append(kernel._cpu() - before)
 
-    taken = interleave({name: lambda name=name: way(name) for name in ways}, bench.rounds(7, 3))
+    taken = interleave({name: lambda name=name: way(name) for name in ways}, bench.rounds(5, 3))
     if "comm_msg" not in seen["ours"] or "comm_msg" in seen["quiet"]:
         raise RuntimeError(f"the views are not as they should be: {seen}")
     work = f"open view, {items:,} tasks pass by"
