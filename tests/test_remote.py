@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -258,6 +260,12 @@ def test_items_do_not_see_what_others_change_in_place(notebook: Shell) -> None:
     assert notebook.ns["out"] == [(2, 1)] * 20 and notebook.ns["xs"] == [0]
 
 
+def test_what_an_item_draws_at_random_does_not_depend_on_chunks(notebook: Shell) -> None:
+    notebook.run("import random\ndice = random.Random(1)\ndef roll():\n    return dice.random()")
+    notebook.run('%%ray_remote --for "x in range(6)" --chunk 3 --into out\nroll()')
+    assert len(set(notebook.ns["out"])) == 1 and notebook.ns["out"][0] == notebook.ns["dice"].random()
+
+
 def test_items_bring_the_names_that_their_methods_read(notebook: Shell) -> None:
     notebook.run(
         "factor = 3\nclass Part:\n    def __init__(self, n): self.n = n\n    def size(self): return self.n * factor"
@@ -460,24 +468,61 @@ SCRIPTS = [
 ]
 
 
-@pytest.mark.parametrize(("setting", "cell", "shown"), SCRIPTS)
-def test_the_script_gives_the_same_under_plain_python(
-    notebook: Shell, capsys: Capsys, tmp_path: Path, setting: str, cell: str, shown: str
-) -> None:
-    notebook.run(setting)
+PLAIN_PYTHON = """
+import os, ray, runpy, sys, traceback
+for path in map(str.strip, sys.stdin):
+    os.chdir(os.path.dirname(path))
+    try:
+        runpy.run_path(path, run_name="__main__")
+    except BaseException:
+        traceback.print_exc(file=sys.stdout)
+    ray.shutdown()
+    print("--- done", flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def plain_python(cluster: str) -> Iterator[Callable[[Path], str]]:
+    """Runs a script as ``python script.py`` does and returns what it printed; one process, for Ray imports slowly."""
+    command = [sys.executable, "-c", PLAIN_PYTHON]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+
+        def run(script: Path) -> str:
+            process.stdin.write(f"{script}\n")
+            process.stdin.flush()
+            return "".join(iter(process.stdout.readline, "--- done\n"))
+
+        yield run
+        process.stdin.close()
+
+
+def script_of(notebook: Shell, capsys: Capsys, cell: str, folder: Path) -> Path:
+    """What `--dry-run` prints for the cell, as a file."""
     capsys.readouterr()
     head, _, body = cell.partition("\n")
     notebook.run(f"{head} --dry-run\n{body}")
     script = capsys.readouterr().out.partition("\n\n")[2]
     assert "ray_magics" not in script
-    (tmp_path / "script.py").write_text(script)
-    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+    (folder / "script.py").write_text(script)
+    return folder / "script.py"
+
+
+@pytest.mark.parametrize(("setting", "cell", "shown"), SCRIPTS)
+def test_the_script_gives_the_same_under_plain_python(
+    notebook: Shell, capsys: Capsys, tmp_path: Path, plain_python: Any, setting: str, cell: str, shown: str
+) -> None:
+    notebook.run(setting)
+    printed = plain_python(script_of(notebook, capsys, cell, tmp_path)).strip()
     expected = eval(shown) if shown else None
-    printed = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""
-    assert printed == ("" if expected is None else str(expected))
-    result = notebook.run(cell)
-    assert result == expected
+    assert printed.rpartition("\n")[2] == ("" if expected is None else str(expected)), printed
+    assert notebook.run(cell) == expected
+
+
+def test_the_script_runs_by_itself(notebook: Shell, capsys: Capsys, tmp_path: Path) -> None:
+    notebook.run("k = 3")
+    script = script_of(notebook, capsys, "%%ray_remote\nk * 2", tmp_path)
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "6\n"), done.stderr
 
 
 def test_a_dry_run_starts_nothing(shell: Shell, capsys: Capsys) -> None:

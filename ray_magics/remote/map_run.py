@@ -43,7 +43,7 @@ class MapRun(TaskRun):
         assert plan.items is not None
         changes = bool(plan.cell.binds) or plan.cell.binds_unknown
         orders = {"target": plan.items.target, "outputs": plan.binds, "keep": plan.keep, "changes": changes}
-        self.prepare({**orders, "calls": self.values_called, "budget": 0.0})
+        self.prepare({**orders, "calls": self.values_called, "values": self.values_captured, "budget": 0.0})
         with interrupt_raises():
             iterator = plan.items.items(self.namespace)
         self.total = iterator.length

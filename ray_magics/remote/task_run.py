@@ -81,10 +81,13 @@ class TaskRun(Run):
         mailroom.receive(self.id, lambda letter: self.post("letter", letter))
 
     @property
+    def values_captured(self) -> list[str]:
+        return [capture.name for capture in self.plan.captures.found if capture.kind == "value"]
+
+    @property
     def values_called(self) -> list[str]:
-        """Captured values whose methods the cell calls: it may change them in place."""
-        values = {capture.name for capture in self.plan.captures.found if capture.kind == "value"}
-        return [name for name in self.plan.cell.calls if name in values]
+        """Captured values of which the cell calls a method for its effect alone: it changes them in place."""
+        return [name for name in self.plan.cell.calls if name in {*self.values_captured}]
 
     def _tell_large(self) -> None:
         for name in self.parcel.sent:

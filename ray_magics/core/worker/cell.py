@@ -21,6 +21,8 @@ from .values import Namespace, Packer, load, pack
 
 VALUE = "value of the cell"  # the packed name of the last expression; no identifier, so it collides with none
 _FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+SMALL = 2**16  # bytes up to which a captured value is copied for each item of a fan-out
+UNCHANGEABLE = (type(None), bool, int, float, complex, str, bytes, types.ModuleType, types.FunctionType, type)
 _programs: collections.OrderedDict[tuple[str, str], tuple[Any, Any]] = collections.OrderedDict()
 
 
@@ -102,13 +104,13 @@ def run_cell(orders: Orders, payload: bytes, references: Sequence[Any], *shared:
     return answer(task, namespace, changed, value)
 
 
-def fingerprint(namespace: Namespace, name: str) -> Any:
+def fingerprint(namespace: Namespace, name: str, most: int = 2**24) -> Any:
     """Tells whether a small value was changed in place; large ones are read-only, unpicklable ones do not come back."""
     value = namespace.get(name)
-    if value is None or isinstance(value, (types.ModuleType, types.FunctionType, type)):
+    if isinstance(value, UNCHANGEABLE):
         return None
     packer, refused = pack([(name, value)], namespace, 2**16)
-    return None if refused or packer.buffers or packer.sizes[name] > 2**24 else hash(packer.payload)
+    return None if refused or packer.buffers or packer.sizes[name] > most else hash(packer.payload)
 
 
 def bound_names(orders: Orders, namespace: Namespace) -> list[str]:
@@ -222,11 +224,13 @@ def run_each(orders: Orders, namespace: Namespace, values: Sequence[Any], outcom
 def may_change(orders: Orders, namespace: Namespace) -> Namespace:
     """The captured values that an item may change in place, so that each item gets a copy of its own.
 
-    Large values that the cell does not assign into are left out, as `fingerprint` does; so is what cannot be copied.
+    All small ones, and larger ones where the cell assigns into them or calls a method for its effect alone; not what
+    cannot be copied.
     """
     called = [name for name in orders["calls"] if fingerprint(namespace, name) is not None]
-    found = {name: namespace[name] for name in {*orders["updates"], *called} if name in namespace}
-    return {name: value for name, value in found.items() if _copies(value)}
+    small = [name for name in orders["values"] if fingerprint(namespace, name, SMALL) is not None]
+    names = [name for name in {*orders["updates"], *called, *small} if name in namespace]
+    return {name: namespace[name] for name in names if _copies(namespace[name])}
 
 
 def _copies(value: Any) -> bool:
