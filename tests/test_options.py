@@ -16,26 +16,22 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from ray_magics.core.options import (
+from ray_magics.core.completion import complete
+from ray_magics.core.options import Magic, argument, group, magic, split
+from ray_magics.core.parsers import (
     Expression,
     ForClause,
-    Magic,
-    argument,
     choice,
-    complete,
     count,
     expression,
     for_clause,
     format_size,
-    group,
-    magic,
     name,
     names,
     number,
     positive_int,
     seconds,
     size,
-    split,
 )
 
 resources = group(
@@ -500,7 +496,8 @@ def test_tab_works_in_a_kernel() -> None:
     manager, client = manager_module.start_new_kernel(kernel_name="python3", startup_timeout=120)
     try:
         setup = (
-            "from ray_magics.core.options import argument, magic, name\n"
+            "from ray_magics.core.options import argument, magic\n"
+            "from ray_magics.core.parsers import name\n"
             "cook = argument('--into', type=name)(argument('--num-cpus')(lambda options, cell=None: 0))\n"
             "magic('cook')(cook).register(get_ipython())\n"
         )

@@ -11,7 +11,8 @@ from IPython.core.getipython import get_ipython
 
 from ..core import private
 from ..core.errors import UsageError
-from ..core.options import argument, count, expression, magic, size
+from ..core.options import argument, magic
+from ..core.parsers import count, expression, size
 from ..core.run import Run, registry
 from .logs import chosen_lines, is_named
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from .cell import Cell, Name, names_read
+from .cell import Cell, names_read
+from .names import Name
 from .ship import is_ref, type_name
 
 HIDDEN = frozenset({"In", "Out", "get_ipython", "exit", "quit", "open", "display", "_ih", "_oh", "_dh"})

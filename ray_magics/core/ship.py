@@ -15,7 +15,7 @@ from typing import Any
 
 from .connection import session
 from .errors import UsageError
-from .options import format_size
+from .parsers import format_size
 from .worker import MODULES
 from .worker.values import Namespace, Packer
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ..core.cell import read_cell
-from ..core.options import for_clause
+from ..core.parsers import for_clause
 from ..core.place import Place
 from .magic import carry_out
 from .plan import RAY_OPTIONS, make_plan

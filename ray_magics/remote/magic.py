@@ -4,29 +4,19 @@ from __future__ import annotations
 
 from argparse import Namespace as Line
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.getipython import get_ipython
 
-from ..core.cell import read_cell
 from ..core.errors import UsageError
-from ..core.options import (
-    argument,
-    expression,
-    for_clause,
-    group,
-    magic,
-    name,
-    names,
-    number,
-    positive_int,
-    seconds,
-    size,
-)
+from ..core.options import argument, group, magic
+from ..core.parsers import expression, for_clause, name, names, number, positive_int, seconds, size
 from ..core.place import Place, place_of
 from ..core.run import interrupts_wait
 from ..core.settings import settings
-from .plan import DEFINE, RAY_OPTIONS, RemotePlan, make_plan
+
+if TYPE_CHECKING:
+    from .plan import RemotePlan
 
 task_options = group(
     argument("--num-cpus", type=number, help="CPUs that the task reserves (Ray's default: 1)."),
@@ -79,6 +69,9 @@ def ray_remote(line: Line, cell: str | None = None) -> Any:
 
         %ray_remote sum(x * x for x in xs)
     """
+    from ..core.cell import read_cell
+    from .plan import make_plan
+
     shell: Any = get_ipython()
     with interrupts_wait():
         place = place_of(shell, line.expression if cell is None else cell, is_cell=cell is not None)
@@ -99,6 +92,7 @@ def carry_out(plan: RemotePlan, namespace: dict[str, Any], place: Place) -> Any:
     """Does what the plan says and binds what comes back; returns what the cell shows, or a Run."""
     from ..views.show import RunView
     from . import run as doing
+    from .plan import DEFINE
 
     doing.check(plan)
     if plan.form == DEFINE:
@@ -110,6 +104,8 @@ def carry_out(plan: RemotePlan, namespace: dict[str, Any], place: Place) -> Any:
 
 def _ray_options(line: Line, namespace: dict[str, Any]) -> dict[str, Any]:
     """Ray's options that the line gives, under Ray's names, with expressions evaluated."""
+    from .plan import RAY_OPTIONS
+
     given = {key: getattr(line, key) for key in RAY_OPTIONS if getattr(line, key) is not None}
     if settings().num_cpus is not None:
         given.setdefault("num_cpus", settings().num_cpus)

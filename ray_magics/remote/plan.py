@@ -9,7 +9,7 @@ from typing import Any
 from ..core.capture import Captures, find_captures, handled_as_refs
 from ..core.cell import Cell, read_cell
 from ..core.errors import UsageError
-from ..core.options import ForClause
+from ..core.parsers import ForClause
 
 RUN, DEFINE, MAP = "run", "define", "map"
 RAY_OPTIONS = (

@@ -8,7 +8,7 @@ from typing import Any
 from ..core import connection
 from ..core.capture import nbytes_of, reads_of
 from ..core.errors import UsageError
-from ..core.options import format_size
+from ..core.parsers import format_size
 from ..core.place import Place
 from ..core.resources import infeasible
 from ..core.run import Viewer, interrupt_raises, registry

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..core.capture import Capture
-from ..core.options import format_size
+from ..core.parsers import format_size
 from .plan import DEFINE, MAP, RemotePlan
 
 Namespace = Mapping[str, Any]

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..core.errors import RayMagicsError, RunCancelled, RunTimeout, remote_error
-from ..core.options import format_size
 from ..core.output import Folder, Log, mailroom, replay
+from ..core.parsers import format_size
 from ..core.resources import STARTS, NodeResources, fits_now, no_more_in_use, why_waiting
 from ..core.run import Event, Run
 from ..core.settings import settings
