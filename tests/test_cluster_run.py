@@ -20,7 +20,7 @@ import pytest
 
 PRELUDE = """
 import contextlib, io, json, os, pathlib, sys, threading, time
-from ray_magics.cluster import detached, run
+from ray_magics.cluster import detached, run, words
 from ray_magics.core.errors import UsageError
 seen = {}
 
@@ -75,7 +75,7 @@ with hearing() as heard:
     seen["said again"] = printed(run.ensure_connected)
 seen["noise"] = heard.read_text()
 connection = run.current()
-seen["dashboard hint"] = run.dashboard_hint(connection)
+seen["dashboard hint"] = words.dashboard_hint(connection)
 import ray, numpy
 
 seen["same"] = run.init() is connection and run.init("local") is connection
@@ -138,7 +138,7 @@ print(json.dumps(seen))
 DETACHED_FIRST = """
 import psutil
 connection = run.init(detached=True, num_cpus=1, resources={"tpu": 1}, namespace="team")
-seen["said"] = run.connection_text(connection)
+seen["said"] = words.connection_text(connection, run.nodes())
 seen["address"] = connection.address
 known = detached.find(detached.runtime_folder(os.environ))
 seen["sid"] = os.getsid(known.pid), known.pid, os.getsid(0)

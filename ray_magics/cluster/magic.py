@@ -56,6 +56,7 @@ def ray_init(line: Line) -> None:
     shell: Any = get_ipython()
     given = {name: getattr(line, name) for name in _STARTING}
     from . import run as doing
+    from .words import card_text
 
     connection = doing.init(
         line.address,
@@ -63,7 +64,7 @@ def ray_init(line: Line) -> None:
         resources=_value(line.resources, shell.user_ns, "--resources"),
         runtime_env=_value(line.runtime_env, shell.user_ns, "--runtime-env"),
     )
-    _show(replace(doing.snapshot(), message=doing.card_text(connection)).to_json())
+    _show(replace(doing.snapshot(), message=card_text(connection)).to_json())
 
 
 @magic("ray_status", kind="line")

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import platform
 import sys
-import tempfile
 import threading
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from ..core import private_ray as private
 from ..core.connection import session
 from ..core.errors import UsageError
-from ..core.resources import NodeResources, resources_text, total_of
+from ..core.resources import NodeResources
 from ..core.run import registry
 from ..core.settings import settings
 from . import detached, reach
 from .plan import Connection, ConnectPlan, differences, make_connect_plan
+from .quiet import import_quietly, no_orphans, silence, twice
 from .snapshot import living
 from .status import ClusterStatus
 from .watch import Watch, not_connected
+from .words import connection_text, gone
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -119,7 +117,7 @@ def ensure_connected(say: Callable[..., Any] = print) -> Connection:
         if is_connected():
             return _living(current())
         if _memory.lost is not None:
-            raise UsageError(_gone(_memory.lost.address))
+            raise UsageError(gone(_memory.lost.address))
         plan = make_connect_plan(os.environ, settings())
         say("Connecting to Ray ... ", end="", flush=True)
         try:
@@ -127,7 +125,7 @@ def ensure_connected(say: Callable[..., Any] = print) -> Connection:
         except BaseException:
             say()
             raise
-    say(connection_text(connection))
+    say(connection_text(connection, nodes()))
     return connection
 
 
@@ -172,48 +170,6 @@ def snapshot(clock: Callable[[], float] = time.time) -> ClusterStatus:
     return _memory.lost or not_connected(clock)
 
 
-def connection_text(connection: Connection) -> str:
-    """One line: what happened, what is there, where the dashboard is, how to end it."""
-    have = resources_text(total_of(nodes()), hide=("object_store_memory",))
-    dashboard = f" Dashboard {connection.dashboard}." if connection.dashboard else ""
-    return f"{_what(connection)}: {have}.{dashboard} {_how_to_end(connection)}"
-
-
-def dashboard_hint(connection: Connection) -> str:
-    """How to get past the token prompt of the dashboard, or "" when it asks for none."""
-    if not connection.dashboard or os.environ.get("RAY_AUTH_MODE", "").lower() != "token":
-        return ""
-    return "The dashboard asks for a token; type ray get-auth-token in a terminal to see it."
-
-
-def card_text(connection: Connection) -> str:
-    """What the card of a new connection says beside its facts."""
-    if connection.detached:
-        what = "Started as your detached cluster." if connection.started else "This is your detached cluster."
-    else:
-        what = "Started on this machine." if connection.started else f"Joined{_source(connection)}."
-    return " ".join(filter(None, (what, _how_to_end(connection), dashboard_hint(connection))))
-
-
-def _source(connection: Connection) -> str:
-    source = connection.plan.source
-    return f" (from {source})" if source in ("RAY_ADDRESS", "RayMagics.address") else ""
-
-
-def _what(connection: Connection) -> str:
-    if connection.detached:
-        verb = "Started" if connection.started else "Connected to"
-        return f"{verb} your detached Ray cluster at {connection.address}"
-    if connection.started:
-        return "Started Ray on this machine"
-    return f"Connected to the Ray cluster at {connection.address}{_source(connection)}"
-
-
-def _how_to_end(connection: Connection) -> str:
-    stops = connection.started or connection.detached
-    return "%ray_shutdown stops it." if stops else "%ray_shutdown disconnects and leaves it running."
-
-
 def _same_or_error(plan: ConnectPlan) -> Connection:
     connection = _living(current())
     found = differences(connection.plan, plan)
@@ -228,14 +184,7 @@ def _same_or_error(plan: ConnectPlan) -> Connection:
 def _living(connection: Connection) -> Connection:
     if not connection.has_control_service or _watch().alive(2 * GUARD_SECONDS):
         return connection
-    raise UsageError(_gone(connection.address))
-
-
-def _gone(address: str) -> str:
-    return (
-        f"The Ray cluster at {address} is gone: nothing listens there any more. "
-        "%ray_init --restart begins anew; results that were only on it are lost."
-    )
+    raise UsageError(gone(connection.address))
 
 
 def _end_present(plan: ConnectPlan) -> None:
@@ -257,19 +206,12 @@ def _start_here(plan: ConnectPlan) -> Connection:
     if threading.current_thread() is not threading.main_thread():
         raise UsageError("Ray is not running, and only a cell can start it: run %ray_init first.")
     reach.make_token()
-    context = _twice(lambda: _ray_init_here(plan))
+    context = twice(lambda: _ray_init_here(plan))
     return _connection(plan, context, address="local", started=True)
 
 
-def _twice(start: Callable[[], T]) -> T:
-    """A machine that was too busy to start a cluster in Ray's 30 s may manage the second time."""
-    with contextlib.suppress(reach.TooSlow):
-        return start()
-    return start()
-
-
 def _ray_init_here(plan: ConnectPlan) -> Any:
-    with _no_orphans():
+    with no_orphans():
         return _ray_init(plan, address="local", dashboard_host="127.0.0.1", **plan.sizing())
 
 
@@ -279,7 +221,7 @@ def _join(plan: ConnectPlan) -> Connection:
         reach.check_listens(address, plan.source)
         _take_token()
     if address != "auto" and not address.startswith("ray://"):
-        _import_quietly()
+        import_quietly()
         reach.check_answers(address)
     return _connection(plan, _ray_init(plan, address=address), address)
 
@@ -292,7 +234,7 @@ def _detached(plan: ConnectPlan) -> Connection:
         if known is None:
             reach.make_token()
             _take_token()
-            known = _twice(lambda: detached.start(plan, folder, os.environ))
+            known = twice(lambda: detached.start(plan, folder, os.environ))
     _check_same_cluster(known, plan)
     return _join_detached(known, plan, started)
 
@@ -308,7 +250,7 @@ def _check_same_cluster(known: detached.Detached, plan: ConnectPlan) -> None:
 
 def _join_detached(known: detached.Detached, plan: ConnectPlan, started: bool) -> Connection:
     _take_token()
-    _import_quietly()
+    import_quietly()
     reach.check_answers(known.address)
     context = _ray_init(plan, address=known.address)
     joined = replace(known.plan, namespace=plan.namespace, runtime_env=plan.runtime_env)
@@ -387,7 +329,7 @@ def _forget() -> None:
 def _disconnect() -> None:
     import ray
 
-    with _silence():
+    with silence():
         ray.shutdown()
     _forget()
     _give_token_back()
@@ -428,32 +370,16 @@ def _stop_runs() -> str:
 
 
 def _ray_init(plan: ConnectPlan, **options: Any) -> Any:
-    _import_quietly()
+    import_quietly()
     import ray
 
-    with private.loopback_only(), _silence() as noise:
+    with private.loopback_only(), silence() as noise:
         try:
             return ray.init(logging_level=logging.ERROR, log_to_driver=True, **options, **plan.joining())
         except Exception as error:
             log.debug("ray.init failed: %r\n%s", error, noise())
             ray.shutdown()
             raise reach.failure(error, plan) from error
-
-
-@contextmanager
-def _no_orphans() -> Iterator[None]:
-    """A start that fails halfway or is interrupted leaves Ray's processes behind: ends them."""
-    import psutil
-
-    before = set(psutil.Process().children())
-    try:
-        yield
-    except BaseException:
-        for process in set(psutil.Process().children()) - before:
-            with contextlib.suppress(psutil.Error):
-                if any("ray" in part for part in process.cmdline()):
-                    process.kill()
-        raise
 
 
 def _take_token() -> None:
@@ -464,28 +390,3 @@ def _give_token_back() -> None:
     if _memory.took_token:
         private.use_no_token()
         _memory.took_token = False
-
-
-def _import_quietly() -> None:
-    if "ray" not in sys.modules:
-        with _silence():
-            import ray  # noqa: F401
-
-
-@contextmanager
-def _silence() -> Iterator[Callable[[], str]]:
-    """Catches warnings and what C++ writes to the error stream; yields a function that reads the latter."""
-    with tempfile.TemporaryFile() as caught, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        saved = os.dup(2)
-        try:
-            os.dup2(caught.fileno(), 2)
-            yield lambda: _read_all(caught)
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-
-
-def _read_all(file: Any) -> str:
-    file.seek(0)
-    return str(file.read().decode(errors="replace"))
