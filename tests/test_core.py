@@ -235,7 +235,7 @@ def test_a_log_forgets_its_oldest_part() -> None:
 def test_replayed_output_is_printed_here(capsys: pytest.CaptureFixture[str]) -> None:
     replay([("stdout", "a\n"), ("stderr", "b\n"), ("hidden", {"lines": 5, "path": ""})], "3")
     captured = capsys.readouterr()
-    assert captured.out == "a\n... 5 lines not shown; %ray_logs 3 has them ...\n" and captured.err == "b\n"
+    assert captured.out == "a\n... 5 lines not shown; %ray_logs 3 has all ...\n" and captured.err == "b\n"
 
 
 # --- failures -------------------------------------------------------------------------------------------------------

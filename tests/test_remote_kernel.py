@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 
+import psutil
 import pytest
 
 from .conftest import DROPPED, Kernel, wait_until
@@ -94,3 +95,23 @@ def test_a_view_appears_while_it_lasts_and_ends_as_still_html(kernel: Kernel) ->
 def test_a_quick_cell_shows_no_view(kernel: Kernel) -> None:
     kernel.run("%%ray_remote\n1")
     assert [list(data) for data in kernel.run("%%ray_remote\n40 + 2").data] == [["text/plain"]]
+
+
+def test_a_cell_ends_with_its_cluster_and_the_kernel_lives_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    kernel = Kernel()
+    try:
+        started = kernel.run("%load_ext ray_magics\n%ray_init --num-cpus 1")
+        assert started.error is None, started.error
+        kernel.run("from ray_magics.cluster import run as cluster_run\ncluster_run.LET_GO_SECONDS = 15")
+        cell = kernel.start("%%ray_remote\nimport time\nprint('started', flush=True)\ntime.sleep(300)")
+        kernel.pump(lambda: "started" in cell.stdout)
+        [service] = [p for p in psutil.Process(kernel.manager.provisioner.pid).children() if p.name() == "gcs_server"]
+        service.kill()
+        error = kernel.finish(cell, timeout=60).error
+        assert error["ename"] == "ClusterLost" and "%ray_init --restart" in error["evalue"]
+        wait_until(lambda: kernel.value("cluster_run.is_connected()") == "False", 60, "letting go")
+        time.sleep(6)  # nothing may start a cluster by itself meanwhile: there is no condition to wait for
+        assert kernel.value("cluster_run.is_connected()") == "False" and kernel.value("1 + 1") == "2"
+    finally:
+        kernel.shutdown()

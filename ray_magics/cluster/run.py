@@ -158,6 +158,17 @@ def nodes(max_age: float = 0.0) -> tuple[NodeResources, ...]:
     return living(_watch().facts(max_age).nodes)
 
 
+def lost(max_age: float) -> str:
+    """What to say of a cluster that was not heard in the last `max_age` seconds; "" while it is there.
+
+    Takes a second at most.
+    """
+    if not is_connected():
+        return gone(_memory.lost.address if _memory.lost else "the address that it had")
+    connection = current()
+    return "" if not connection.has_control_service or _watch().alive(max_age) else gone(connection.address)
+
+
 def can_grow() -> bool:
     """Whether an autoscaler may add nodes: Ray labels the nodes of a cluster that has one with their group."""
     return any("ray.io/node-group" in node.labels for node in nodes())
@@ -182,9 +193,9 @@ def _same_or_error(plan: ConnectPlan) -> Connection:
 
 
 def _living(connection: Connection) -> Connection:
-    if not connection.has_control_service or _watch().alive(2 * GUARD_SECONDS):
-        return connection
-    raise UsageError(gone(connection.address))
+    if words := lost(2 * GUARD_SECONDS):
+        raise UsageError(words)
+    return connection
 
 
 def _end_present(plan: ConnectPlan) -> None:

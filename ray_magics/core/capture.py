@@ -16,7 +16,7 @@ from .cell import Cell, names_read
 from .names import Name
 from .ship import is_ref, type_name
 
-HIDDEN = frozenset({"In", "Out", "get_ipython", "exit", "quit", "open", "display", "_ih", "_oh", "_dh"})
+HIDDEN = frozenset({"In", "Out", "get_ipython", "exit", "quit", "open", "_ih", "_oh", "_dh"})
 _RAY_CALLS = frozenset({"get", "wait", "cancel", "kill"})
 
 

@@ -18,6 +18,10 @@ class Connector(Protocol):
         """The living nodes: what they have and what is free, as known for at most `max_age` seconds."""
         ...
 
+    def lost(self, max_age: float) -> str:
+        """What to say of a cluster that was not heard in the last `max_age` seconds; "" while it is there."""
+        ...
+
     def can_grow(self) -> bool:
         """Whether an autoscaler may add nodes."""
         ...
@@ -46,6 +50,10 @@ def session() -> tuple[str, str, str]:
 
 def nodes(max_age: float = 0.0) -> tuple[NodeResources, ...]:
     return _makers[-1]().nodes(max_age)
+
+
+def lost(max_age: float) -> str:
+    return _makers[-1]().lost(max_age)
 
 
 def can_grow() -> bool:

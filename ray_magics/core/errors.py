@@ -4,13 +4,16 @@ IPython's UsageError            a mistake in the line: one line
 RayMagicsError
   RemoteError                   the cell failed on the cluster; also of the user's own type, which is its __cause__
   WorkerLost                    a worker or node died under the cell
+  ClusterLost (ConnectionError) the cluster does not answer any more
   RunTimeout (TimeoutError)     --timeout is over
 RunCancelled (KeyboardInterrupt)  stopped by the user; Run All stops, too
+InvalidCell (SyntaxError)       the cell is no Python
 """
 
 from __future__ import annotations
 
 import linecache
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -38,6 +41,25 @@ class RayMagicsError(_Short, Exception):
 
 class WorkerLost(RayMagicsError):
     """A worker or its node died and Ray's retries are used up."""
+
+
+class ClusterLost(RayMagicsError, ConnectionError):
+    """The cluster does not answer any more."""
+
+
+class InvalidCell(_Short, SyntaxError):
+    """The cell is no Python; shows as Python's own error does."""
+
+    def _render_traceback_(self) -> list[str]:
+        *where, _ = traceback.format_exception_only(self)
+        return [*"".join(where).splitlines(), f"{RED}SyntaxError{RESET}: {self.msg}"]
+
+
+def invalid_cell(error: SyntaxError, source: str, label: str) -> InvalidCell:
+    """The same error, told of the cell `label`; Python leaves the line out where it finds no file."""
+    lines, number = source.splitlines(), error.lineno or 1
+    text = error.text or (lines[number - 1] if 0 < number <= len(lines) else "")
+    return InvalidCell(error.msg, (label, number, error.offset, text, error.end_lineno, error.end_offset))
 
 
 class RunTimeout(RayMagicsError, TimeoutError):
@@ -75,13 +97,21 @@ def remote_error(
     """The error to raise for a failure; catchable as its own type where that type is known here."""
     cause = revive(description["pickled"], namespace)
     kind = _dual(type(cause)) if isinstance(cause, Exception) else RemoteError
-    error = kind.__new__(kind)
+    error = _made(kind, cause)
     if cause is not None:
         error.args = cause.args
         vars(error).update(vars(cause))
     error.description, error.label, error.item = description, label, item
     error.__cause__ = cause
     return error
+
+
+def _made(kind: type[RemoteError], cause: BaseException | None) -> RemoteError:
+    """An instance that no constructor has seen; those of groups are needed to make one at all."""
+    try:
+        return kind.__new__(kind, *(cause.args if cause is not None else ()))
+    except Exception:  # a __new__ of the user's own
+        return RemoteError.__new__(RemoteError)
 
 
 def _dual(kind: type[Exception]) -> type[RemoteError]:
@@ -106,6 +136,8 @@ def render(description: Mapping[str, Any], label: Label, item: str = "") -> list
         elif index == len(frames) - first - 1:
             lines += _short(frame, label)
     lines += [f"{RED}{line}{RESET}" for line in str(description["title"]).splitlines()[:4]]
+    if "read-only" in description["title"]:
+        lines.append("Large arrays arrive on workers read-only; write x = x.copy() first to change one.")
     cause = description["cause"]
     if cause:
         lines += _cause(cause, label)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import logging
 import os
 import sys
@@ -50,7 +51,11 @@ class Mailroom:
 
     def open(self) -> None:
         """Starts the actor and the thread that fetches, once a cluster."""
+        import ray
+
         with self.lock:
+            if not ray.is_initialized():
+                return
             now = session()
             if self.actor is None or now != self.session:
                 self.session, self.actor = now, self._start()
@@ -66,11 +71,10 @@ class Mailroom:
         return ray.remote(mailbox_class()).options(**options, get_if_exists=True).remote()
 
     def _fetch(self, actor: Any) -> None:
-        import ray
 
         while actor is self.actor:
             try:
-                letters = ray.get(actor.fetch.remote(10.0))
+                letters = _answer(actor.fetch.remote(10.0))
             except (Exception, SystemExit) as error:  # the cluster is gone, or somebody killed the actor
                 log.debug("no live output any more: %s", error)
                 with self.lock:
@@ -85,6 +89,17 @@ class Mailroom:
             deliver = self.receivers.get(letter["run"])
             if deliver is not None:
                 deliver(letter)
+
+
+def _answer(ref: Any) -> Any:
+    """What `ray.get` returns, which would start a cluster of its own where the kernel has let go of this one."""
+    import ray
+
+    future = ref.future()
+    while ray.is_initialized():
+        with contextlib.suppress(TimeoutError):
+            return future.result(5.0)
+    raise ConnectionError("disconnected")
 
 
 mailroom = Mailroom()
@@ -102,7 +117,8 @@ def replay(events: Iterable[tuple[str, Any]], run: str) -> None:
         elif kind == "stderr":
             sys.stderr.write(data)
         elif kind == "hidden":
-            sys.stdout.write(f"... {data['lines']:,} lines not shown; %ray_logs {run} has them ...\n")
+            what = f"{data['lines']:,} lines" if data["lines"] else "part of a long line is"
+            sys.stdout.write(f"... {what} not shown; %ray_logs {run} has all ...\n")
         else:
             _redisplay(kind, data)
     if kind:  # a kernel's flush waits for another thread

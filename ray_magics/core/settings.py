@@ -12,20 +12,20 @@ class RayMagics(SingletonConfigurable):
     address = Unicode(
         "", help="Cluster to connect to without %ray_init; empty: RAY_ADDRESS, else one on this machine."
     ).tag(config=True)
-    num_cpus = Float(None, allow_none=True, help="CPUs that a cell reserves unless it says --num-cpus.").tag(
+    num_cpus = Float(None, allow_none=True, min=0.0, help="CPUs that a cell reserves unless it says --num-cpus.").tag(
         config=True
     )
-    view_after = Float(1.0, help="Seconds before a running cell shows its view.").tag(config=True)
-    updates_per_second = Float(4.0, help="Updates of a live view per second, at most.").tag(config=True)
-    log_lines = Int(2000, help="Lines that a task may print at once before the rest goes to %ray_logs alone.").tag(
+    view_after = Float(1.0, min=0.0, help="Seconds before a running cell shows its view.").tag(config=True)
+    updates_per_second = Float(4.0, min=0.1, max=50.0, help="Most updates of a live view per second.").tag(config=True)
+    log_lines = Int(2000, min=1, help="Lines that a task may print at once; the rest goes to %ray_logs.").tag(
         config=True
     )
-    share_above = Int(100_000, help="Bytes from which a value is put into the object store once and reused.").tag(
+    share_above = Int(100_000, min=1, help="Bytes from which a value is put into the object store once.").tag(
         config=True
     )
-    tell_above = Int(500_000_000, help="Bytes from which a value that travels is told by name.").tag(config=True)
-    stop_grace = Float(5.0, help="Seconds that a stopping run waits before it says what still runs.").tag(config=True)
-    chunk_seconds = Float(0.2, help="Seconds of work that a chunk of a fan-out should take.").tag(config=True)
+    tell_above = Int(500_000_000, min=0, help="Bytes from which a value that travels is told by name.").tag(config=True)
+    stop_grace = Float(5.0, min=0.0, help="Seconds until a stopping run says what still runs.").tag(config=True)
+    chunk_seconds = Float(0.2, min=0.001, help="Seconds of work in a chunk of a fan-out.").tag(config=True)
 
 
 def settings() -> RayMagics:

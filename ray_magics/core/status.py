@@ -68,8 +68,11 @@ class RunStatus:
 
     @property
     def rate(self) -> float | None:
-        """Items per second since the first worker began; None while nothing is done, and for a single task."""
-        tried, seconds = self.done + self.failed, self.elapsed - self.waited
+        """Items per second since the first worker began, at the end over all of the time.
+
+        None while nothing is done, and for a single task.
+        """
+        tried, seconds = self.done + self.failed, self.elapsed - (self.waited if self.live else 0.0)
         return tried / seconds if self.unit != "task" and tried and seconds > 0 else None
 
     @property

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..core.errors import RayMagicsError, WorkerLost
+from ..core.errors import RayMagicsError, UsageError, WorkerLost
 from ..core.worker.failure import CARRIED, CellFailed
 from ..core.worker.values import Namespace, load
 
@@ -46,6 +46,16 @@ def letters_of(future: Any) -> int:
     answer = future.result()
     header = answer if isinstance(answer, dict) else answer[0]
     return int(header["letters"])
+
+
+def refused_options(error: Exception) -> UsageError:
+    """What Ray has against the options of the line, or against an object ref that a cell reads."""
+    text = str(error).strip().partition("\n")[0]
+    if "owner is unknown" in text:
+        return UsageError(
+            "An object ref that this cell reads was left on a cluster that is gone: run the cell that made it again."
+        )
+    return UsageError(f"Ray refuses this: {text[:300]}")
 
 
 def lost(error: BaseException) -> RayMagicsError:

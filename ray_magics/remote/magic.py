@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.getipython import get_ipython
 
-from ..core.errors import UsageError
+from ..core.errors import UsageError, invalid_cell
 from ..core.options import argument, group, magic
 from ..core.parsers import expression, for_clause, name, names, number, positive_int, seconds, size
 from ..core.place import Place, place_of
@@ -75,7 +75,11 @@ def ray_remote(line: Line, cell: str | None = None) -> Any:
     shell: Any = get_ipython()
     with interrupts_wait():
         place = place_of(shell, line.expression if cell is None else cell, is_cell=cell is not None)
-        plan = make_plan(read_cell(place.source), line, shell.user_ns, _ray_options(line, shell.user_ns))
+        try:
+            read = read_cell(place.source)
+        except SyntaxError as error:
+            raise invalid_cell(error, place.source, place.label(place.filename) or place.name) from None
+        plan = make_plan(read, line, shell.user_ns, _ray_options(line, shell.user_ns))
         if line.dry_run:
             return show_plan(plan, shell.user_ns, place)
         return carry_out(plan, shell.user_ns, place)

@@ -9,9 +9,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..core.errors import RayMagicsError, remote_error
+from ..core.errors import RayMagicsError, UsageError, remote_error
 from ..core.run import interrupt_raises
 from ..core.settings import settings
+from ..core.worker.failure import describe
 from ..core.worker.values import Namespace, Packer
 from .answers import Description, as_array, lost, unpack
 from .plan import RemotePlan
@@ -64,7 +65,7 @@ class MapRun(TaskRun):
         """Keeps few chunks under way: items are pulled when there is room for them."""
         while self.failure is None and len(self.outstanding) < self.slots * self._depth():
             chunk = self._next_chunk()
-            if not chunk:
+            if not chunk or self.failure is not None:
                 break
             self._send(chunk)
         if self.exhausted and not (self.outstanding or self.again or self.alone or self.failure):
@@ -86,7 +87,7 @@ class MapRun(TaskRun):
     def _size(self) -> int:
         """Items for the next chunk: `chunk_seconds` of work as measured, less towards the end."""
         if self.plan.chunk:
-            return self.plan.chunk
+            return min(self.plan.chunk, 10**9)
         if self.seconds is None:
             return 64 if self.total is None else min(max(math.ceil(self.total / (2 * self.slots)), 1), LARGEST_CHUNK)
         per_item = max(self.seconds, 1e-7)
@@ -111,6 +112,11 @@ class MapRun(TaskRun):
                     self.exhausted = len(pulled) < size
         except KeyboardInterrupt:
             self.stop()
+        except UsageError:
+            raise
+        except Exception as error:  # of the user's own iterator
+            self.exhausted = True
+            self.fail(error, {**describe(error, self.namespace), "where": "the notebook"}, "while --for was iterated")
         return pulled
 
     def _send(self, chunk: list[tuple[int, Any]]) -> None:
@@ -153,13 +159,16 @@ class MapRun(TaskRun):
         elif self.plan.keep:
             self.failed += 1
             self.results[index] = self._kept(failure)
+            self.note = (
+                self.note or f"The first that failed is {self._item_text(index, item)}: {failure['title']}"[:500]
+            )
         elif self.failure is None:
             self.failed += 1
             self.fail(RuntimeError(), failure, self._item_text(index, item))
 
     def _kept(self, failure: Description) -> BaseException:
         error = remote_error(failure, self.namespace, self.place.label)
-        return error.__cause__ if isinstance(error.__cause__, Exception) else error
+        return error.__cause__ or error
 
     def _item_text(self, index: int, item: Any) -> str:
         assert self.plan.items is not None
@@ -196,7 +205,7 @@ class MapRun(TaskRun):
             return {}
         rows = [self.results[index] for index in sorted(self.results)]
         return {
-            name: as_array([row if isinstance(row, Exception) else row[position] for row in rows])
+            name: as_array([row if isinstance(row, BaseException) else row[position] for row in rows])
             for position, name in enumerate(self.plan.binds)
         }
 

@@ -85,6 +85,9 @@ def make_plan(cell: Cell, line: Any, namespace: Mapping[str, Any], options: Mapp
     form = _form(cell, line)
     _check(form, cell, line)
     targets = line.items.names if line.items else ()
+    absent = [name for name in line.inputs or () if name not in namespace]
+    if absent:
+        raise UsageError(f'--inputs: name "{absent[0]}" is not defined')
     captures = find_captures(cell, namespace, line.inputs, without=targets) if form != DEFINE else Captures()
     return RemotePlan(
         form=form,
@@ -113,7 +116,7 @@ def _form(cell: Cell, line: Any) -> str:
 
 def _check(form: str, cell: Cell, line: Any) -> None:
     if cell.empty:
-        raise UsageError("The cell is empty: write the statements that run on the cluster below the first line.")
+        raise UsageError("The cell is empty: write statements below %%ray_remote, or an expression behind %ray_remote.")
     if form == DEFINE and (line.into or line.outputs or line.lazy or line.background):
         raise UsageError(
             "A cell of nothing but imports, functions and classes makes them remote and has no result; "

@@ -7,12 +7,13 @@ from typing import Any
 
 from ..core import connection
 from ..core.capture import nbytes_of, reads_of
-from ..core.errors import UsageError
+from ..core.errors import RunCancelled, UsageError
 from ..core.parsers import format_size
 from ..core.place import Place
 from ..core.resources import infeasible
 from ..core.run import Viewer, interrupt_raises, registry
 from ..core.worker.values import Namespace
+from .answers import refused_options
 from .cell_run import CellRun
 from .map_run import MapRun
 from .plan import RemotePlan
@@ -21,8 +22,11 @@ from .task_run import TaskRun
 
 def check(plan: RemotePlan) -> None:
     """Connects, and tells at once of a request that this cluster can never satisfy. Raises UsageError."""
-    with interrupt_raises():
-        connection.ensure_connected()
+    try:
+        with interrupt_raises():
+            connection.ensure_connected()
+    except KeyboardInterrupt:
+        raise RunCancelled("Interrupted while connecting to Ray; nothing has run.") from None
     problem = _infeasible(plan, max_age=60.0) and _infeasible(plan, max_age=0.0)
     if problem is not None and not connection.can_grow():
         raise UsageError(problem)
@@ -72,7 +76,10 @@ def define(plan: RemotePlan, namespace: Namespace, place: Place) -> None:
 def _remote(ray: Any, value: Any, options: Mapping[str, Any]) -> Any:
     if not callable(value) or hasattr(value, "remote"):
         return value  # decorated as remote already
-    return ray.remote(**options)(value) if options else ray.remote(value)
+    try:
+        return ray.remote(**options)(value) if options else ray.remote(value)
+    except ValueError as error:
+        raise refused_options(error) from error
 
 
 def _check_globals(name: str, namespace: Namespace) -> None:

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..core.errors import RayMagicsError, RunCancelled, RunTimeout, remote_error
+from ..core import connection
+from ..core.errors import ClusterLost, RayMagicsError, RunCancelled, RunTimeout, remote_error
 from ..core.output import Folder, Log, mailroom, replay
 from ..core.parsers import format_size
 from ..core.resources import STARTS, NodeResources, fits_now, no_more_in_use, why_waiting
@@ -17,7 +18,7 @@ from ..core.settings import settings
 from ..core.ship import Parcel, Wanted, entry, envelope, ship, surroundings, type_name
 from ..core.status import RunStatus
 from ..core.worker.values import Namespace
-from .answers import Description, description_of, letters_of, lost
+from .answers import Description, description_of, letters_of, lost, refused_options
 from .plan import RemotePlan
 
 Nodes = Callable[..., Iterable[NodeResources]]
@@ -26,6 +27,7 @@ LETTERS_LATE = 2.0  # seconds that an answer waits for letters still under way
 MAIL_AGAIN = 1.0  # seconds between two looks whether it is open
 MAIL_STARTS = 60.0  # seconds that it waits at most while the mailbox starts
 STARTS_SLOWLY = 5.0  # seconds without news after which a view says that workers are starting
+SILENT = 10.0  # seconds without a word of the cluster after which a run ends
 CANCEL_AGAIN = 1.0  # seconds; a worker that was just starting the task may have missed Ray's interrupt
 
 
@@ -43,6 +45,7 @@ class TaskRun(Run):
         self.folder, self.log = Folder(), Log()
         self.seen: set[str] = set()
         self.remote: Any = None
+        self.cluster_at = self.started + 1.0
         self.mail_at = self.started + MAIL_AFTER
         self.waited: float | None = None
         self.why = self.note = ""
@@ -108,11 +111,14 @@ class TaskRun(Run):
     def launch(self, function: str, *arguments: Any, **options: Any) -> int:
         number = next(self.numbers)
         parcel = self.parcel
-        if self.remote is None:
-            self.remote = entry(function).options(name=self.name, **self.plan.options, **options)
         orders = {**self.orders, "task": number}
         leading = envelope((orders, parcel.payload, parcel.references, *arguments))
-        made = self.remote.remote(*leading, *parcel.shared)
+        try:
+            if self.remote is None:
+                self.remote = entry(function).options(name=self.name, **self.plan.options, **options)
+            made = self.remote.remote(*leading, *parcel.shared)
+        except ValueError as error:
+            raise refused_options(error) from error
         self.refs = made if isinstance(made, list) else [made]
         self.outstanding[number] = self.refs[-1]
         self.refs[-1].future().add_done_callback(lambda future: self.post("answer", number, future))
@@ -160,6 +166,15 @@ class TaskRun(Run):
             self.mail_at = now + MAIL_AGAIN
             mailroom.open()
         self._watch_clock(now)
+        self._watch_cluster(now)
+
+    def _watch_cluster(self, now: float) -> None:
+        """Ends the run with its cluster; Ray itself would wait, and in the end take the kernel along."""
+        if now > self.cluster_at and self.live:
+            self.cluster_at = now + 1.0
+            if words := connection.lost(SILENT):
+                self.outstanding.clear()
+                self.end("failed", ClusterLost(words))
 
     def _watch_clock(self, now: float) -> None:
         if self.plan.timeout is not None and self.elapsed > self.plan.timeout and not self.timed_out:
@@ -204,6 +219,9 @@ class TaskRun(Run):
     def cancel(self, force: bool) -> None:
         self.stop_asked = time.monotonic()
         self.forced = self.forced or force
+        if words := connection.lost(SILENT / 2):
+            self.outstanding.clear()
+            return self._end_stopped(f"what its cluster still runs is not known. {words.removesuffix('.')}")
         self._ask_ray_to_cancel(force)
         self._stopped_if_done()
 

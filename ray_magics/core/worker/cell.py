@@ -71,7 +71,7 @@ def open_namespace(orders: Orders, payload: bytes, references: Sequence[Any], sh
     namespace.update(load(payload, namespace, shared[len(resolved) :], references))
     namespace.update(zip(resolved, shared, strict=False))
     for name in orders["updates"]:
-        if name in namespace:
+        if _copies(namespace.get(name)):
             namespace[name] = copy.deepcopy(namespace[name])
     return namespace
 
@@ -91,10 +91,10 @@ def run_cell(orders: Orders, payload: bytes, references: Sequence[Any], *shared:
                 before = {name: fingerprint(namespace, name) for name in orders["calls"]}
                 prepare(task.sink, namespace, orders["uses_ipython"])
                 value = execute(*program(orders["source"], orders["filename"]), namespace, orders["is_async"])
-        except KeyboardInterrupt:
-            task.mail(last=True)  # a cancelled task has no answer to put its output into
-            raise
         except BaseException as error:
+            if task.interrupted:
+                task.mail(last=True)  # a cancelled task has no answer to put its output into
+                raise KeyboardInterrupt from None
             failure = error
     if failure is not None:
         throw(failure, {**describe(failure, namespace), **task.ending()}, orders["retried"])
@@ -141,11 +141,16 @@ def answer(task: Task, namespace: Namespace, changed: Sequence[str], value: Any)
         **task.ending(),
         "changed": list(changed),
         "deleted": deleted_names(task.orders, namespace),
-        "refused": {name: f"{_type(dict(pairs)[name])}: {error}" for name, error in refused.items()},
+        "refused": {name: _why(dict(pairs)[name], error) for name, error in refused.items()},
         "shown": represent(value) if VALUE in refused else None,
         "seconds": time.monotonic() - task.started,
     }
     return header, packer.payload, packer.buffers, packer.references
+
+
+def _why(value: Any, error: Exception) -> str:
+    advice = "; try list(...)" if isinstance(value, types.GeneratorType) else ""
+    return f"{_type(value)}: {error}{advice}"
 
 
 def _type(value: Any) -> str:
@@ -187,15 +192,16 @@ def run_items(
                 values = load(items, namespace, (), item_references)["items"]
                 prepare(task.sink, namespace, orders["uses_ipython"])
                 began = time.monotonic()
-                run_each(orders, namespace, values, outcomes)
+                run_each(task, namespace, values, outcomes)
         except KeyboardInterrupt:
             task.mail(last=True)
             raise
     return answer_items(task, namespace, outcomes, time.monotonic() - began)
 
 
-def run_each(orders: Orders, namespace: Namespace, values: Sequence[Any], outcomes: list[Outcome]) -> None:
+def run_each(task: Task, namespace: Namespace, values: Sequence[Any], outcomes: list[Outcome]) -> None:
     """Runs the cell for one item after the other; each finds the namespace as the first did."""
+    orders = task.orders
     compiled = program(orders["source"], orders["filename"])
     target, binds = assigner(orders["target"]), orders["changes"]
     clean, deadline = dict(namespace), time.monotonic() + orders["budget"]
@@ -208,9 +214,9 @@ def run_each(orders: Orders, namespace: Namespace, values: Sequence[Any], outcom
             result = execute(*compiled, namespace, orders["is_async"])
             outputs = orders["outputs"]
             outcomes.append((True, tuple(namespace[name] for name in outputs) if outputs else result))
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:
+            if task.interrupted:
+                raise KeyboardInterrupt from None
             outcomes.append((False, error))
             if not orders["keep"]:
                 return
@@ -234,6 +240,9 @@ def may_change(orders: Orders, namespace: Namespace) -> Namespace:
 
 
 def _copies(value: Any) -> bool:
+    """Whether a value can be copied, and a change of the copy stays in it."""
+    if isinstance(value, UNCHANGEABLE):
+        return False
     try:
         copy.deepcopy(value)
     except Exception:  # copying runs code of any type

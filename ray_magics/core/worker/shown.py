@@ -16,7 +16,7 @@ from typing import Any
 from .output import Sink
 from .values import Namespace
 
-HELPERS = ("display", "get_ipython")
+HELPERS = ("display", "get_ipython", "_dh")
 BACKEND = "ray_magics_figures"
 _sinks: list[Sink] = []
 
@@ -50,7 +50,9 @@ def _stand_by(sink: Sink, namespace: Namespace) -> None:
     shell.display_pub = _publisher(sink, shell)
     shell.user_ns = namespace
     shell.system = lambda command: _system(shell.var_expand(command, depth=1))
-    namespace.update(get_ipython=lambda: shell, display=display)
+    shell.enable_gui = lambda gui=None: None
+    namespace.update(get_ipython=lambda: shell, _dh=[os.getcwd()])
+    namespace.setdefault("display", display)
 
 
 def _publisher(sink: Sink, shell: Any) -> Any:

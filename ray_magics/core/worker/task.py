@@ -29,7 +29,7 @@ class Task:
         self.started = self.mailed = time.monotonic()
         self.letters = 0
         self.mailbox: Any = None
-        self.armed = False
+        self.armed = self.interrupted = False
         self.posting = threading.Lock()
 
     def printed(self, number: int, text: str) -> None:
@@ -62,7 +62,7 @@ class Task:
 
     def interrupt(self, *_: Any) -> None:
         if self.armed:
-            self.armed = False
+            self.armed, self.interrupted = False, True
             raise KeyboardInterrupt
 
     @contextlib.contextmanager

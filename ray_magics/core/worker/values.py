@@ -6,6 +6,7 @@ import builtins
 import functools
 import io
 import pickle
+import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -16,6 +17,9 @@ Pairs = Sequence[tuple[str, Any]]
 _namespaces: list[Namespace] = []  # where functions belong while something is unpickled
 _references: list[Sequence[Any]] = []  # the object refs and actor handles of what is unpickled
 _REFERENCES = frozenset({"ObjectRef", "ActorHandle", "ObjectRefGenerator", "DynamicObjectRefGenerator"})
+
+
+_FILES = frozenset({io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO})
 
 
 def _namespace() -> Namespace:
@@ -55,6 +59,8 @@ def pickler_class() -> Any:
             if kind.__name__ in _REFERENCES and kind.__module__.startswith("ray"):
                 self.references.append(value)
                 return _reference, (len(self.references) - 1,)
+            if kind in _FILES and value not in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+                raise TypeError("an open file belongs to its process; open it inside the cell")
             reduced = super().reducer_override(value)
             if kind is types.FunctionType and value.__globals__ is self.namespace and isinstance(reduced, tuple):
                 return self.without_globals(reduced)
