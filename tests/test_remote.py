@@ -591,6 +591,12 @@ def test_the_script_runs_by_itself(notebook: Shell, capsys: Capsys, tmp_path: Pa
     assert (done.returncode, done.stdout) == (0, "6\n"), done.stderr
 
 
+def test_a_script_imports_from_where_people_do(shell: Shell, capsys: Capsys) -> None:
+    shell.run("from sklearn.svm import SVC")
+    shell.run("%%ray_remote --dry-run\nSVC()")
+    assert "from sklearn.svm import SVC" in capsys.readouterr().out
+
+
 def test_a_dry_run_starts_nothing(shell: Shell, capsys: Capsys) -> None:
     shell.run("x = 1")
     shell.run("%%ray_remote --dry-run --num-cpus 2\nx + 1")

@@ -6,6 +6,7 @@ import ast
 import base64
 import inspect
 import pickle
+import sys
 import textwrap
 import zlib
 from collections.abc import Iterator, Mapping
@@ -119,11 +120,19 @@ def _definition(name: str, value: Any) -> str:
     """The source of a function or class; one that comes from a module is imported."""
     if value.__module__ not in ("__main__", None):
         alias = "" if value.__name__ == name else f" as {name}"
-        return f"from {value.__module__} import {value.__qualname__}{alias}"
+        return f"from {_public_module(value)} import {value.__qualname__}{alias}"
     try:
         return textwrap.dedent(inspect.getsource(value)).rstrip()
     except (OSError, TypeError):
         return _class_source(name, value) or _assignment(name, value)
+
+
+def _public_module(value: Any) -> str:
+    """``sklearn.svm`` for a class of ``sklearn.svm._classes`` that stands there, too."""
+    module: str = value.__module__
+    outer, _, inner = module.rpartition(".")
+    is_there = outer and getattr(sys.modules.get(outer), value.__qualname__, None) is value
+    return outer if is_there and inner.startswith("_") else module
 
 
 def _class_source(name: str, value: Any) -> str:
