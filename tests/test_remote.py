@@ -591,6 +591,12 @@ def test_the_script_runs_by_itself(notebook: Shell, capsys: Capsys, tmp_path: Pa
     assert (done.returncode, done.stdout) == (0, "6\n"), done.stderr
 
 
+def test_a_script_says_what_only_the_notebook_has(notebook: Shell, capsys: Capsys) -> None:
+    notebook.run("import ray\nkept = {'ref': ray.put(1)}")
+    notebook.run("%%ray_remote --dry-run\nlen(kept)")
+    assert "kept = ...  # make it here: it holds object refs" in capsys.readouterr().out
+
+
 def test_a_script_imports_from_where_people_do(shell: Shell, capsys: Capsys) -> None:
     shell.run("from sklearn.svm import SVC")
     shell.run("%%ray_remote --dry-run\nSVC()")

@@ -55,7 +55,11 @@ class Watch:
         Raises `ConnectionError` when it does not answer.
         """
         if time.monotonic() - self.asked > max_age:
-            self.recent = self._ask()
+            try:
+                self.recent = self._ask()
+            except ConnectionError:
+                self.heard = float("-inf")
+                raise
             self.asked = self.heard = time.monotonic()
         return self.recent
 

@@ -64,7 +64,8 @@ def lost(error: BaseException) -> RayMagicsError:
     if "OutOfMemory" in kind:
         text = "a node ran out of memory and Ray killed the worker; ask for more with --memory, or send less"
     elif "WorkerCrashed" in kind or "NodeDied" in kind:
-        text = "the worker died while it ran the cell (killed, os._exit, or a crash in native code)"
+        text = "the worker died while it ran the cell (killed, os._exit, or a crash in native code), "
+        text += "each time that Ray tried: --max-retries says how often (3)"
     elif "TaskCancelled" in kind:
         text = "the task was cancelled from elsewhere"
     else:

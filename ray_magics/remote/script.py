@@ -14,6 +14,7 @@ from typing import Any
 
 from ..core.capture import Capture
 from ..core.parsers import format_size
+from ..core.worker.values import pack
 from .plan import DEFINE, MAP, RemotePlan
 
 Namespace = Mapping[str, Any]
@@ -155,6 +156,8 @@ def _assignment(name: str, value: Any) -> str:
     literal = repr(value)
     if len(literal) <= INLINE and _is_literal(literal, value):
         return f"{name} = {literal}"
+    if _holds_references(value):
+        return f"{name} = ...  # make it here: it holds object refs or actor handles, which only the notebook has"
     try:
         pickled = _pickle(value)
     except Exception as error:  # pickling runs code of any type
@@ -166,6 +169,13 @@ def _assignment(name: str, value: Any) -> str:
         )
     text = base64.b85encode(zlib.compress(pickled)).decode()
     return f"import base64, pickle, zlib\n{name} = pickle.loads(zlib.decompress(base64.b85decode({text!r})))"
+
+
+def _holds_references(value: Any) -> bool:
+    if "ray" not in sys.modules:
+        return False
+    packer, _ = pack([("value", value)], {}, 2**62)
+    return bool(packer.references)
 
 
 def _pickle(value: Any) -> bytes:

@@ -226,10 +226,15 @@ class TaskRun(Run):
         self._stopped_if_done()
 
     def _ask_ray_to_cancel(self, force: bool) -> None:
+        """The newest first: they wait in Ray's queue, and shall not start where an older one ends.
+
+        Ray 2.60 aborts the whole process when a task ends at the very moment in which it is cancelled (a failed check
+        in `CompletePendingTask`); the fewer tasks start and end meanwhile, the rarer that is.
+        """
         import ray
 
         self.cancel_asked = time.monotonic()
-        for ref in list(self.outstanding.values()):
+        for ref in reversed(list(self.outstanding.values())):
             ray.cancel(ref, force=force, recursive=True)
 
     def _watch_stop(self, now: float, asked: float) -> None:
