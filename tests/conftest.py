@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import hypothesis
 import pytest
 
+hypothesis.settings.register_profile("suite", derandomize=True)  # other cases: --hypothesis-profile=default
+hypothesis.settings.load_profile("suite")
 os.environ.setdefault("RAY_DEDUP_LOGS", "0")
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 os.environ.setdefault("RAY_raylet_start_wait_time_s", "150")  # a busy machine starts Ray slowly; 30 s are its default
