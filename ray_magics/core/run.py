@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
-from .errors import RayMagicsError, RunCancelled, UsageError
+from . import connection
+from .errors import ClusterLost, RayMagicsError, RunCancelled, UsageError
 from .status import ENDED, LIVE, RunsStatus, RunStatus
 
 Event = tuple[Any, ...]
+SILENT = 10.0  # seconds without a word of the cluster after which a run ends
 
 
 class Viewer(Protocol):
@@ -52,6 +54,7 @@ class Run:
         self.over = threading.Event()
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.view: Viewer = NoView()
+        self._cluster_at = self.started + 1.0
 
     # what a verb supplies
 
@@ -120,6 +123,13 @@ class Run:
     def end(self, state: str, error: BaseException | None = None) -> None:
         if self.state not in ENDED:
             self.state, self.error, self.ended = state, error, time.monotonic()
+
+    def watch_cluster(self, now: float) -> None:
+        """Ends the run with its cluster; Ray itself would wait, and in the end take the kernel along."""
+        if now > self._cluster_at and self.live:
+            self._cluster_at = now + 1.0
+            if words := connection.lost(SILENT):
+                self.end("failed", ClusterLost(words))
 
     def drive(self) -> None:
         """Submits and handles events until the run has ended; on the main thread an interrupt stops the run."""

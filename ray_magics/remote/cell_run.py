@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..core.failures import Description
 from ..core.output import replay
 from ..core.worker.cell import VALUE
-from .answers import Description, unpack
+from .answers import unpack
 from .task_run import TaskRun
 
 

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..core.errors import RayMagicsError, UsageError, remote_error
+from ..core.failures import Description, lost
 from ..core.run import interrupt_raises
 from ..core.settings import settings
 from ..core.worker.failure import describe
 from ..core.worker.values import Namespace, Packer
-from .answers import Description, as_array, lost, unpack
+from .answers import as_array, unpack
 from .plan import RemotePlan
 from .task_run import Nodes, TaskRun
 
@@ -30,7 +31,7 @@ class MapRun(TaskRun):
 
     def __init__(self, plan: RemotePlan, namespace: Namespace, place: Any, nodes: Nodes) -> None:
         super().__init__(plan, namespace, place, nodes)
-        self.into_cell = False
+        self.inbox.into_cell = False
         self.results: dict[int, Any] = {}
         self.chunks: dict[int, list[tuple[int, Any]]] = {}
         self.again: collections.deque[tuple[int, Any]] = collections.deque()

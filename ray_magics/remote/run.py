@@ -8,12 +8,12 @@ from typing import Any
 from ..core import connection
 from ..core.capture import nbytes_of, reads_of
 from ..core.errors import RunCancelled, UsageError
+from ..core.failures import refused_options
 from ..core.parsers import format_size
 from ..core.place import Place
 from ..core.resources import infeasible
 from ..core.run import Viewer, interrupt_raises, registry
 from ..core.worker.values import Namespace
-from .answers import refused_options
 from .cell_run import CellRun
 from .map_run import MapRun
 from .plan import RemotePlan

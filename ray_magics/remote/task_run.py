@@ -9,16 +9,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..core import connection
-from ..core.errors import ClusterLost, RayMagicsError, RunCancelled, RunTimeout, remote_error
-from ..core.output import Folder, Log, mailroom, replay
-from ..core.parsers import format_size
+from ..core.dispatch import Inbox, Luggage, orders_for
+from ..core.errors import RayMagicsError, RunCancelled, RunTimeout, remote_error
+from ..core.failures import Description, description_of, lost, refused_options
+from ..core.output import mailroom
 from ..core.resources import STARTS, NodeResources, fits_now, no_more_in_use, why_waiting
-from ..core.run import Event, Run
+from ..core.run import SILENT, Event, Run
 from ..core.settings import settings
-from ..core.ship import Parcel, Wanted, entry, envelope, ship, surroundings, type_name
+from ..core.ship import Parcel, entry, envelope
 from ..core.status import RunStatus
 from ..core.worker.values import Namespace
-from .answers import Description, description_of, letters_of, lost, refused_options
+from .answers import letters_of
 from .plan import RemotePlan
 
 Nodes = Callable[..., Iterable[NodeResources]]
@@ -27,7 +28,6 @@ LETTERS_LATE = 2.0  # seconds that an answer waits for letters still under way
 MAIL_AGAIN = 1.0  # seconds between two looks whether it is open
 MAIL_STARTS = 60.0  # seconds that it waits at most while the mailbox starts
 STARTS_SLOWLY = 5.0  # seconds without news after which a view says that workers are starting
-SILENT = 10.0  # seconds without a word of the cluster after which a run ends
 CANCEL_AGAIN = 1.0  # seconds; a worker that was just starting the task may have missed Ray's interrupt
 
 
@@ -42,10 +42,8 @@ class TaskRun(Run):
         self.numbers = itertools.count()
         self.letters: collections.Counter[int] = collections.Counter()
         self.late: list[tuple[float, Event]] = []
-        self.folder, self.log = Folder(), Log()
-        self.seen: set[str] = set()
+        self.inbox = Inbox(self.id, into_cell=not plan.background)
         self.remote: Any = None
-        self.cluster_at = self.started + 1.0
         self.mail_at = self.started + MAIL_AFTER
         self.waited: float | None = None
         self.why = self.note = ""
@@ -53,7 +51,6 @@ class TaskRun(Run):
         self.stop_asked: float | None = None
         self.forced = self.timed_out = False
         self.failure: BaseException | None = None
-        self.into_cell = not plan.background
         names = [*plan.binds, *plan.cell.calls, *([plan.into] if plan.into else [])]
         self.before = {name: namespace.get(name) for name in names}
 
@@ -61,27 +58,19 @@ class TaskRun(Run):
 
     def prepare(self, orders: Mapping[str, Any]) -> None:
         """Ships what the cell reads and makes the orders that all its tasks share."""
-        plan, limits = self.plan, settings()
+        plan = self.plan
         self.had_room = fits_now(plan.request, self.nodes(5.0))
-        self.wanted = [Wanted(c.name, c.line, c.certain, c.via) for c in plan.captures.found]
-        self.parcel: Parcel = ship(self.wanted, self.namespace, limits.share_above, plan.as_refs)
-        self._tell_large()
-        self.orders: dict[str, Any] = {
-            **surroundings(),
-            **orders,
-            "run": self.id,
-            "source": self.place.source,
-            "filename": self.place.filename,
-            "is_async": plan.cell.is_async,
-            "uses_ipython": plan.cell.uses_ipython,
-            "updates": plan.cell.updates,
-            "resolved": self.parcel.resolved,
-            "mailbox": mailroom.address,
-            "log_lines": limits.log_lines,
-            "share_above": limits.share_above,
-            "retried": bool(plan.options.get("retry_exceptions")),
-        }
+        self.luggage = Luggage(plan.captures, self.namespace, plan.as_refs)
+        if not plan.quiet:
+            self.luggage.tell_large()
+        retried = bool(plan.options.get("retry_exceptions"))
+        shared = orders_for(self.id, plan.cell, self.place, self.parcel, retried=retried)
+        self.orders: dict[str, Any] = {**shared, **orders}
         mailroom.receive(self.id, lambda letter: self.post("letter", letter))
+
+    @property
+    def parcel(self) -> Parcel:
+        return self.luggage.parcel
 
     @property
     def values_captured(self) -> list[str]:
@@ -92,20 +81,9 @@ class TaskRun(Run):
         """Captured values of which the cell calls a method for its effect alone: it changes them in place."""
         return [name for name in self.plan.cell.calls if name in {*self.values_captured}]
 
-    def _tell_large(self) -> None:
-        for name in self.parcel.sent:
-            size = self.parcel.sizes[name]
-            if size >= settings().tell_above and not self.plan.quiet:
-                kind = type_name(self.namespace[name])
-                print(f'"{name}" ({kind}, {format_size(size)}) travels to the cluster once, until it changes.')
-
     def ship_too(self, names: Iterable[str]) -> None:
         """Ships names that turned out to be read, too, where the notebook has them."""
-        known = {*self.parcel.sizes, *(one.name for one in self.wanted)}
-        more = [Wanted(name, certain=False) for name in names if name in self.namespace and name not in known]
-        if more:
-            self.wanted = [*self.wanted, *more]
-            self.parcel = ship(self.wanted, self.namespace, settings().share_above, self.plan.as_refs)
+        if self.luggage.add(names):
             self.orders["resolved"] = self.parcel.resolved
 
     def launch(self, function: str, *arguments: Any, **options: Any) -> int:
@@ -137,20 +115,17 @@ class TaskRun(Run):
 
     def take_letter(self, letter: Mapping[str, Any]) -> None:
         self.letters[letter["task"]] += 1
-        self.take_output(letter["where"], letter["events"])
-        if letter["hidden"]:
-            self.note = f"{letter['hidden']:,} lines printed at once are not shown; %ray_logs {self.id} has them"
+        self._work_began()
+        self.inbox.take_letter(letter)
+        self.note = self.inbox.note or self.note
 
     def take_output(self, where: str, events: Sequence[tuple[str, Any]]) -> None:
-        self.seen.add(where)
+        self._work_began()
+        self.inbox.take(where, events)
+
+    def _work_began(self) -> None:
         self.waited = self.elapsed if self.waited is None else self.waited
         self.why = ""
-        self.log.add(where, events)
-        if self.into_cell:
-            replay(events, self.id)
-        else:
-            self.folder.add(where, events)
-            replay([event for event in events if event[0] in ("display", "update", "clear")], self.id)
 
     def _is_early(self, event: Event) -> bool:
         """Whether letters of this task are still under way: output stays in order."""
@@ -166,15 +141,7 @@ class TaskRun(Run):
             self.mail_at = now + MAIL_AGAIN
             mailroom.open()
         self._watch_clock(now)
-        self._watch_cluster(now)
-
-    def _watch_cluster(self, now: float) -> None:
-        """Ends the run with its cluster; Ray itself would wait, and in the end take the kernel along."""
-        if now > self.cluster_at and self.live:
-            self.cluster_at = now + 1.0
-            if words := connection.lost(SILENT):
-                self.outstanding.clear()
-                self.end("failed", ClusterLost(words))
+        self.watch_cluster(now)
 
     def _watch_clock(self, now: float) -> None:
         if self.plan.timeout is not None and self.elapsed > self.plan.timeout and not self.timed_out:
@@ -182,7 +149,7 @@ class TaskRun(Run):
             self.stop()
         if self.stop_asked is not None:
             self._watch_stop(now, self.stop_asked)
-        elif not self.seen and self.elapsed > 1.0:
+        elif not self.inbox.seen and self.elapsed > 1.0:
             self.why = self._why_waiting()
 
     def _why_waiting(self) -> str:
@@ -311,7 +278,7 @@ class TaskRun(Run):
         return self.value()
 
     def logs(self) -> str:
-        return self.log.text()
+        return self.inbox.log.text()
 
     def status(self) -> RunStatus:
         return RunStatus(
@@ -325,7 +292,7 @@ class TaskRun(Run):
             why=self.why if self.live else "",
             note=self.note,
             error=self._error_text()[:2000],
-            workers=self.folder.snapshot(),
+            workers=self.inbox.workers,
             **self.progress(),
         )
 

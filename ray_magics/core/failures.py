@@ -1,0 +1,48 @@
+"""Failures as Ray hands them over: of the user's code, of the cluster, of what was asked of Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .errors import RayMagicsError, UsageError, WorkerLost
+from .worker.failure import CARRIED, CellFailed
+
+Description = Mapping[str, Any]
+
+
+def description_of(error: BaseException) -> Description | None:
+    """What the island said of the failure of a cell; None where something else failed."""
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, CellFailed):
+        return dict(cause.args[0])
+    carried = getattr(cause, CARRIED, None)
+    return dict(carried) if carried is not None else None
+
+
+def refused_options(error: Exception) -> UsageError:
+    """What Ray has against the options of the line, or against an object ref that a cell reads."""
+    text = str(error).strip().partition("\n")[0]
+    if "owner is unknown" in text:
+        return UsageError(
+            "An object ref that this cell reads was left on a cluster that is gone: run the cell that made it again."
+        )
+    return UsageError(f"Ray refuses this: {text[:300]}")
+
+
+def lost(error: BaseException) -> RayMagicsError:
+    """An error of Ray's own as one sentence; the original is its ``__cause__``."""
+    kind = type(error).__name__
+    if "OutOfMemory" in kind:
+        text = "a node ran out of memory and Ray killed the worker; ask for more with --memory, or send less"
+    elif "WorkerCrashed" in kind or "NodeDied" in kind:
+        text = "the worker died while it ran the cell (killed, os._exit, or a crash in native code), "
+        text += "each time that Ray tried: --max-retries says how often (3)"
+    elif "TaskCancelled" in kind:
+        text = "the task was cancelled from elsewhere"
+    else:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        text = f"{kind}: {(lines or [''])[-1].strip()}"
+    made = WorkerLost(text)
+    made.__cause__ = error
+    return made
