@@ -9,7 +9,7 @@ from .core import connection, private
 from .core.run import registry
 from .core.settings import RayMagics
 
-VERBS = ("cluster", "remote")
+VERBS = ("cluster", "remote", "tune")
 connection.provide(lambda: import_module(f"{__package__}.cluster.run"))
 
 
@@ -19,6 +19,9 @@ def load(shell: Any) -> None:
     if settings not in shell.configurables:
         shell.configurables.append(settings)
     for verb in VERBS:
-        for magic in import_module(f"{__package__}.{verb}.magic").MAGICS:
+        edge = import_module(f"{__package__}.{verb}.magic")
+        for magic in edge.MAGICS:
             magic.register(shell)
+        for home, kind, words in getattr(edge, "SHOWN", ()):
+            shell.display_formatter.formatters["text/plain"].for_type_by_name(home, kind, words)
     private.on_control_channel(shell, "ray_magics", registry.command)

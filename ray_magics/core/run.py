@@ -84,6 +84,10 @@ class Run:
         """All that its workers printed."""
         return ""
 
+    def command(self, action: str, part: str) -> str:
+        """Does something to one part of the run, from any thread; returns what is wrong with that, "" if nothing."""
+        return f"run {self.id} has no part {part}"
+
     # what every run does
 
     @property
@@ -275,14 +279,26 @@ class Registry:
         return RunsStatus(tuple(run.status() for run in reversed(self.runs())))
 
     def command(self, content: Any) -> dict[str, Any]:
-        """Carries out a command of a view: ``{"action": "stop", "run": "3"}``; nothing of it is evaluated."""
-        if not isinstance(content, Mapping) or content.get("action") != "stop":
+        """Carries out a command of a view; nothing of it is evaluated.
+
+        ``{"action": "stop", "run": "3", "force": true}``, and ``"part": "…"`` for one part of a run, as a trial is.
+        """
+        if not isinstance(content, Mapping):
             return {"status": "error", "message": "unknown command"}
+        action, part = str(content.get("action", ""))[:20], content.get("part")
         try:
-            self.stop(str(content.get("run", ""))[:20], content.get("force") is True)
+            run = self.find(str(content.get("run", ""))[:20])
+            problem = run.command(action, str(part)[:100]) if part is not None else _stop(run, action, content)
         except UsageError as error:
-            return {"status": "error", "message": str(error)}
-        return {"status": "ok"}
+            problem = str(error)
+        return {"status": "error", "message": problem} if problem else {"status": "ok"}
+
+
+def _stop(run: Run, action: str, content: Mapping[str, Any]) -> str:
+    if action != "stop":
+        return "unknown command"
+    run.stop(content.get("force") is True)
+    return ""
 
 
 registry = Registry()

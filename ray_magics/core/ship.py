@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.resources
+import importlib.util
 import os
 import pickle
 import sys
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.abc import InspectLoader
 from typing import Any
 
 from .connection import session
@@ -242,15 +243,17 @@ def type_name(value: Any) -> str:
 
 
 @cache
-def sources() -> tuple[tuple[str, str], ...]:
-    """The island as (module name, source text), in the order in which its modules import each other."""
+def sources(*more: str) -> tuple[tuple[str, str], ...]:
+    """The island, and `more` modules of a verb that execute there, as (module name, source text) in import order."""
     package = f"{__package__}.worker"
-    files = importlib.resources.files(package)
-    names = ("__init__", *MODULES)
-    texts = [files.joinpath(f"{name}.py").read_text("utf-8") for name in names]
-    return tuple(
-        (package if name == "__init__" else f"{package}.{name}", text) for name, text in zip(names, texts, strict=True)
-    )
+    return tuple((name, _source(name)) for name in (package, *(f"{package}.{name}" for name in MODULES), *more))
+
+
+def _source(module: str) -> str:
+    spec = importlib.util.find_spec(module)
+    source = spec.loader.get_source(module) if spec and isinstance(spec.loader, InspectLoader) else None
+    assert source is not None, f"{module} has no source here"
+    return source
 
 
 @cache
@@ -258,11 +261,14 @@ def entry(function: str) -> Any:
     """Ray's remote function for ``run_cell`` or ``run_items`` of the island; exported once a cluster."""
     import ray
 
-    return ray.remote(_make_entry(sources(), function))
+    return ray.remote(traveller(sources(), f"{__package__}.worker.cell", function))
 
 
-def _make_entry(island: tuple[tuple[str, str], ...], function: str) -> Callable[..., Any]:
-    """A function that travels by value and builds the island, as modules of their own names, where it arrives."""
+def traveller(island: tuple[tuple[str, str], ...], module: str, function: str) -> Callable[..., Any]:
+    """A function that travels by value, builds the island where it arrives, and calls `function` of its `module`.
+
+    The island's modules get their own names there. The first argument may be an `envelope`.
+    """
 
     def build() -> None:
         import sys
@@ -271,10 +277,11 @@ def _make_entry(island: tuple[tuple[str, str], ...], function: str) -> Callable[
         package = island[0][0]
         for name, source in island:
             module = types.ModuleType(name)
-            vars(module).update(__package__=package, __file__=f"<ray_magics {name}>", __path__=[])
+            vars(module).update(__package__=name if name == package else name.rpartition(".")[0])
+            vars(module).update(__file__=f"<ray_magics {name}>", __path__=[])
             sys.modules[name] = module
             exec(compile(source, module.__file__ or "", "exec"), vars(module))
-            if name != package:
+            if name.rpartition(".")[0] == package:
                 setattr(sys.modules[package], name.rpartition(".")[2], module)
         vars(sys.modules[package])["ISLAND"] = island
 
@@ -283,10 +290,9 @@ def _make_entry(island: tuple[tuple[str, str], ...], function: str) -> Callable[
         import sys
 
         leading = pickle.loads(first) if isinstance(first, bytes) else (first,)
-        package = island[0][0]
-        if getattr(sys.modules.get(package), "ISLAND", None) != island:
+        if getattr(sys.modules.get(island[0][0]), "ISLAND", None) != island:
             build()
-        return getattr(sys.modules[f"{package}.cell"], function)(*leading, *arguments)
+        return getattr(sys.modules[module], function)(*leading, *arguments)
 
     build.__module__ = run.__module__ = "__main__"
     run.__name__ = function

@@ -1,0 +1,173 @@
+"""``%%ray_tune`` and ``%ray_tune``: the edge."""
+
+from __future__ import annotations
+
+from argparse import Namespace as Line
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.getipython import get_ipython
+
+from ..core.errors import UsageError, invalid_cell
+from ..core.options import argument, group, magic
+from ..core.parsers import expression, integer, name, number, parser, positive_int, seconds
+from ..core.place import Place, place_of
+from ..core.run import interrupts_wait
+from .algorithms import scheduler_name, search_name
+from .space import Word, space_word
+
+if TYPE_CHECKING:
+    from .plan import TunePlan
+
+
+@parser("a number of samples", "10", metavar="N")
+def samples(text: str) -> int:
+    """1, 2, 3 …, or -1 for as many as the time budget allows."""
+    count = int(text)
+    if count < 1 and count != -1:
+        raise ValueError(text)
+    return count
+
+
+search_options = group(
+    argument("--space", type=space_word, action="extend", nargs="+", metavar='"NAME=…"',
+             help='The search space in words, as often as needed: "lr=loguniform(1e-4, 1e-1)", "model.depth=randint(1, '
+                  '5)", "opt=choice([\'adam\', \'sgd\'])", "epochs=10"; or an expression for a dict.'),
+    argument("--metric", metavar="NAME", help="The reported number to compare trials by."),
+    argument("--mode", choices=("min", "max"), help="Whether less or more of the metric is better."),
+    argument("--num-samples", type=samples, help="Configurations to draw (1); -1: until the time budget is over."),
+    argument("--max-concurrent-trials", type=positive_int, metavar="N", help="Trials at a time; else what fits."),
+    argument("--scheduler", type=scheduler_name,
+             help="What ends or changes trials early: a name, a name with parameters as in asha(max_t=20), an object."),
+    argument("--search", type=search_name, help="What draws configurations: a name, optuna(…), or an object."),
+    argument("--seed", type=integer, metavar="N", help="The same seed draws the same configurations."),
+    argument("--stop", type=space_word, action="extend", nargs="+", metavar='"NAME=N"',
+             help='End a trial there: "training_iteration=10", "accuracy=0.99"; or an expression.'),
+    argument("--time-budget-s", type=seconds, metavar="SECONDS", help="End the whole search after so long."),
+    argument("--num-cpus", type=number, help="CPUs that a trial reserves (1)."),
+    argument("--num-gpus", type=number, help="GPUs that a trial reserves; 0.5 shares one."),
+    argument("--storage-path", metavar="PATH", help="Where results and checkpoints go (~/ray_results)."),
+    argument("--name", metavar="NAME", help="The experiment's folder there; without it, trainable and time."),
+)  # fmt: skip
+
+
+@magic("ray_tune", kind="line_cell")
+@argument("trainable", nargs="?", type=expression, metavar="TRAINABLE", help="A function of config, a Trainable class.")
+@search_options
+@argument("--resume", action="store_true", help="Go on with the experiment of --name, else with the last of this kind.")
+@argument("--form", action="store_true", help="Show the search as controls; what is set there is shown as a line.")
+@argument("--into", type=name, metavar="NAME", help="Bind the ResultGrid to NAME instead of showing it.")
+@argument("--background", action="store_true", help="Return a Run at once; its view lives on in this cell.")
+@argument("--dry-run", action="store_true", help="Show the plan and the plain Ray script; start nothing.")
+@argument("--quiet", action="store_true", help="No view, no notes.")
+def ray_tune(line: Line, cell: str | None = None) -> Any:
+    """Search for the best configuration with Ray Tune.
+
+    A trial is one call of a function with a configuration drawn from the space, or this cell with config in scope.
+    It reports with tune.report({"loss": …}) as often as it likes; what it returns, or the value of the cell, is
+    reported, too: a dict as it is, a number as the metric. The view shows every trial and stops or pauses any.
+    The result is Ray's ResultGrid, with the best one as its attribute best. Trials run in folders of their own.
+
+        %ray_tune train --space "lr=loguniform(1e-4, 1e-1)" "width=choice([32, 64])" --metric loss --mode min \\
+            --num-samples 20 --scheduler asha --into search
+
+        %%ray_tune --space "C=loguniform(0.01, 100)" --metric accuracy --mode max --num-samples 30
+        cross_val_score(SVC(C=config["C"]), X, y).mean()
+
+        %ray_tune train --form          # controls for all of it
+        %ray_tune train --resume        # after an interrupt or a kernel restart
+    """
+    shell: Any = get_ipython()
+    with interrupts_wait():
+        place, plan = _decide(line, cell, shell)
+        if line.dry_run:
+            return show_plan(plan, shell.user_ns, place)
+        return carry_out(plan, shell.user_ns, place)
+
+
+def _decide(line: Line, cell: str | None, shell: Any) -> tuple[Place, TunePlan]:
+    """Reads cell and line in the notebook's namespace."""
+    from ..core.cell import read_cell
+    from .plan import cell_trainable, named_trainable
+
+    if cell is None and line.trainable is None:
+        raise UsageError("%ray_tune needs something to run: %ray_tune TRAINABLE, or a cell below %%ray_tune.")
+    if cell is not None and line.trainable is not None:
+        raise UsageError(f'%%ray_tune takes no "{line.trainable.text}": the cell is what a trial runs.')
+    if cell is not None:
+        place = place_of(shell, cell, is_cell=True)
+        try:
+            return place, plan_of(
+                line, cell_trainable(read_cell(place.source), shell.user_ns, place.cell), shell.user_ns
+            )
+        except SyntaxError as error:
+            raise invalid_cell(error, place.source, place.label(place.filename) or place.name) from None
+    text = line.trainable.text
+    trainable = named_trainable(text, line.trainable.evaluate(shell.user_ns, "TRAINABLE"), shell.user_ns)
+    return place_of(shell, trainable.cell.source, is_cell=False), plan_of(line, trainable, shell.user_ns)
+
+
+def plan_of(line: Any, trainable: Any, namespace: dict[str, Any]) -> TunePlan:
+    """The plan of a line, its expressions evaluated in the notebook."""
+    from ..core.capture import Captures, find_captures
+    from ..core.cell import read_cell
+    from .algorithms import FIFO, RANDOM, choose
+    from .plan import make_plan
+    from .space import make_space
+
+    words = line.space or ()
+    scheduler = choose(line.scheduler, FIFO, "--scheduler", namespace, _rays(line.scheduler, "ray.tune.schedulers"))
+    search = choose(line.search, RANDOM, "--search", namespace, _rays(line.search, "ray.tune.search"))
+    read = "\n".join(word.text for word in words)
+    feed = find_captures(read_cell(read), namespace) if read else Captures()
+    space = make_space(words, namespace)
+    return make_plan(line, trainable, space, scheduler, search, _stop(line.stop or (), namespace), feed)
+
+
+def _rays(named: Any, module: str) -> dict[str, Any]:
+    """Ray's own classes, for an expression that makes one of them; Ray is imported only then."""
+    if named is None or named.name:
+        return {}
+    from importlib import import_module
+
+    return vars(import_module(module))
+
+
+def _stop(words: tuple[Word, ...], namespace: dict[str, Any]) -> Any:
+    """``training_iteration=10`` … as a dict; one expression without a key as its value."""
+    if not words:
+        return None
+    values = {word.key: expression(word.text).evaluate(namespace, "--stop") for word in words}
+    if "" not in values:
+        return values
+    if len(values) > 1:
+        raise UsageError('--stop takes conditions, as in "training_iteration=10", or one expression, not both.')
+    return values[""]
+
+
+def show_plan(plan: TunePlan, namespace: dict[str, Any], place: Place) -> None:
+    """Prints what would happen, and the plain script."""
+    from .script import explain
+
+    print(explain(plan, namespace, place.source))
+
+
+def carry_out(plan: TunePlan, namespace: dict[str, Any], place: Place) -> Any:
+    """Does what the plan says and binds the result; returns what the cell shows, or a Run."""
+    from ..views.show import RunView
+    from . import run as doing
+
+    doing.check(plan)
+    view = RunView(at_once=plan.background, quiet=plan.quiet, cell=place.cell)
+    run = doing.start(plan, namespace, place, view)
+    return run if plan.background else doing.finish(run)
+
+
+def show_grid(grid: Any, printer: Any, cycle: bool) -> None:
+    """A ResultGrid as the output of a cell: Ray's own text has six lines for each trial."""
+    from .words import grid_words
+
+    printer.text(grid_words(grid))
+
+
+MAGICS = (ray_tune,)
+SHOWN = (("ray.tune.result_grid", "ResultGrid", show_grid),)

@@ -1,0 +1,67 @@
+"""What executes in a trial, on the worker: part of the island, shipped as source (`core.ship.sources`)."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..core.worker.cell import execute, open_namespace, program
+from ..core.worker.failure import describe, throw
+from ..core.worker.shown import figures, prepare
+from ..core.worker.task import Orders, Task
+
+MAILBOX_STARTS = 5.0  # seconds that the last letter waits for the mailbox of a busy cluster
+
+
+def run_trial(orders: Orders, payload: Any, references: Sequence[Any], shared: Sequence[Any], config: Any) -> Any:
+    """Runs the code of one trial with `config` and `tune` in scope; returns what it reports at its end.
+
+    Raises what the code raised, which carries its description.
+    """
+    import ray
+    from ray import tune
+
+    task = Task({**orders, "task": tune.get_context().get_trial_id(), "cwd": os.getcwd()})
+    payload = ray.get(payload) if isinstance(payload, ray.ObjectRef) else payload
+    failure: BaseException | None = None
+    namespace: dict[str, Any] = {}
+    with task.captured(), figures(task.sink):
+        try:
+            namespace = open_namespace(orders, payload, references, ray.get(list(shared)))
+            namespace["config"] = config
+            namespace.setdefault("tune", tune)
+            prepare(task.sink, namespace, orders["uses_ipython"])
+            value = execute(*program(orders["source"], orders["filename"]), namespace, orders["is_async"])
+            if inspect.isgenerator(value):
+                for output in value:
+                    tune.report(reported(output, orders["metric"]) or {})
+        except Exception as error:
+            failure = error
+    mail_the_rest(task)
+    if failure is not None:
+        throw(failure, {**describe(failure, namespace), "where": task.ending()["where"]}, retried=True)
+    return reported(value, orders["metric"])
+
+
+def mail_the_rest(task: Task) -> None:
+    """Tune has no answer into which output could be put, so all of it goes by mail."""
+    deadline = time.monotonic() + MAILBOX_STARTS
+    task.mail(last=True)
+    while task.mailbox is None and time.monotonic() < deadline and task.sink.events:
+        time.sleep(0.1)
+        task.mail(last=True)
+
+
+def reported(value: Any, metric: str) -> dict[str, Any] | None:
+    """The value of the code as a report: a dict as it is, a number as the metric of the search, nothing otherwise."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if metric and not isinstance(value, (bool, str, bytes)) and hasattr(value, "__float__"):
+        try:
+            return {metric: float(value)}
+        except (TypeError, ValueError):  # an array of several numbers, for one
+            return None
+    return None

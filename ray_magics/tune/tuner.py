@@ -1,0 +1,220 @@
+"""A plan as Ray's own Tuner: new, or restored from where an experiment is kept."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.dispatch import Luggage, orders_for
+from ..core.errors import RayMagicsError, UsageError
+from ..core.place import Place
+from ..core.ship import sources, traveller
+from ..core.worker.values import Namespace
+from .algorithms import SCHEDULERS, SEARCHES, Algorithm, Choice, mutations
+from .plan import RAY, TunePlan
+from .space import CONSTANT, KINDS, OBJECT, Dimension, nested
+
+TRIAL = "ray_magics.tune.trial"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A Tuner, where its experiment is kept, and what the user should hear of it."""
+
+    tuner: Any
+    path: str
+    note: str = ""
+
+
+def make_tuner(plan: TunePlan, namespace: Namespace, place: Place, run: str) -> Made:
+    """Ray's Tuner for this plan. Raises UsageError for what Ray refuses."""
+    trainable = make_trainable(plan, namespace, place, run)
+    if plan.resume:
+        found = find_experiment(plan)
+        if found:
+            return Made(_restored(found, trainable), found)
+    name = plan.name or new_name(plan)
+    note = "There is nothing to resume, so this is a new search." if plan.resume else ""
+    return Made(_new(plan, trainable, name), experiment_path(plan, name), note)
+
+
+def make_trainable(plan: TunePlan, namespace: Namespace, place: Place, run: str) -> Any:
+    """What Tune calls in each trial: the user's code with what it reads, or Ray's own trainable as it is."""
+    from ray import tune
+
+    one = plan.trainable
+    trainable = one.value if one.form == RAY else _shipped(plan, namespace, place, run)
+    if plan.resources is None:
+        return trainable
+    try:
+        return tune.with_resources(_own_class(trainable), plan.resources)
+    except ValueError as error:
+        raise UsageError(f"{one.text}: {_first_line(error)}") from error
+
+
+def _own_class(trainable: Any) -> Any:
+    """Ray writes the resources onto a class; the user's own stays as it is."""
+    return type(trainable.__name__, (trainable,), {}) if isinstance(trainable, type) else trainable
+
+
+def _shipped(plan: TunePlan, namespace: Namespace, place: Place, run: str) -> Any:
+    """A function that executes the code on the island; large values travel by reference, once."""
+    luggage = Luggage(plan.trainable.captures, namespace)
+    if not plan.quiet:
+        luggage.tell_large()
+    parcel = luggage.parcel
+    orders = orders_for(run, plan.trainable.cell, place, parcel, metric=plan.metric)
+    execute = traveller(sources(TRIAL), TRIAL, "run_trial")
+    payload, references, shared = parcel.payload, list(parcel.references), list(parcel.shared)
+
+    def trial(config: Mapping[str, Any]) -> Any:
+        return execute(orders, payload, references, shared, config)
+
+    trial.__module__, trial.__name__ = "__main__", plan.trainable.name
+    return trial
+
+
+def _new(plan: TunePlan, trainable: Any, name: str) -> Any:
+    from ray import tune
+
+    config = tune.TuneConfig(
+        metric=plan.metric or None,
+        mode=plan.mode or None,
+        search_alg=make_search(plan),
+        scheduler=make_scheduler(plan),
+        num_samples=plan.num_samples,
+        max_concurrent_trials=plan.max_concurrent_trials,
+        time_budget_s=plan.time_budget_s,
+    )
+    run_config = tune.RunConfig(name=name, storage_path=_storage(plan), stop=plan.stop)
+    try:
+        return tune.Tuner(trainable, param_space=make_space(plan), tune_config=config, run_config=run_config)
+    except (OSError, ValueError) as error:
+        where = plan.storage_path or "~/ray_results"
+        if isinstance(error, OSError) or "storage" in str(error).lower():
+            raise UsageError(f"--storage-path {where}: {_first_line(error)}") from error
+        raise UsageError(f"Ray Tune refuses this: {_first_line(error)}") from error
+
+
+def make_space(plan: TunePlan) -> dict[str, Any]:
+    """The space as ``param_space``."""
+    return nested(plan.space, ray_value)
+
+
+def ray_value(dimension: Dimension) -> Any:
+    """A dimension as Ray's own object."""
+    from ray import tune
+
+    if dimension.kind in (CONSTANT, OBJECT):
+        return dimension.args[0]
+    assert dimension.kind in KINDS
+    return getattr(tune, dimension.kind)(*dimension.args)
+
+
+def make_scheduler(plan: TunePlan) -> Any:
+    """Ray's scheduler; None for FIFO, its default. ``pbt`` and ``pb2`` may change what the space varies."""
+    choice = plan.scheduler
+    changed = {}
+    if choice.name == "pbt" and not {"hyperparam_mutations", "custom_explore_fn"} & set(choice.options):
+        changed["hyperparam_mutations"] = nested(mutations(plan.space, "pbt").values(), _mutation)
+    if choice.name == "pb2" and "hyperparam_bounds" not in choice.options:
+        changed["hyperparam_bounds"] = nested(mutations(plan.space, "pb2").values(), lambda one: list(one.bounds or ()))
+    return make_algorithm(choice, SCHEDULERS, "--scheduler", changed)
+
+
+def _mutation(dimension: Dimension) -> Any:
+    return dimension.options if dimension.options is not None else ray_value(dimension)
+
+
+def make_search(plan: TunePlan) -> Any:
+    """Ray's search algorithm; None for its default."""
+    choice = plan.search
+    algorithm = SEARCHES.get(choice.name)
+    more: dict[str, Any] = {}
+    if algorithm is not None and plan.seed is not None and algorithm.seed:
+        more[algorithm.seed] = plan.seed
+    if algorithm is not None and not algorithm.compares:
+        if not more and not choice.options:
+            return None
+        if plan.max_concurrent_trials:
+            more["max_concurrent"] = plan.max_concurrent_trials
+    return make_algorithm(choice, SEARCHES, "--search", more)
+
+
+def make_algorithm(choice: Choice, known: Mapping[str, Algorithm], option: str, more: Mapping[str, Any]) -> Any:
+    """An object of the class that the choice names. Raises UsageError for what its constructor refuses."""
+    algorithm = known.get(choice.name)
+    if algorithm is None:
+        return choice.given
+    if not algorithm.home:
+        return None
+    from importlib import import_module
+
+    module, _, name = algorithm.home.partition(":")
+    try:
+        return getattr(import_module(module), name)(**{**more, **choice.options})
+    except (TypeError, ValueError, AssertionError, ImportError, AttributeError) as error:
+        raise UsageError(f"{option} {choice.text}: {_first_line(error) or type(error).__name__}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines or [""])[0][:300]
+
+
+# --- where experiments are kept -----------------------------------------------------------------------------------
+
+
+def _storage(plan: TunePlan) -> str | None:
+    """Ray wants an absolute path or a URI."""
+    if not plan.storage_path or "://" in plan.storage_path:
+        return plan.storage_path or None
+    return os.path.abspath(os.path.expanduser(plan.storage_path))
+
+
+def storage_of(plan: TunePlan) -> str:
+    """The same, with Ray's default."""
+    return _storage(plan) or os.environ.get("RAY_AIR_LOCAL_CACHE_DIR") or os.path.expanduser("~/ray_results")
+
+
+def experiment_path(plan: TunePlan, name: str) -> str:
+    return f"{storage_of(plan).rstrip('/')}/{name}"
+
+
+def new_name(plan: TunePlan) -> str:
+    """``train_2026-11-21_06-10-11``; a name that is taken already gets a number."""
+    base = name = f"{plan.trainable.name}_{time.strftime('%Y-%m-%d_%H-%M-%S')}"
+    number = 1
+    while os.path.exists(experiment_path(plan, name)):
+        number += 1
+        name = f"{base}_{number}"
+    return name
+
+
+def find_experiment(plan: TunePlan) -> str:
+    """The experiment to go on with: that of ``--name``, else the newest of this trainable; "" where there is none."""
+    from ray import tune
+
+    if plan.name:
+        path = experiment_path(plan, plan.name)
+        return path if tune.Tuner.can_restore(path) else ""
+    storage = storage_of(plan)
+    if "://" in storage:
+        raise UsageError("--resume needs --name NAME with a storage that is no local folder.")
+    names = sorted(os.listdir(storage), reverse=True) if os.path.isdir(storage) else []
+    own = [name for name in names if name.startswith(f"{plan.trainable.name}_20")]
+    paths = (os.path.join(storage, name) for name in own)
+    return next((path for path in paths if tune.Tuner.can_restore(path)), "")
+
+
+def _restored(path: str, trainable: Any) -> Any:
+    """Trials that had not ended go on, from their last checkpoints; those that had failed are tried again."""
+    from ray import tune
+
+    try:
+        return tune.Tuner.restore(path, trainable, resume_errored=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise RayMagicsError(f"--resume: {path} cannot be restored: {_first_line(error)}") from error

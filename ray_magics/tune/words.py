@@ -1,0 +1,48 @@
+"""What is said of a search, in sentences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.parsers import close_to
+
+
+def trials(count: int) -> str:
+    """``1 trial``, ``12 trials``"""
+    return "1 trial" if count == 1 else f"{count} trials"
+
+
+def last_line(text: str) -> str:
+    """Of a traceback: the error."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return (lines or ["failed"])[-1].strip()[:2000]
+
+
+def unmet(metric: str, reported: list[str]) -> str:
+    """The metric that reports lack, and what they hold instead."""
+    close = close_to(metric, reported)
+    there = ", ".join(f'"{name}"' for name in reported[:8]) or "no numbers"
+    advice = f"did you mean {close}?" if close else f"report it with tune.report({{{metric!r}: …}})."
+    return f'--metric {metric}: the trials report {there}, not "{metric}"; {advice}'
+
+
+def unreported(metric: str) -> str:
+    """No trial has reported anything."""
+    return (
+        f"--metric {metric}: no trial reported anything; report it with tune.report({{{metric!r}: …}}), "
+        "or return a number or a dict."
+    )
+
+
+def grid_words(grid: Any) -> str:
+    """A ResultGrid in one line, and its best result in another where it is known."""
+    failed = f", {grid.num_errors} failed" if grid.num_errors else ""
+    head = f"ResultGrid of {trials(len(grid))}{failed}: [0], .get_dataframe(), .get_best_result(), .experiment_path"
+    return head + _best_words(getattr(grid, "best", None))
+
+
+def _best_words(best: Any) -> str:
+    if best is None:
+        return ""
+    config = repr(best.config)
+    return f"\n.best.config: {config if len(config) < 500 else config[:497] + '...'}"
