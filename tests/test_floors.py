@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "ray_magics"
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 SHARED = {"core", "views", "static"}
-RAY_ROOMS = {"run.py", "ship.py", "output.py", "private.py", "connection.py"}
+EDGES = {"magic.py", "form.py"}  # what a user touches: lines, and controls
 
 
 def imports(path: Path) -> list[tuple[str, bool]]:
@@ -59,14 +59,14 @@ def test_no_import_points_up_or_sideways(path: Path) -> None:
         elif verb:
             assert folder in ("core", "views", verb), f"{path} points sideways to {module}"
             if folder == "views":
-                assert path.name == "magic.py", f"{path}: only the edge shows"
+                assert path.name in EDGES, f"{path}: only the edge shows"
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_heavy_things_are_imported_where_they_are_used(path: Path) -> None:
     heavy = {"ray", "torch", "pandas", "numpy", "matplotlib", "xxhash", "ipywidgets"}
     at_import = {module.split(".")[0] for module, top in imports(path) if top}
-    assert not at_import & heavy
+    assert not at_import & (heavy - ({"ipywidgets"} if path.name == "form.py" else set()))
 
 
 @pytest.mark.parametrize(

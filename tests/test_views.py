@@ -12,7 +12,7 @@ from ray_magics.views.html import html
 from ray_magics.views.text import text
 
 DATA = Path(__file__).parent / "data"
-EXAMPLES = {kind: json.loads((DATA / f"{kind}.json").read_text()) for kind in ("run", "cluster", "runs")}
+EXAMPLES = {kind: json.loads((DATA / f"{kind}.json").read_text()) for kind in ("run", "tune", "cluster", "runs")}
 RUN, CLUSTER, RUNS = EXAMPLES["run"], EXAMPLES["cluster"], EXAMPLES["runs"]
 FORMATS = json.loads((DATA / "format.json").read_text())
 

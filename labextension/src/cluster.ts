@@ -175,7 +175,7 @@ function nodeRow(columns: () => string[]): Part<Node> {
 }
 
 /** Ray's states with their numbers: "3 running", "2 pending node assignment". */
-function chips(title: string, none: string): Part<[string, number][]> {
+export function chips(title: string, none: string): Part<[string, number][]> {
   const list = h('span', 'chips');
   const empty = h('span', 'muted', none);
   const node = h('div', 'row', h('span', 'title', title), list, empty);

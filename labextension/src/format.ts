@@ -6,8 +6,14 @@ const SIZES = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 const ESCAPES = /\u001b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[ -/]*[0-~])?/g;
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
 
+// One for all: toLocaleString makes a new one for each number.
+const WHOLE = new Intl.NumberFormat('en-US');
+
+const PLAIN = /^[ -~]*$/;
+
 /** Foreign text without terminal escapes; of a line that carriage returns overwrote, what is left to see. */
 export function plain(text: string, limit: number): string {
+  if (text.length <= limit && PLAIN.test(text)) return text;
   const clean = text
     .slice(0, limit + 10_000)
     .replace(ESCAPES, '')
@@ -30,12 +36,22 @@ function shorten(text: string, limit: number): string {
 
 /** 1797 -> "1,797" */
 export function count(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
+  return WHOLE.format(Math.round(value));
 }
 
 /** 0.5 -> "0.5", 2 -> "2" */
 export function quantity(value: number): string {
   return (Math.floor(value * 100 + 0.5) / 100).toLocaleString('en-US', { maximumFractionDigits: 2 });
+}
+
+/** Four digits, and whole numbers whole: 0.123456 -> "0.1235", 0.00001 -> "1e-5", 65536 -> "65536" */
+export function number(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  const size = Math.abs(value);
+  if (size < 1e9 && (size >= 1000 || Number.isInteger(value))) return value.toFixed(0);
+  const [digits = '', power] = value.toExponential(3).split('e');
+  const exponent = Number(power);
+  return exponent < -4 || exponent > 3 ? `${trim(digits)}e${exponent}` : trim(value.toFixed(3 - exponent));
 }
 
 /** ("item", 1) -> "item", ("batch", 2) -> "batches" */
@@ -91,6 +107,10 @@ export function word(state: string): string {
 /** The same with a full stop, if it has none. */
 export function sentence(text: string): string {
   return /[.!?…]$/.test(text) ? word(text) : `${word(text)}.`;
+}
+
+function trim(digits: string): string {
+  return digits.includes('.') ? digits.replace(/\.?0+$/, '') : digits;
 }
 
 function few(value: number): string {

@@ -11,6 +11,8 @@ const STROKES: Record<string, string> = {
   finished: `${RING}M5 8.25l2.1 2.1l4-4.4`,
   failed: `${RING}M8 4.5v4.25M8 11.1v.1`,
   cancelled: `${RING}M5.75 5.75l4.5 4.5M10.25 5.75l-4.5 4.5`,
+  paused: `${RING}M6.4 5.5v5M9.6 5.5v5`,
+  early: `${RING}M5.25 5.5l3.25 2.5l-3.25 2.5zM10.75 5.5v5`,
   connected: `${RING}M5 8.25l2.1 2.1l4-4.4`,
   lost: `${RING}M8 4.5v4.25M8 11.1v.1`,
   none: RING,

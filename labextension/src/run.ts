@@ -12,13 +12,14 @@ import { stop } from './stop';
 export const mount: Mount = (root, source) =>
   live(root, source, card(command => source.send(command)), snapshot => isLive(readRun(snapshot)));
 
-function card(send: Source['send']): Part<Seen> {
+/** `body` is what a kind of run shows besides; `stopper` is what its Stop is called. */
+export function card(send: Source['send'], body?: Part<Seen>, stopper?: string): Part<Seen> {
   const sign = icon();
   const state = h('span', 'state');
   const name = h('span', 'name');
   const verb = h('span', 'muted verb');
   const elapsed = h('span', 'elapsed');
-  const button = stop(send);
+  const button = stop(send, stopper);
   const progressbar = bar();
   const numbers = facts();
   const workers = output();
@@ -28,7 +29,8 @@ function card(send: Source['send']): Part<Seen> {
   const left = h('div', 'why');
   const news = h('div', 'unseen');
   const head = h('div', 'head', sign.node, state, name, verb, h('span', 'right', elapsed, button.node));
-  const node = h('section', 'card', head, progressbar.node, numbers.node, why, left, button.message, note, error, workers.node, news);
+  const node = h('section', 'card', head, progressbar.node, numbers.node, why, left, button.message, note, error);
+  node.append(...(body ? [body.node] : []), workers.node, news);
   setAttr(node, 'tabindex', '-1');
   setAttr(news, 'aria-live', 'polite');
   let before = '';
@@ -52,6 +54,7 @@ function card(send: Source['send']): Part<Seen> {
       setLine(note, run.note);
       setLine(error, run.error);
       button.paint(run);
+      body?.paint({ snapshot, age, gone });
       workers.paint(run);
       setAttr(node, 'aria-label', `Run ${run.name}`.trim());
       node.classList.toggle('ray-magics-old', gone);
@@ -59,7 +62,10 @@ function card(send: Source['send']): Part<Seen> {
       before = run.state;
       if (focused && !going) node.focus({ preventScroll: true });
     },
-    dispose: button.dispose,
+    dispose() {
+      button.dispose?.();
+      body?.dispose?.();
+    },
   };
 }
 

@@ -10,8 +10,10 @@ export interface Source {
 }
 
 export interface Command {
-  action: 'stop';
+  action: 'stop' | 'pause' | 'resume';
   run: string;
+  /** The trial of a search; without it all of the run is meant. */
+  part?: string;
   force?: true;
 }
 

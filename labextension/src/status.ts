@@ -72,7 +72,7 @@ export interface Cluster {
   runs: Run[];
 }
 
-type Fields = Record<string, unknown>;
+export type Fields = Record<string, unknown>;
 
 const LIVE = ['pending', 'running', 'stopping'];
 const NAME_LENGTH = 200;
@@ -186,26 +186,26 @@ function readWaiting(value: unknown): Waiting {
   return { request: text(waiting.request), count: number(waiting.count), why: text(waiting.why, 2000) };
 }
 
-function fields(value: unknown): Fields {
+export function fields(value: unknown): Fields {
   return typeof value === 'object' && value !== null ? (value as Fields) : {};
 }
 
-function list(value: unknown): unknown[] {
+export function list(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-function id(value: unknown): string {
+export function id(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 }
 
-function text(value: unknown, limit = NAME_LENGTH): string {
+export function text(value: unknown, limit = NAME_LENGTH): string {
   return plain(id(value), limit);
 }
 
-function maybe(value: unknown): number | null {
+export function maybe(value: unknown): number | null {
   return typeof value === 'number' && Number.isFinite(value) ? Math.max(0, value) : null;
 }
 
-function number(value: unknown): number {
+export function number(value: unknown): number {
   return maybe(value) ?? 0;
 }

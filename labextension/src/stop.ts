@@ -3,15 +3,15 @@ import { h, setAttr, setLine, setText, show, type Part } from './dom';
 import type { Command, Source } from './source';
 import { isLive, type Run } from './status';
 
-const PATIENCE = 3000;
-const QUEUED = 'The kernel is busy: the request is queued until the running cell ends.';
+export const PATIENCE = 3000;
+export const QUEUED = 'The kernel is busy: the request is queued until the running cell ends.';
 
 export interface Stop extends Part<Run> {
   /** What came of the click, when that needs a word. */
   message: HTMLElement;
 }
 
-export function stop(send: Source['send']): Stop {
+export function stop(send: Source['send'], name = 'Stop'): Stop {
   const node = h('button', 'stop');
   const message = h('div', 'message');
   node.type = 'button';
@@ -23,7 +23,7 @@ export function stop(send: Source['send']): Stop {
 
   const label = (current: Run): string => {
     if (asked) return asked === 'stopping' ? 'Forcing…' : 'Stopping…';
-    return current.state === 'stopping' ? 'Force stop' : 'Stop';
+    return current.state === 'stopping' ? 'Force stop' : name;
   };
 
   const draw = (current: Run): void => {

@@ -6,8 +6,9 @@ import { mount as mountRun } from './run';
 import { mount as mountRuns } from './runs';
 import type { Mount } from './source';
 import { kindOf } from './status';
+import { mount as mountTune } from './tune';
 
-const VIEWS: Record<string, Mount> = { run: mountRun, cluster: mountCluster, runs: mountRuns };
+const VIEWS: Record<string, Mount> = { run: mountRun, cluster: mountCluster, runs: mountRuns, tune: mountTune };
 
 export const mount: Mount = (root, source) => {
   let kind: string | null = null;

@@ -1,13 +1,15 @@
 /** The views as an anywidget. */
+import { takeRows, wholeOf } from './rows';
 import type { Command, Reply, Source } from './source';
+import { fields, id } from './status';
 import { mount } from './view';
 
 const PATIENCE = 2500;
 
 interface Model {
-  get(name: 'snapshot'): unknown;
-  on(event: string, callback: () => void): void;
-  off(event: string, callback: () => void): void;
+  get(name: 'snapshot' | 'rows'): unknown;
+  on(event: string, callback: (content: unknown) => void): void;
+  off(event: string, callback: (content: unknown) => void): void;
   send(message: unknown): void;
   widget_manager?: { kernel?: Kernel | null };
 }
@@ -19,6 +21,15 @@ interface Kernel {
   sendControlMessage(message: unknown, expectReply: boolean, disposeOnDone: boolean): { done: Promise<{ content: unknown }> };
 }
 
+/** Once for a model, and before any of its views: they all show the rows that are kept here. */
+function initialize({ model }: { model: Model }): () => void {
+  const heard = (message: unknown): void => {
+    if (!takeRows(model, message)) model.send({ action: 'refresh', run: id(fields(model.get('snapshot')).id) });
+  };
+  model.on('msg:custom', heard);
+  return () => model.off('msg:custom', heard);
+}
+
 function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   return mount(el, sourceOf(model));
 }
@@ -26,10 +37,10 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
 function sourceOf(model: Model): Source {
   let gone = false;
   return {
-    get: () => model.get('snapshot'),
+    get: () => wholeOf(model),
     gone: () => gone,
     onChange(callback) {
-      const news = { 'change:snapshot': false, comm_live_update: true };
+      const news = { 'change:snapshot': false, 'change:rows': false, 'msg:custom': false, comm_live_update: true };
       const ends = Object.entries(news).map(([event, last]) => {
         const heard = (): void => {
           gone = last;
@@ -82,4 +93,4 @@ function inTime<T>(promise: Promise<T>): Promise<T> {
   });
 }
 
-export default { render };
+export default { initialize, render };

@@ -1,5 +1,7 @@
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import runs from '../../tests/data/run.json';
+import searches from '../../tests/data/tune.json';
+import { wholeOf } from '../src/rows';
 import widget from '../src/widget';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -64,4 +66,83 @@ it('lets go of its model', () => {
   view.end();
   expect(view.model.off.mock.calls.length).toBe(view.model.on.mock.calls.length);
   expect(view.el.children.length).toBe(0);
+});
+
+describe('the rows of a search', () => {
+  type Row = Record<string, unknown>;
+  const { trials, ...head } = searches.running;
+  const facts = ({ curve: _, ...rest }: Row): Row => rest;
+
+  /** A model as the kernel made it, with as many views as wanted; each gets a face of its own, as in anywidget. */
+  function model(views: number) {
+    const state: Row = { snapshot: head, rows: { seq: 4, rows: Object.fromEntries(trials.map(row => [row.id, row])) } };
+    const heard: [string, (content: unknown) => void][] = [];
+    const send = vi.fn();
+    const face = () => ({ get: (name: string) => state[name], on: (event: string, callback: () => void) => void heard.push([event, callback]), off: vi.fn(), send });
+    widget.initialize({ model: face() as never });
+    const els = Array.from({ length: views }, () => document.createElement('div'));
+    for (const el of els) widget.render({ model: face() as never, el });
+    const fire = (event: string, content?: unknown): void => heard.filter(([name]) => name === event).forEach(([, callback]) => callback(content));
+    return { els, send, fire, state, tell: (content: unknown) => fire('msg:custom', content), whole: () => wholeOf(face() as never) as { trials: Row[] } };
+  }
+
+  it('are one snapshot with the head', () => {
+    const { whole, els } = model(1);
+    expect(whole()).toEqual(searches.running);
+    expect(whole()).toBe(whole());
+    expect(els[0]!.textContent).toContain('13 trials');
+  });
+
+  it('take what changed, in every view of the model, and once', () => {
+    const { whole, els, tell, send } = model(2);
+    tell({ rows: [{ ...facts(trials[6]!), node: 'elsewhere', more: [[12, 0.11]] }], seq: 5 });
+    for (const el of els) expect(el.textContent).toContain('elsewhere');
+    expect(whole().trials[6]!.curve).toEqual([...trials[6]!.curve, [12, 0.11]]);
+    expect(whole().trials[7]).toBe(trials[7]);
+    expect(send).not.toHaveBeenCalled();
+  });
+
+  it('take a new trial and a curve that was thinned', () => {
+    const { whole, tell } = model(1);
+    tell({ rows: [{ ...facts(trials[6]!), curve: [[1, 0.5]] }, { ...trials[0], id: 'new', number: 13 }], seq: 5 });
+    expect(whole().trials[6]!.curve).toEqual([[1, 0.5]]);
+    expect(whole().trials.map(row => row.id).at(-1)).toBe('new');
+  });
+
+  it('are asked for whole when a message was lost, and taken so', () => {
+    const { whole, tell, send } = model(1);
+    tell({ rows: [{ ...facts(trials[6]!), node: 'here', more: [] }], seq: 7 });
+    expect(send).toHaveBeenCalledExactlyOnceWith({ action: 'refresh', run: '7' });
+    expect(whole().trials[6]!.node).toBe('here');
+    tell({ rows: trials.slice(0, 2), seq: 8, whole: true });
+    expect(whole().trials).toEqual(trials.slice(0, 2));
+    tell({ rows: [], seq: 9 });
+    expect(send).toHaveBeenCalledOnce();
+  });
+
+  it('let pass what they have already', () => {
+    const { whole, tell, send } = model(1);
+    tell({ rows: [{ ...facts(trials[6]!), more: [[12, 0.11]] }], seq: 4 });
+    expect(whole()).toEqual(searches.running);
+    expect(send).not.toHaveBeenCalled();
+  });
+
+  it('begin anew with a new state', () => {
+    const { whole, els, state, fire } = model(1);
+    state.rows = { seq: 0, rows: {} };
+    fire('change:rows');
+    expect(whole().trials).toEqual([]);
+    expect(els[0]!.querySelector('tbody tr')).toBe(null);
+  });
+
+  it.each([[null], [7], [{}], [{ rows: 3, seq: 5 }], [{ rows: [null, 7, {}], seq: 'x' }], [{ rows: [null, 7, {}], seq: 5 }]])('let pass what is no message: %j', content => {
+    const { whole, tell } = model(1);
+    tell(content);
+    expect(whole()).toEqual(searches.running);
+  });
+
+  it('are no part of a status that has none', () => {
+    const face = { get: (name: string) => (name === 'rows' ? {} : runs.running) };
+    expect(wholeOf(face)).toBe(runs.running);
+  });
 });

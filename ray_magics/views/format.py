@@ -18,6 +18,7 @@ SIGNS = {
     "finished": "✓",
     "failed": "✗",
     "cancelled": "⊘",
+    "paused": "‖",
     "connected": "✓",
     "lost": "✗",
     "none": "○",
@@ -68,6 +69,15 @@ def count(value: float) -> str:
 def quantity(value: float) -> str:
     """0.5 -> "0.5", 2.0 -> "2" """
     return _trimmed(f"{_rounded(value * 100) / 100:,.2f}")
+
+
+def number(value: float) -> str:
+    """Four digits, and whole numbers whole: 0.123456 -> "0.1235", 0.00001 -> "1e-5", 65536 -> "65536" """
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
+    if abs(value) < 1e9 and (abs(value) >= 1000 or value == int(value)):
+        return f"{value:.0f}"
+    return re.sub(r"e([-+])0*", lambda sign: f"e{sign[1].strip('+')}", f"{value:.4g}")
 
 
 def plural(unit: str, value: float) -> str:

@@ -6,24 +6,31 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 
 from ray_magics.views import format as f
+from ray_magics.views import tune
 from ray_magics.views.format import Snapshot
 
 log = logging.getLogger(__name__)
 
 _OUTPUT = 60_000  # bytes; with everything else well below 100 kB
 _ROWS = 25_000
+_ALL = 90_000
 
 
 def text(snapshot: Snapshot) -> str:
     """The status with this JSON form in a few aligned lines; at most 100 kB, with a word on what was cut."""
     try:
         return "\n".join(_KINDS[snapshot["kind"]](snapshot))
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         log.debug("This status cannot be drawn: %.500r", snapshot, exc_info=True)
         return "A status that this version of ray_magics cannot show."
 
 
 def _run(run: Snapshot) -> Iterator[str]:
+    yield from _head(run)
+    yield from _workers(run, _OUTPUT)
+
+
+def _head(run: Snapshot) -> Iterator[str]:
     head = (f"{_state(run)} {f.one_line(run['name'])}", f.one_line(run["verb"]), f.elapsed(run))
     yield " · ".join(filter(None, head))
     facts = " · ".join(f.facts(run))
@@ -33,7 +40,6 @@ def _run(run: Snapshot) -> Iterator[str]:
         yield f"  {f.sentence(f.one_line(run['why'], 1000))}"
     for words in (run["note"], run["error"]):
         yield from _indented(f.plain(words, 3000), "  ")
-    yield from _workers(run["workers"], run["id"])
 
 
 def _state(run: Snapshot) -> str:
@@ -56,10 +62,11 @@ def _indented(words: str, margin: str) -> Iterator[str]:
     return (f"{margin}{line}" for line in words.splitlines())
 
 
-def _workers(workers: list[Snapshot], run: object) -> list[str]:
-    share = max(4000, _OUTPUT // max(1, len(workers)))
-    blocks, left = f.fitting(("\n".join(_worker(worker, share)) for worker in workers), _OUTPUT)
-    more = [f"  and {f.count(left)} more {f.plural('worker', left)}: %ray_logs {f.one_line(run)}"] if left else []
+def _workers(run: Snapshot, limit: int) -> list[str]:
+    workers, name = run["workers"], f.one_line(run["id"])
+    share = max(4000, limit // max(1, len(workers)))
+    blocks, left = f.fitting(("\n".join(_worker(worker, share)) for worker in workers), limit)
+    more = [f"  and {f.count(left)} more {f.plural('worker', left)}: %ray_logs {name}"] if left else []
     return blocks + more
 
 
@@ -74,6 +81,44 @@ def _worker(worker: Snapshot, limit: int) -> Iterator[str]:
 def _line(stream: str, line: str, repeats: int) -> str:
     mark = "!" if stream == "stderr" else "|"
     return f"    {mark} {f.output_line(line)}{f.repeated(repeats, ' {}')}"
+
+
+def _tune(run: Snapshot) -> Iterator[str]:
+    above = "\n".join((*_head(run), *_search(run)))
+    yield above
+    yield from _workers(run, min(_OUTPUT, _ALL - len(above.encode())))
+    if run["path"]:
+        yield f"  Results: {f.one_line(run['path'])}"
+
+
+def _search(run: Snapshot) -> Iterator[str]:
+    yield from _states("Trials", tune.states(run))
+    if goal := tune.goal(run):
+        yield f"  {goal}"
+    if best := tune.best(run):
+        yield f"  {tune.BEST} {best}"
+    yield from _indented(f.plain(run["best_python"], 1500), "    ")
+    trials = tune.shown(run)
+    columns = tune.columns(run, trials)
+    head = ["Trial", "State", *(heading for heading, _ in columns)]
+    rows = ([*_trial(run, trial), *(cells[row] for _, cells in columns)] for row, trial in enumerate(trials))
+    if trials:
+        yield from _table([head, *rows], "    ", len(run["trials"]) - len(trials))
+    if trials and (words := tune.left_out(run)):
+        yield f"    {words}"
+    for trial in tune.failed(trials):
+        yield from _failure(trial)
+
+
+def _trial(run: Snapshot, trial: Snapshot) -> tuple[str, str]:
+    sign, words = tune.state(trial)
+    return tune.label(run, trial), f"{f.sign(sign)} {words}"
+
+
+def _failure(trial: Snapshot) -> Iterator[str]:
+    head, lines = tune.last_lines(trial["error"])
+    yield f"  Trial {tune.value(trial['number'])} failed: {head}"
+    yield from _indented("\n".join(line for line in lines[-5:] if line != head), "    ")
 
 
 def _cluster(cluster: Snapshot) -> Iterator[str]:
@@ -105,7 +150,7 @@ def _meters(meters: list[Snapshot]) -> Iterator[str]:
         yield f"  {name:<{width}}  {_bar(used, total)} {f.usage(used, total, f.one_line(meter['unit']))}"
 
 
-def _states(title: str, states: list[tuple[str, int]]) -> Iterator[str]:
+def _states(title: str, states: Iterable[tuple[str, int]]) -> Iterator[str]:
     words = [f"{f.count(number)} {f.task_state(state)}" for state, number in states if number]
     kept, left = f.fitting(words, 5000)
     if kept:
@@ -146,18 +191,23 @@ def _row(run: Snapshot) -> list[str]:
     ]
 
 
-def _table(rows: Iterable[list[str]], margin: str = "") -> Iterator[str]:
+def _table(rows: Iterable[list[str]], margin: str = "", hidden: int = 0) -> Iterator[str]:
     all_rows = list(rows)
     widths = [min(40, max(map(len, column))) for column in zip(*all_rows, strict=True)]
     lines = (margin + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in all_rows)
-    return _limited(map(str.rstrip, lines), _ROWS, margin)
+    return _limited(map(str.rstrip, lines), _ROWS, margin, hidden)
 
 
-def _limited(lines: Iterable[str], limit: int, margin: str = "  ") -> Iterator[str]:
+def _limited(lines: Iterable[str], limit: int, margin: str = "  ", hidden: int = 0) -> Iterator[str]:
     kept, left = f.fitting(lines, limit)
     yield from kept
-    if left:
-        yield f"{margin}and {f.count(left)} more"
+    if left + hidden:
+        yield f"{margin}and {f.count(left + hidden)} more"
 
 
-_KINDS: dict[str, Callable[[Snapshot], Iterable[str]]] = {"run": _run, "cluster": _cluster, "runs": _runs}
+_KINDS: dict[str, Callable[[Snapshot], Iterable[str]]] = {
+    "run": _run,
+    "tune": _tune,
+    "cluster": _cluster,
+    "runs": _runs,
+}

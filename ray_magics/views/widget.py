@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,57 +12,94 @@ import anywidget
 import traitlets
 
 from ray_magics.views.html import html
+from ray_magics.views.rows import Rows, split
 from ray_magics.views.text import text
 
 log = logging.getLogger(__name__)
 
 _STATIC = Path(__file__).parent.parent / "static"
-_ACTION, _RUN = 20, 100  # longest words of a command, in characters
+_ACTION, _NAME = 20, 100  # longest words of a command, in characters
 
 
 class LiveView(anywidget.AnyWidget):
-    """Draws `snapshot`, the JSON form of a status, and hands what its buttons send to `on_command`.
+    """Draws a snapshot, the JSON form of a status, and hands what its buttons send to `on_command`.
 
-    `on_command` gets `{"action": str, "run": str, "force": bool}` from front ends without a control channel,
-    in the main thread when that is free. Saved without its kernel, the view is still HTML and text.
+    The trait `snapshot` is all of it but the trials of a search. Those are the trait `rows`, which is changed in place
+    and never sent again: what changes of them goes to the page as a message (see Rows).
+
+    `on_command` gets `{"action": str, "run": str, "force": bool}` and perhaps `"part": str` from front ends without
+    a control channel, in the main thread when that is free. Saved without its kernel, the view is still HTML and text.
     """
 
     _esm = _STATIC / "widget.js"
     _css = _STATIC / "widget.css"
     snapshot = traitlets.Dict().tag(sync=True)
+    rows = traitlets.Dict().tag(sync=True)
 
     def __init__(self, snapshot: Mapping[str, Any], on_command: Callable[[dict[str, Any]], Any] | None = None) -> None:
         self.on_command = on_command
-        self._updating = threading.Lock()
-        super().__init__(snapshot=dict(snapshot))
+        self._updating = threading.RLock()
+        head, rows = split(snapshot)
+        self._rows = None if rows is None else Rows(rows)
+        super().__init__(snapshot=head, rows=self._rows.state if self._rows else {})
         self.on_msg(self._receive)
 
     def update(self, snapshot: Mapping[str, Any]) -> None:
-        """Shows this snapshot; from any thread, the last caller wins."""
+        """Shows this whole snapshot, a row that is unchanged being the same object; from any thread, the last wins."""
+        head, rows = split(snapshot)
         with self._updating:
-            self.snapshot = dict(snapshot)
+            if rows is not None:
+                self._update_rows(rows)
+            self.snapshot = head
+
+    def whole(self) -> dict[str, Any]:
+        """The last snapshot."""
+        with self._updating:
+            return {**self.snapshot, **({"trials": list(self._rows.told.values())} if self._rows else {})}
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """As in ipywidgets; the rows are a copy, for they may change while they are being sent."""
+        with self._updating:
+            state = super().get_state(key, drop_defaults)
+            return {**state, "rows": self._rows.copy()} if "rows" in state and self._rows else state
+
+    def _update_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        if self._rows is None:
+            self._rows = Rows(rows)
+            self.rows = self._rows.state
+        elif message := self._rows.update(rows):
+            self.send(message)
 
     def _receive(self, _widget: object, content: object, _buffers: object) -> None:
         command = read_command(content)
         if command is None:
             log.debug("Not a command: %.200r", content)
+        elif command["action"] == "refresh":
+            self._refresh()
         elif self.on_command is not None:
             self.on_command(command)
+
+    def _refresh(self) -> None:
+        with self._updating:
+            if self._rows is not None:
+                self.send(self._rows.whole())
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         bundle = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        return {**data, "text/html": html(self.snapshot), "text/plain": text(self.snapshot)}, metadata
+        snapshot = self.whole()
+        return {**data, "text/html": html(snapshot), "text/plain": text(snapshot)}, metadata
 
 
 def read_command(content: object) -> dict[str, Any] | None:
     """`{"action": "stop", "run": "3", "force": False}` from what a front end sent, or None."""
     if not isinstance(content, Mapping):
         return None
-    action, run = content.get("action"), content.get("run")
-    if not _short(action, _ACTION) or not _short(run, _RUN):
+    action, run, part = content.get("action"), content.get("run"), content.get("part")
+    if not _short(action, _ACTION) or not _short(run, _NAME) or not (part is None or _short(part, _NAME)):
         return None
-    return {"action": action, "run": run, "force": content.get("force") is True}
+    command = {"action": action, "run": run, "force": content.get("force") is True}
+    return command if part is None else {**command, "part": part}
 
 
 def _short(value: object, limit: int) -> bool:

@@ -1,0 +1,87 @@
+"""The parts of still HTML: inline styles only, everything foreign escaped, readable even without the styles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from ray_magics.views import format as f
+
+RULE = "1px solid rgba(128, 128, 128, 0.35)"
+RED = "#d32f2f"  # not the theme's: readers that sanitise drop variables, and these are seen on light and dark
+CELL = "padding: 2px 14px 2px 0; text-align: left; vertical-align: top"
+NARROW = f"{CELL}; white-space: nowrap"
+
+_CODE = "padding: 0; background: none; font-size: 12px"
+_MUTED = "color: var(--jp-ui-font-color2, inherit)"
+_GREEN = "#388e3c"
+_ORANGE = "#f57c00"
+_COLORS = {
+    "running": "#1976d2",
+    "finished": _GREEN,
+    "connected": _GREEN,
+    "stopping": _ORANGE,
+    "paused": _ORANGE,
+    "failed": RED,
+    "lost": RED,
+}
+
+
+def state(name: str, words: str = "") -> str:
+    return f"<b>{sign(name)} {escape(words or f.word(f.one_line(name)))}</b>"
+
+
+def sign(name: str) -> str:
+    return f'<span style="color: {_COLORS.get(name, "inherit")}">{f.sign(name)}</span>'
+
+
+def states(title: str, numbers: Iterable[tuple[str, int]]) -> str:
+    words = [f"<b>{f.count(number)}</b> {escape(f.task_state(name))}" for name, number in numbers if number]
+    kept, left = f.fitting(words, 5000)
+    more = [f"and {f.count(left)} more"] if left else []
+    return div(f"{title}: {', '.join(kept + more)}") if words else ""
+
+
+def table(headings: Iterable[str], rows: Iterable[list[str]], limit: int, style: str = CELL, hidden: int = 0) -> str:
+    """Of cells that are HTML already; `hidden` rows are counted and not drawn."""
+    kept, left = f.fitting((_cells("td", row, style) for row in rows), limit)
+    head = _cells("th", headings, style) if headings else ""
+    more = div(muted(f"and {f.count(left + hidden)} more")) if left + hidden else ""
+    if not kept:
+        return more
+    drawn = f'<table style="border-collapse: collapse; margin: 0">{head}{"".join(kept)}</table>'
+    return f'<div style="margin: 4px 0; overflow-x: auto">{drawn}</div>{more}'
+
+
+def _cells(tag: str, cells: Iterable[str], style: str) -> str:
+    row = "".join(f'<{tag} style="{style}">{cell}</{tag}>' for cell in cells)
+    return f'<tr style="background: none">{row}</tr>'
+
+
+def bar(share: float, width: str = "100%") -> str:
+    """Decoration: the numbers beside it say the same."""
+    common = "height: 6px; border-radius: 3px; background:"
+    fill = f"width: {100 * min(max(share, 0), 1):.1f}%; {common} {_COLORS['running']}"
+    track = f"width: {width}; margin: 5px 0; {common} rgba(128, 128, 128, 0.2)"
+    return f'<div style="{track}"><div style="{fill}"></div></div>'
+
+
+def pre(body: str, style: str = "") -> str:
+    common = "margin: 4px 0; padding: 5px 9px; font-size: 12px; line-height: 17px; white-space: pre-wrap"
+    return f'<pre style="{common}; {style}">{body}</pre>' if body else ""
+
+
+def div(body: str) -> str:
+    return f"<div>{body}</div>"
+
+
+def muted(body: str) -> str:
+    return f'<span style="{_MUTED}">{body}</span>' if body else ""
+
+
+def code(text: object) -> str:
+    return f'<code style="{_CODE}">{safe(text)}</code>'
+
+
+def safe(value: object, limit: int = 200) -> str:
+    return escape(f.one_line(value, limit))
