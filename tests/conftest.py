@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import queue
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -208,3 +210,33 @@ def wait_until(condition: Callable[[], Any], timeout: float = 30, what: str = "t
         assert time.monotonic() < end, f"{what} did not come true in {timeout} s"
         time.sleep(0.05)
     return value
+
+
+# --- plain Python ---------------------------------------------------------------------------------------------------
+
+PLAIN_PYTHON = """
+import os, ray, runpy, sys, traceback
+for path in map(str.strip, sys.stdin):
+    os.chdir(os.path.dirname(path))
+    try:
+        runpy.run_path(path, run_name="__main__")
+    except BaseException:
+        traceback.print_exc(file=sys.stdout)
+    ray.shutdown()
+    print("--- done", flush=True)
+"""
+
+
+@pytest.fixture(scope="session")
+def plain_python(cluster: str) -> Iterator[Callable[[Path], str]]:
+    """Runs a script as ``python script.py`` does and returns what it printed; one process, for Ray imports slowly."""
+    command = [sys.executable, "-c", PLAIN_PYTHON]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+
+        def run(script: Path) -> str:
+            process.stdin.write(f"{script}\n")
+            process.stdin.flush()
+            return "".join(iter(process.stdout.readline, "--- done\n"))
+
+        yield run
+        process.stdin.close()

@@ -534,34 +534,6 @@ SCRIPTS = [
 ]
 
 
-PLAIN_PYTHON = """
-import os, ray, runpy, sys, traceback
-for path in map(str.strip, sys.stdin):
-    os.chdir(os.path.dirname(path))
-    try:
-        runpy.run_path(path, run_name="__main__")
-    except BaseException:
-        traceback.print_exc(file=sys.stdout)
-    ray.shutdown()
-    print("--- done", flush=True)
-"""
-
-
-@pytest.fixture(scope="module")
-def plain_python(cluster: str) -> Iterator[Callable[[Path], str]]:
-    """Runs a script as ``python script.py`` does and returns what it printed; one process, for Ray imports slowly."""
-    command = [sys.executable, "-c", PLAIN_PYTHON]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-
-        def run(script: Path) -> str:
-            process.stdin.write(f"{script}\n")
-            process.stdin.flush()
-            return "".join(iter(process.stdout.readline, "--- done\n"))
-
-        yield run
-        process.stdin.close()
-
-
 def script_of(notebook: Shell, capsys: Capsys, cell: str, folder: Path) -> Path:
     """What `--dry-run` prints for the cell, as a file."""
     capsys.readouterr()

@@ -111,7 +111,8 @@ def _hashers() -> ThreadPoolExecutor:
 def ship(wanted: Iterable[Wanted], namespace: Namespace, threshold: int, as_refs: Iterable[str] = ()) -> Parcel:
     """Puts the named values where tasks reach them.
 
-    What cannot be pickled is left out where the cell does not certainly need it, else raises UsageError.
+    What cannot be pickled is left out where neither the cell nor a function that travels certainly needs it; else
+    raises UsageError.
 
     Args:
         threshold: bytes from which a buffer is put into the object store and shared.
@@ -161,7 +162,7 @@ def _pack(packer: Packer, wanted: list[Wanted], namespace: Namespace) -> dict[st
                 raise _Refused(one, reason) from reason
             ranges[one.name] = (start, len(packer.buffers))
         known = {*ranges, *(w.name for w in wanted)}
-        queue = [Wanted(n, certain=False) for n in packer.referenced if n in namespace and n not in known]
+        queue = [Wanted(n) for n in packer.referenced if n in namespace and n not in known]
     return ranges
 
 
@@ -203,7 +204,11 @@ def cannot_ship(wanted: Wanted, namespace: Namespace, reason: Exception) -> Usag
     return UsageError(
         f'Cannot ship "{wanted.name}" ({type_name(namespace[wanted.name])}), {where}{inside}: '
         f"{str(reason).splitlines()[0] if str(reason) else type(reason).__name__}. "
-        "Create it inside the cell, or exclude it with --inputs."
+        + (
+            "Create it inside the cell, or exclude it with --inputs."
+            if wanted.line
+            else "Create it inside the function."
+        )
     )
 
 

@@ -18,6 +18,7 @@ _OPTIONS: dict[str, Any] = {
     "mode": None,
     "num_samples": None,
     "max_concurrent_trials": None,
+    "reuse_actors": False,
     "seed": None,
     "time_budget_s": None,
     "num_cpus": None,

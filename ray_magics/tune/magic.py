@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace as Line
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.getipython import get_ipython
@@ -16,7 +17,7 @@ from .algorithms import scheduler_name, search_name
 from .space import Word, space_word
 
 if TYPE_CHECKING:
-    from .plan import TunePlan
+    from .plan import Trainable, TunePlan
 
 
 @parser("a number of samples", "10", metavar="N")
@@ -36,6 +37,8 @@ search_options = group(
     argument("--mode", choices=("min", "max"), help="Whether less or more of the metric is better."),
     argument("--num-samples", type=samples, help="Configurations to draw (1); -1: until the time budget is over."),
     argument("--max-concurrent-trials", type=positive_int, metavar="N", help="Trials at a time; else what fits."),
+    argument("--reuse-actors", action="store_true",
+             help="One worker process runs many trials, one after the other: imports and start-up are paid once."),
     argument("--scheduler", type=scheduler_name,
              help="What ends or changes trials early: a name, a name with parameters as in asha(max_t=20), an object."),
     argument("--search", type=search_name, help="What draws configurations: a name, optuna(…), or an object."),
@@ -78,14 +81,51 @@ def ray_tune(line: Line, cell: str | None = None) -> Any:
     """
     shell: Any = get_ipython()
     with interrupts_wait():
+        if _wants_form(line, cell):
+            return _show_form(line, cell, shell)
         place, plan = _decide(line, cell, shell)
         if line.dry_run:
             return show_plan(plan, shell.user_ns, place)
         return carry_out(plan, shell.user_ns, place)
 
 
+def _wants_form(line: Line, cell: str | None) -> bool:
+    """``--form``, or ``%ray_tune TRAINABLE`` and nothing else."""
+    said = [name for name, value in vars(line).items() if value is not None and value is not False]
+    return line.form or (cell is None and said == ["trainable"])
+
+
+def _show_form(line: Line, cell: str | None, shell: Any) -> None:
+    """Shows controls; what they start is made from the line that they show."""
+    from ..core.private import kernel_of
+    from .form_state import from_line, guessed_rows, in_words
+
+    place, trainable = _subject(line, cell, shell)
+    value = shell.user_ns.get(trainable.text) if trainable.value is None else trainable.value
+    state = guessed_rows(from_line(line, cell), value)
+    if kernel_of(shell) is None or find_spec("anywidget") is None:
+        return print(in_words(state))
+    from .form import show_form
+
+    def start(words: str, view: Any) -> Any:
+        again = ray_tune.parse(words, cell is not None)
+        if again.dry_run:
+            raise UsageError("--dry-run starts nothing: insert the line as a cell and run it to see the plan.")
+        again.background = True
+        plan = plan_of(again, _subject(again, cell, shell, place)[1], shell.user_ns)
+        return carry_out(plan, shell.user_ns, place, view)
+
+    return show_form(state, shell.user_ns, start, place.cell)
+
+
 def _decide(line: Line, cell: str | None, shell: Any) -> tuple[Place, TunePlan]:
     """Reads cell and line in the notebook's namespace."""
+    place, trainable = _subject(line, cell, shell)
+    return place, plan_of(line, trainable, shell.user_ns)
+
+
+def _subject(line: Line, cell: str | None, shell: Any, place: Place | None = None) -> tuple[Place, Trainable]:
+    """What a trial runs, and where that stands."""
     from ..core.cell import read_cell
     from .plan import cell_trainable, named_trainable
 
@@ -94,16 +134,14 @@ def _decide(line: Line, cell: str | None, shell: Any) -> tuple[Place, TunePlan]:
     if cell is not None and line.trainable is not None:
         raise UsageError(f'%%ray_tune takes no "{line.trainable.text}": the cell is what a trial runs.')
     if cell is not None:
-        place = place_of(shell, cell, is_cell=True)
+        place = place or place_of(shell, cell, is_cell=True)
         try:
-            return place, plan_of(
-                line, cell_trainable(read_cell(place.source), shell.user_ns, place.cell), shell.user_ns
-            )
+            return place, cell_trainable(read_cell(place.source), shell.user_ns, place.cell)
         except SyntaxError as error:
             raise invalid_cell(error, place.source, place.label(place.filename) or place.name) from None
     text = line.trainable.text
     trainable = named_trainable(text, line.trainable.evaluate(shell.user_ns, "TRAINABLE"), shell.user_ns)
-    return place_of(shell, trainable.cell.source, is_cell=False), plan_of(line, trainable, shell.user_ns)
+    return place or place_of(shell, trainable.cell.source, is_cell=False), trainable
 
 
 def plan_of(line: Any, trainable: Any, namespace: dict[str, Any]) -> TunePlan:
@@ -151,13 +189,13 @@ def show_plan(plan: TunePlan, namespace: dict[str, Any], place: Place) -> None:
     print(explain(plan, namespace, place.source))
 
 
-def carry_out(plan: TunePlan, namespace: dict[str, Any], place: Place) -> Any:
+def carry_out(plan: TunePlan, namespace: dict[str, Any], place: Place, view: Any = None) -> Any:
     """Does what the plan says and binds the result; returns what the cell shows, or a Run."""
     from ..views.show import RunView
     from . import run as doing
 
     doing.check(plan)
-    view = RunView(at_once=plan.background, quiet=plan.quiet, cell=place.cell)
+    view = view or RunView(at_once=plan.background, quiet=plan.quiet, cell=place.cell)
     run = doing.start(plan, namespace, place, view)
     return run if plan.background else doing.finish(run)
 

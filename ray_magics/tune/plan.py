@@ -57,6 +57,7 @@ class TunePlan:
 
     Attributes:
         num_samples: configurations to draw; each is one trial, times the grid.
+        reuse_actors: a worker process that has ended a trial takes the next.
         feed: what the expressions of ``--space`` read, for the script.
         stop: metric -> value at which a trial ends; or an object or function of Ray's.
         storage_path: a folder or a URI of the storage; "" for Ray's default.
@@ -70,6 +71,7 @@ class TunePlan:
     mode: str = ""
     num_samples: int = 1
     max_concurrent_trials: int | None = None
+    reuse_actors: bool = False
     scheduler: Choice = field(default_factory=lambda: Choice(FIFO))
     search: Choice = field(default_factory=lambda: Choice(RANDOM))
     seed: int | None = None
@@ -138,6 +140,7 @@ def make_plan(
         mode=line.mode or "",
         num_samples=line.num_samples or 1,
         max_concurrent_trials=line.max_concurrent_trials,
+        reuse_actors=line.reuse_actors,
         scheduler=scheduler,
         search=search,
         seed=line.seed,

@@ -90,6 +90,12 @@ def failure_of(trial: Any) -> BaseException | str:
         return "the trial failed"
 
 
+def has_had_its_time(scheduler: Any, result: Any) -> bool:
+    """Whether a trial has come to the `max_t` of a scheduler that has one."""
+    most, attribute = getattr(scheduler, "_max_t", None), getattr(scheduler, "_time_attr", "training_iteration")
+    return most is not None and result.get(attribute, 0) >= most
+
+
 def history_of(trial: Any, metric: str) -> list[tuple[int, float]]:
     """(iteration, metric) of all that a trial reported before its search was resumed; [] where that cannot be read."""
     try:

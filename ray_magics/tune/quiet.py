@@ -1,4 +1,4 @@
-"""Tune's own tables and log lines stay away while searches of ours run; the view says it all."""
+"""The tables and log lines of Tune, and of what it searches with, stay away while searches of ours run; the view says it all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from . import private
 _lock = threading.Lock()
 _inside = 0
 _before: dict[str, Any] = {}
-_LOGGERS = ("ray.tune", "ray.train", "ray.air")
+_LOGGERS = ("ray.tune", "ray.train", "ray.air", "optuna", "hyperopt")
 
 
 @contextlib.contextmanager

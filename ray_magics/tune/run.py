@@ -13,7 +13,7 @@ from typing import Any
 from ..core import connection
 from ..core.dispatch import Inbox
 from ..core.errors import RayMagicsError, RunCancelled, UsageError, remote_error
-from ..core.failures import description_of, lost
+from ..core.failures import Description, described_by_ray, description_of, lost
 from ..core.output import mailroom
 from ..core.place import Place
 from ..core.resources import STARTS, fits_now, infeasible, why_waiting
@@ -28,7 +28,7 @@ from .space import nested_config
 from .status import TuneStatus
 from .steering import Desk, make_silent, make_steered, make_watcher
 from .tuner import make_tuner
-from .words import last_line, trials, unmet, unreported
+from .words import at_home, last_line, trials, unmet, unreported
 
 STARTS_SLOWLY = 8.0  # seconds without a running trial after which a view says that workers are starting
 LETTERS_LATE = 0.3  # seconds that the end of a search waits for output still under way
@@ -219,7 +219,7 @@ class TuneRun(Run):
         elif self.state == "stopping":
             self._stopped("nothing is left running on the cluster")
         elif failure is not None:
-            self.end("failed", lost(failure) if not isinstance(failure, RayMagicsError) else failure)
+            self.end("failed", _search_failed(failure))
         else:
             self._finished()
 
@@ -258,7 +258,7 @@ class TuneRun(Run):
         failure = self.desk.failures.get(key, "the trials failed")
         if isinstance(failure, str):
             return RayMagicsError(f"trial {number}: {last_line(failure)}{others}")
-        description = description_of(failure)
+        description = _description(failure)
         if description is None:
             made = lost(failure)
             made.args = (f"trial {number}: {made}{others}",)
@@ -278,7 +278,7 @@ class TuneRun(Run):
         """What the row of a failed trial says: the error, and the line of the user's code."""
         if isinstance(failure, str):
             return last_line(failure)
-        description = description_of(failure)
+        description = _description(failure)
         if description is None:
             return str(lost(failure))
         cells = [frame for frame in description["frames"] if self.place.label(frame[0])]
@@ -347,7 +347,7 @@ class TuneRun(Run):
             scales={dimension.key: "log" for dimension in plan.space if dimension.log},
             best=best.id if best else "",
             best_python=repr(nested_config(best.config)) if best else "",
-            path=self.path,
+            path=at_home(self.path),
             states=board.counts(),
             rows=board.to_rows(),
         )
@@ -357,3 +357,16 @@ class TuneRun(Run):
             return ""
         item = getattr(self.error, "item", "")
         return f"{item + ': ' if item else ''}{type(self.error).__name__}: {self.error}"
+
+
+def _search_failed(failure: BaseException) -> RayMagicsError:
+    """What Ray Tune itself raised, as one sentence; the original is its ``__cause__``."""
+    if isinstance(failure, RayMagicsError):
+        return failure
+    made = RayMagicsError(f"Ray Tune ended the search: {type(failure).__name__}: {last_line(str(failure))}")
+    made.__cause__ = failure
+    return made
+
+
+def _description(failure: BaseException) -> Description | None:
+    return description_of(failure) or described_by_ray(failure)

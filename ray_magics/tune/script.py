@@ -178,6 +178,8 @@ def _tune_config(plan: TunePlan) -> Iterator[str]:
     yield f"num_samples={plan.num_samples}"
     if plan.max_concurrent_trials:
         yield f"max_concurrent_trials={plan.max_concurrent_trials}"
+    if plan.reuse_actors:
+        yield "reuse_actors=True"
     if plan.scheduler.name not in ("fifo",):
         yield f"scheduler={_algorithm(plan.scheduler, SCHEDULERS, _changed(plan))}"
     if not plan.search.name or _names_search(plan):

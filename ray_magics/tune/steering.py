@@ -113,10 +113,13 @@ class Desk:
             return HELD
         return ASKED if key in self.pausing or (key in self.stopped and state != "ERROR") else ""
 
-    def decide(self, trial: Any, decision: str) -> str:
-        """What becomes of a trial after a report, in view of what the scheduler wants."""
+    def decide(self, trial: Any, decision: str, at_end: bool) -> str:
+        """What becomes of a trial after a report: what the scheduler wants, unless the user has asked for a pause.
+
+        `at_end` says that the trial has had all the time there is.
+        """
         key = trial.trial_id
-        if decision == "STOP":
+        if decision == "STOP" and not at_end:
             self.early.add(key)
         elif key in self.pausing and decision == "CONTINUE":
             self.pausing.discard(key)
@@ -208,7 +211,8 @@ def make_steered(scheduler: Any, desk: Desk) -> Any:
             real.on_trial_error(tune_controller, trial)
 
         def on_trial_result(self, tune_controller: Any, trial: Any, result: Any) -> Any:
-            return desk.decide(trial, real.on_trial_result(tune_controller, trial, result))
+            decision = real.on_trial_result(tune_controller, trial, result)
+            return desk.decide(trial, decision, private.has_had_its_time(real, result))
 
         def on_trial_complete(self, tune_controller: Any, trial: Any, result: Any) -> None:
             real.on_trial_complete(tune_controller, trial, result)

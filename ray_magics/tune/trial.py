@@ -41,9 +41,18 @@ def run_trial(orders: Orders, payload: Any, references: Sequence[Any], shared: S
         except Exception as error:
             failure = error
     mail_the_rest(task)
+    mute()
     if failure is not None:
         throw(failure, {**describe(failure, namespace), "where": task.ending()["where"]}, retried=True)
     return reported(value, orders["metric"])
+
+
+def mute() -> None:
+    """What Python prints while Ray ends the actor is nobody's output; the next trial of the actor is heard again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(nowhere, number)
+    os.close(nowhere)
 
 
 def mail_the_rest(task: Task) -> None:

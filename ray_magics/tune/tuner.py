@@ -87,6 +87,7 @@ def _new(plan: TunePlan, trainable: Any, name: str) -> Any:
         scheduler=make_scheduler(plan),
         num_samples=plan.num_samples,
         max_concurrent_trials=plan.max_concurrent_trials,
+        reuse_actors=plan.reuse_actors,
         time_budget_s=plan.time_budget_s,
     )
     run_config = tune.RunConfig(name=name, storage_path=_storage(plan), stop=plan.stop)
@@ -177,7 +178,7 @@ def _storage(plan: TunePlan) -> str | None:
 
 def storage_of(plan: TunePlan) -> str:
     """The same, with Ray's default."""
-    return _storage(plan) or os.environ.get("RAY_AIR_LOCAL_CACHE_DIR") or os.path.expanduser("~/ray_results")
+    return _storage(plan) or os.path.expanduser("~/ray_results")
 
 
 def experiment_path(plan: TunePlan, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ..core.parsers import close_to
@@ -10,6 +11,12 @@ from ..core.parsers import close_to
 def trials(count: int) -> str:
     """``1 trial``, ``12 trials``"""
     return "1 trial" if count == 1 else f"{count} trials"
+
+
+def at_home(path: str) -> str:
+    """``~/ray_results/x`` for a folder of the user's own home."""
+    home = os.path.expanduser("~")
+    return f"~{path.removeprefix(home)}" if path.startswith(f"{home}/") else path
 
 
 def last_line(text: str) -> str:

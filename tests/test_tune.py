@@ -1,0 +1,219 @@
+"""Searches with real Ray Tune, through a real shell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.error import UsageError
+
+from ray_magics.core.errors import RayMagicsError, RemoteError, RunCancelled
+from ray_magics.core.run import registry
+from ray_magics.views.text import text
+
+from .conftest import Shell, wait_until
+
+pytestmark = pytest.mark.timeout(300)
+Capsys = pytest.CaptureFixture[str]
+LIGHT = "--num-cpus 0.1"  # all trials of a test start at once
+
+SLOW = """
+import time
+from ray import tune
+def slow(config):
+    for i in range(200):
+        time.sleep(0.1)
+        tune.report({"loss": config["x"] / (i + 1)})
+"""
+
+
+@pytest.fixture
+def lab(notebook: Shell, tmp_path: Path) -> Shell:
+    notebook.run(f"storage = {str(tmp_path)!r}")
+    return notebook
+
+
+def search(lab: Shell, line: str, cell: str = "") -> Any:
+    head = f"{line} --storage-path {lab.ns['storage']} {LIGHT}"
+    return lab.run(f"%%ray_tune {head}\n{cell}" if cell else f"%ray_tune {head}")
+
+
+def test_functions_of_other_cells_are_searched(lab: Shell) -> None:
+    lab.run("import numpy as np\nbig = np.ones(200_000)\ndef scaled(x):\n    return x * big.sum() / big.size")
+    lab.run(
+        "def train(config):\n    for i in range(3):\n        tune.report({'loss': scaled(config['x']) + i, 'n': i})"
+    )
+    search(lab, 'train --space "x=grid_search([2, 1])" "m.k=3" --metric loss --mode min --into grid')
+    grid = lab.ns["grid"]
+    assert type(grid).__module__ == "ray.tune.result_grid" and len(grid) == 2 and not grid.errors
+    assert grid.best.config == {"x": 1, "m": {"k": 3}} and grid.best.metrics["loss"] == 3.0
+    assert sorted(lab.ns) == sorted({*lab.ns, "grid"}) and "config" not in lab.ns
+
+
+def test_the_cell_itself_is_a_trial_and_its_number_the_metric(lab: Shell) -> None:
+    lab.run("base = 10")
+    grid = search(
+        lab, '--space "a=grid_search([1, 2])" --metric score --mode max', "y = base + config['a']\nprint('y is', y)\ny"
+    )
+    assert grid.best.metrics["score"] == 12.0 and "y" not in lab.ns
+    (run,) = registry.runs()[-1:]
+    shown = text(run.status().to_json())
+    assert "Best: score 12" in shown and "y is 11" in shown and "y is 12" in run.logs()
+    assert [row["state"] for row in run.status().to_json()["trials"]] == ["TERMINATED", "TERMINATED"]
+
+
+def test_a_trainable_class_runs_until_it_is_to_stop(lab: Shell) -> None:
+    lab.run(
+        "from ray import tune\nclass Steps(tune.Trainable):\n    def setup(self, config):\n        self.x = config['x']\n"
+        "    def step(self):\n        return {'value': 6 / self.x * self.iteration}\n"
+        "    def save_checkpoint(self, folder):\n        return {'x': self.x}"
+    )
+    grid = search(lab, 'Steps --space "x=3" --stop training_iteration=4')
+    assert grid[0].metrics["training_iteration"] == 4 and grid[0].metrics["value"] == 6 and grid[0].checkpoint
+    with pytest.raises(ZeroDivisionError) as found:
+        search(lab, "Steps --space x=0")
+    shown = found.value._render_traceback_()
+    assert len(shown) < 15 and any("return {'value': 6 / self.x" in line for line in shown)
+    assert lab.ns["Steps"].default_resource_request.__qualname__.startswith("Trainable")
+
+
+def test_the_script_draws_the_same_configurations(
+    lab: Shell, capsys: Capsys, tmp_path: Path, plain_python: Callable[[Path], str]
+) -> None:
+    lab.run("def train(config):\n    return {'loss': config['a'] + config['n']}")
+    line = 'train --space "a=uniform(0, 1)" "n=randint(0, 100)" --metric loss --mode min --num-samples 3 --seed 5'
+    capsys.readouterr()
+    search(lab, f"{line} --dry-run --into found")
+    script = capsys.readouterr().out.partition("\n\n")[2]
+    assert "ray_magics" not in script
+    (tmp_path / "script.py").write_text(script + "print(sorted(str(one.config) for one in found))\n")
+    printed = plain_python(tmp_path / "script.py")
+    grid = search(lab, line)
+    assert str(sorted(str(one.config) for one in grid)) in printed
+
+
+def test_a_failed_trial_shows_its_line_and_the_others_go_on(lab: Shell) -> None:
+    lab.run("def train(config):\n    if config['x'] > 1:\n        raise KeyError('lost')\n    return {'loss': 1}")
+    grid = search(lab, 'train --space "x=grid_search([1, 2])" --metric loss --mode min')
+    assert grid.num_errors == 1 and grid.best.config == {"x": 1}
+    (run,) = registry.runs()[-1:]
+    assert run.state == "finished" and run.note == "1 trial failed; the first, trial 1: KeyError: 'lost'"
+    (error,) = [row["error"] for row in run.status().to_json()["trials"] if row["error"]]
+    assert re.search(r"KeyError: 'lost'\nCell In\[\d+\], line 3: raise KeyError\('lost'\)", error)
+
+
+def test_when_all_fail_the_cell_fails_with_the_users_error(lab: Shell) -> None:
+    lab.run("def train(config):\n    y = 0\n    return 1 / y")
+    with pytest.raises(ZeroDivisionError) as found:
+        search(lab, 'train --space "x=grid_search([1, 2])" --metric loss --mode min --into grid')
+    assert isinstance(found.value, RemoteError)
+    shown = found.value._render_traceback_()
+    assert len(shown) < 15 and any("return 1 / y" in line for line in shown)
+    assert "all 2 trials failed" in shown[0] and lab.ns["grid"].num_errors == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        (
+            "tune.report({'loss': 1, 'acc': 2})",
+            '--metric los: the trials report "loss", "acc", not "los"; did you mean',
+        ),
+        ("pass", "--metric los: no trial reported anything"),
+    ],
+    ids=["another name", "nothing"],
+)
+def test_a_metric_that_is_never_reported_is_told(lab: Shell, body: str, wrong: str) -> None:
+    with pytest.raises(RayMagicsError) as found:
+        search(lab, "--metric los --mode min", body)
+    assert str(found.value).replace('"acc", "loss"', '"loss", "acc"').startswith(wrong)
+
+
+def test_a_storage_that_cannot_be_made_is_one_line(lab: Shell, tmp_path: Path) -> None:
+    lab.run("def train(config):\n    return {'a': 1}")
+    with pytest.raises(UsageError, match="--storage-path"):
+        lab.run("%ray_tune train --storage-path /proc/nowhere")
+
+
+def test_what_the_cluster_never_has_is_told_at_once(lab: Shell) -> None:
+    lab.run("def train(config):\n    return {'a': 1}")
+    with pytest.raises(UsageError, match="No GPU in this cluster"):
+        lab.run("%ray_tune train --num-gpus 1")
+
+
+def test_an_unpicklable_capture_is_named(lab: Shell) -> None:
+    lab.run("import threading\nlock = threading.Lock()\ndef train(config):\n    with lock:\n        return {'a': 1}")
+    with pytest.raises(UsageError, match='Cannot ship "lock"'):
+        search(lab, "train")
+
+
+def test_trials_are_stopped_paused_and_resumed_while_the_others_go_on(lab: Shell) -> None:
+    lab.run(SLOW)
+    run = search(lab, 'slow --space "x=grid_search([1, 2])" --metric loss --mode min --background --into grid')
+    wait_until(lambda: run.board.running == 2 and all(t.iterations for t in run.board.trials.values()), 90)
+    first, second = run.board.trials
+
+    def command(action: str, part: str) -> dict[str, Any]:
+        return registry.command({"action": action, "run": run.id, "part": part})
+
+    assert command("pause", first) == {"status": "ok"} and run.board.trials[first].how in ("asked", "held")
+    wait_until(lambda: run.board.trials[first].how == "held", 10)
+    assert run.board.trials[first].state == "PAUSED"
+    assert command("stop", second) == {"status": "ok"}
+    wait_until(lambda: run.board.trials[second].state == "TERMINATED", 2)
+    assert run.board.trials[second].how == "stopped" and run.live
+    wait_until(lambda: "paused; resume or stop it" in run.status().why, 10)
+    assert command("resume", first) == {"status": "ok"}
+    wait_until(lambda: run.board.trials[first].state == "RUNNING", 30)
+    assert command("stop", second)["message"] == "this trial is over"
+    assert command("eat", first)["message"].startswith("a search knows stop")
+    run.stop_trial(0)
+    assert run.wait(60) and run.state == "finished" and len(lab.ns["grid"]) == 2
+
+
+def test_a_stopped_search_keeps_its_results_and_goes_on(lab: Shell) -> None:
+    lab.run(SLOW.replace("200", "12"))
+    line = 'slow --space "x=grid_search([1, 2])" --metric loss --mode min --max-concurrent-trials 1'
+    run = search(lab, f"{line} --background --into part")
+    wait_until(lambda: run.board.done == 1 and run.board.running == 1, 90)
+    run.stop()
+    with pytest.raises(
+        RunCancelled, match=r"1 of 2 trials had ended; all that was reported is kept in part, and --resume"
+    ):
+        run.result(60)
+    assert len(lab.ns["part"]) == 2 and lab.ns["part"].best.config["x"] == 1
+    search(lab, f"{line} --resume --into whole")
+    (again,) = registry.runs()[-1:]
+    assert again.path == run.path and [one.metrics["training_iteration"] for one in lab.ns["whole"]] == [12, 12]
+    assert all(len(trial.curve) == 12 for trial in again.board.trials.values())
+
+
+def test_nothing_to_resume_is_a_new_search_that_says_so(lab: Shell) -> None:
+    lab.run("def alone(config):\n    return {'a': 1}")
+    search(lab, "alone --resume --into grid")
+    (run,) = registry.runs()[-1:]
+    assert run.note.startswith("There is nothing to resume") and len(lab.ns["grid"]) == 1
+
+
+def test_the_twin_searches_too(lab: Shell) -> None:
+    import ray_magics
+
+    lab.run("def train(config):\n    return {'loss': config['x']}")
+    grid = ray_magics.tune(
+        lab.ns["train"], namespace=lab.ns, space={"x": {"grid_search": [3, 1]}}, metric="loss", mode="min",
+        num_cpus=0.1, storage_path=lab.ns["storage"],
+    )  # fmt: skip
+    assert grid.best.config == {"x": 1}
+    with pytest.raises(TypeError, match="no option 'nonsense'"):
+        ray_magics.tune(lab.ns["train"], namespace=lab.ns, nonsense=1)
+
+
+def test_a_grid_shows_as_two_lines(lab: Shell) -> None:
+    from ray_magics.tune.words import grid_words
+
+    lab.run("def train(config):\n    return {'loss': 1}")
+    words = grid_words(search(lab, 'train --space "x=3" --metric loss --mode min'))
+    assert words.startswith("ResultGrid of 1 trial") and words.endswith(".best.config: {'x': 3}")
