@@ -7,6 +7,7 @@ one of them changes.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -37,6 +38,18 @@ def on_control_channel(shell: Any, message: str, answer: Request) -> bool:
     handlers[f"{message}_request"] = handle
     _: Callable[..., Awaitable[None]] = handle
     return True
+
+
+def on_main_thread(shell: Any, call: Callable[[], None]) -> None:
+    """Calls on the main thread, at once or when its cell has ended; a front end's click may come on another thread.
+
+    Fallback: here and now.
+    """
+    loop = getattr(kernel_of(shell), "io_loop", None)
+    if loop is None or threading.current_thread() is threading.main_thread():
+        call()
+    else:
+        loop.add_callback(call)
 
 
 def cell_id(shell: Any) -> str:

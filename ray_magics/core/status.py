@@ -77,7 +77,7 @@ class RunStatus:
 
     @property
     def remaining(self) -> float | None:
-        if self.rate is None or self.total is None or not self.live:
+        if self.rate is None or self.total is None or self.state not in ("pending", "running"):
             return None
         return max(self.total - self.done - self.failed, 0) / self.rate
 
