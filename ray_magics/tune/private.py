@@ -86,13 +86,14 @@ def failure_of(trial: Any) -> BaseException | str:
     try:
         with open(trial.error_file, encoding="utf-8", errors="replace") as file:
             return file.read()
-    except (OSError, TypeError):
+    except (OSError, TypeError, AttributeError):
         return "the trial failed"
 
 
 def has_had_its_time(scheduler: Any, result: Any) -> bool:
     """Whether a trial has come to the `max_t` of a scheduler that has one."""
-    most, attribute = getattr(scheduler, "_max_t", None), getattr(scheduler, "_time_attr", "training_iteration")
+    most = getattr(scheduler, "_max_t", getattr(scheduler, "_max_t_attr", None))
+    attribute = getattr(scheduler, "_time_attr", "training_iteration")
     return most is not None and result.get(attribute, 0) >= most
 
 
