@@ -42,6 +42,15 @@ for step in range({steps}):
     print("{name} says", step)
     time.sleep(0.1)
 """
+SLOW = """
+import time
+from ray import tune
+def slow(config):
+    for i in range(600):
+        time.sleep(0.1)
+        tune.report({"loss": config["x"] / (i + 1)})
+"""
+SEARCH = '%ray_tune slow --space "x=grid_search([3, 1, 2])" --metric loss --mode min --num-cpus 0.1 --into grid'
 STOP_ALL = "from ray_magics.core.run import registry; [run.stop() or run.wait(20) for run in registry.live()]"
 BLOCK = "import time\ntime.sleep(120)"
 HOSTILE = '<img src=x onerror="alert(1)"> \x1b[31mred\x1b[0m \u202e\u0645\u0631\u062d\u0628\u0627 \U0001f468'
@@ -229,6 +238,62 @@ def test_a_million_lines_leave_the_page_alive_and_the_document_small(open_notebo
     assert notebook.text(0).endswith("line 999999\nthe end\n")
     notebook.save()
     assert notebook.server.path(notebook.name).stat().st_size < 1_000_000
+
+
+def test_a_search_from_the_form_is_sorted_and_one_trial_of_it_stopped(open_notebook: Opener, tmp_path: Path) -> None:
+    notebook = open_notebook(SLOW, f"{SEARCH} --form --storage-path {tmp_path}", "len(grid)")
+    notebook.run(0, 1)
+    notebook.cell(1).get_by_role("button", name="Start", exact=True).click()
+    wait_until(lambda: states(notebook) == ["Running"] * 3, 90, "three trials to run")
+    assert numbers(notebook) == ["0", "1", "2"]
+    notebook.view(1).get_by_role("button", name="x", exact=True).click()
+    assert numbers(notebook) == ["1", "2", "0"]
+
+    clicked = time.monotonic()
+    trial(notebook, 1).hover()
+    notebook.view(1).get_by_role("button", name="Stop trial 1", exact=True).first.click()
+    wait_until(lambda: "Stopped" in trial(notebook, 1).inner_text(), 10)
+    assert time.monotonic() - clicked < 4 and states(notebook).count("Running") == 2
+
+    notebook.button(1).click()
+    wait_until(lambda: "Cancelled" in notebook.area(1).inner_text(), 30, "the search to end")
+    assert notebook.run(2)[-1]["data"] == {"text/plain": "3"}
+    assert notebook.page.complaints == []
+
+
+def test_one_trial_is_stopped_while_the_cell_blocks_and_a_reload_shows_all(
+    open_notebook: Opener, tmp_path: Path
+) -> None:
+    notebook = open_notebook(SLOW, f"{SEARCH} --storage-path {tmp_path}")
+    notebook.run(0)
+    notebook.start(1)
+    wait_until(lambda: states(notebook) == ["Running"] * 3, 90, "three trials to run")
+    trial(notebook, 0).hover()
+    notebook.view(1).get_by_role("button", name="Stop trial 0", exact=True).first.click()
+    wait_until(lambda: "Stopped" in trial(notebook, 0).inner_text(), 10)
+    assert not notebook.has_ended(1)
+    notebook.save()
+    notebook.load(kernel=False)
+    wait_until(lambda: states(notebook) == ["Stopped", "Running", "Running"], 30, "the view to be back")
+    notebook.button(1).click()
+    notebook.page.wait_for_function("() => !test.running()")
+
+
+def trial(notebook: Notebook, number: int) -> Any:
+    """The row of a trial in the search of cell 1."""
+    return notebook.view(1).locator("tbody tr").nth(numbers(notebook).index(str(number)))
+
+
+def numbers(notebook: Notebook) -> list[str]:
+    rows = notebook.view(1).locator("tbody tr").all_inner_texts()
+    return [re.findall(r"\d+", row)[0] for row in rows]
+
+
+def states(notebook: Notebook) -> list[str]:
+    """The states of the trials, in the order of their rows."""
+    words = "Running|Stopped|Pending|Finished|Failed"
+    rows = notebook.view(1).locator("tbody tr").all_inner_texts()
+    return [(re.findall(words, row) or [""])[0] for row in rows]
 
 
 def test_hostile_text_is_shown_as_text(open_notebook: Opener) -> None:

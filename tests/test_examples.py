@@ -1,4 +1,4 @@
-"""The example notebook runs from top to bottom, and what is saved in it tells nothing of a machine."""
+"""The example notebooks run from top to bottom, and what is saved in them tells nothing of a machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
 pytestmark = pytest.mark.timeout(900)
-QUICKSTART = Path(__file__).parent.parent / "examples" / "quickstart.ipynb"
+EXAMPLES = Path(__file__).parent.parent / "examples"
+QUICKSTART, TUNE = EXAMPLES / "quickstart.ipynb", EXAMPLES / "tune.ipynb"
 
 
 class Notebook:
@@ -50,8 +51,19 @@ class Notebook:
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> Notebook:
     """quickstart.ipynb after a run in an empty folder, on a cluster that it started itself."""
-    folder = tmp_path_factory.mktemp("quickstart")
-    content = nbformat.read(QUICKSTART, as_version=4)
+    return execute(QUICKSTART, tmp_path_factory.mktemp("quickstart"))
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Notebook:
+    """tune.ipynb after such a run."""
+    for package in ("torch", "xgboost", "optuna"):
+        pytest.importorskip(package)
+    return execute(TUNE, tmp_path_factory.mktemp("tune"))
+
+
+def execute(path: Path, folder: Path) -> Notebook:
+    content = nbformat.read(path, as_version=4)
     client = nbclient.NotebookClient(
         content,
         timeout=300,
@@ -62,14 +74,15 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Notebook:
     )
     began = time.monotonic()
     client.execute(env=_environment(folder))
-    print(f"\nquickstart.ipynb took {time.monotonic() - began:.0f} s")
+    print(f"\n{path.name} took {time.monotonic() - began:.0f} s")
     return Notebook(content)
 
 
 def _environment(folder: Path) -> dict[str, str]:
     """No cluster to find: neither that of the other tests nor a detached one of the user's."""
     kept = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
-    return {**kept, "RAY_MAGICS_RUNTIME_DIR": str(folder / "runtime")}
+    caches = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))  # Matplotlib's list of fonts, for one
+    return {**kept, "RAY_MAGICS_RUNTIME_DIR": str(folder / "runtime"), "HOME": str(folder), "XDG_CACHE_HOME": caches}
 
 
 def test_every_cell_runs_and_only_the_one_that_is_meant_to_fail_fails(executed: Notebook) -> None:
@@ -132,17 +145,51 @@ def test_shutting_down_says_what_it_stopped(executed: Notebook) -> None:
     assert "Stopped the Ray cluster" in executed.text("end")
 
 
-def test_the_notebook_of_the_repository_is_saved_with_its_outputs() -> None:
-    saved = Notebook(nbformat.read(QUICKSTART, as_version=4))
+def test_every_cell_of_the_search_runs(searched: Notebook) -> None:
+    assert [cell.execution_count for cell in searched.code] == list(range(1, len(searched.code) + 1))
+    assert not [cell.id for cell in searched.code if any(o.output_type == "error" for o in cell.outputs)]
+
+
+def test_asha_saves_epochs_and_finds_as_good_a_network(searched: Notebook) -> None:
+    (asha, good), (fifo, best) = re.findall(r": (\d+) epochs, best accuracy ([\d.]+)", searched.text("compare"))
+    assert int(asha) < int(fifo) == 120 and float(good) > 0.9 and float(best) > 0.95
+
+
+def test_a_search_is_saved_as_a_table(searched: Notebook) -> None:
+    for cell in ("asha", "fifo", "optuna"):
+        assert searched.mime_types(cell) == ["text/html"] and "★ Best" in searched.text(cell)
+    assert "Stopped early" in searched.text("asha") and "12 of 12 trials" in searched.text("optuna")
+
+
+def test_the_form_is_saved_as_the_line_that_it_stands_for(searched: Notebook) -> None:
+    line = next(cell.source for cell in searched.code if cell.id == "form").replace(" --form", "")
+    assert line in searched.text("form")
+
+
+def test_a_trial_is_stopped_from_code(searched: Notebook) -> None:
+    assert "ResultGrid of 2 trials" in searched.text("steer")
+    assert "Stopped" in searched.text("background")
+
+
+def test_the_script_of_a_search_is_plain_ray(searched: Notebook) -> None:
+    script = searched.text("dry").partition("\n\n")[2]
+    assert "ray_magics" not in script and "tuner.fit()" in ast.unparse(ast.parse(script))
+
+
+@pytest.mark.parametrize("path", [QUICKSTART, TUNE], ids=lambda path: path.stem)
+def test_the_notebook_of_the_repository_is_saved_with_its_outputs(path: Path) -> None:
+    saved = Notebook(nbformat.read(path, as_version=4))
     assert [cell.execution_count for cell in saved.code] == list(range(1, len(saved.code) + 1))
     assert "image/png" in saved.mime_types("figure")
     assert saved.content.metadata.kernelspec.name == "python3"
     assert all(set(cell.metadata) <= {"tags"} for cell in saved.content.cells)
 
 
+@pytest.mark.parametrize("path", [QUICKSTART, TUNE], ids=lambda path: path.stem)
 @pytest.mark.parametrize("source", ["saved", "executed"])
-def test_nothing_of_the_machine_is_in_the_file(source: str, request: pytest.FixtureRequest) -> None:
-    content = nbformat.read(QUICKSTART, 4) if source == "saved" else request.getfixturevalue("executed").content
+def test_nothing_of_the_machine_is_in_the_file(source: str, path: Path, request: pytest.FixtureRequest) -> None:
+    done = "executed" if path == QUICKSTART else "searched"
+    content = nbformat.read(path, 4) if source == "saved" else request.getfixturevalue(done).content
     text = re.sub(r'"image/png": "[^"]*"', "", nbformat.writes(content))
     folders = {str(Path.home()), tempfile.gettempdir(), sys.prefix, "/home/", "/Users/", "site-packages"}
     assert [folder for folder in folders if folder in text] == []

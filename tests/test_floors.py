@@ -12,7 +12,9 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "ray_magics"
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 SHARED = {"core", "views", "static"}
-EDGES = {"magic.py", "form.py"}  # what a user touches: lines, and controls
+FORM = Path("tune", "form")
+CONTROLS = {FORM / f"{room}.py" for room in ("controls", "row", "settings", "line_view", "launch", "panel")}
+EDGES = {path for path in FILES if path.name == "magic.py"} | {FORM / "launch.py", FORM / "panel.py"}
 
 
 def imports(path: Path) -> list[tuple[str, bool]]:
@@ -59,14 +61,26 @@ def test_no_import_points_up_or_sideways(path: Path) -> None:
         elif verb:
             assert folder in ("core", "views", verb), f"{path} points sideways to {module}"
             if folder == "views":
-                assert path.name in EDGES, f"{path}: only the edge shows"
+                assert path in EDGES, f"{path}: only the edge shows"
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_heavy_things_are_imported_where_they_are_used(path: Path) -> None:
     heavy = {"ray", "torch", "pandas", "numpy", "matplotlib", "xxhash", "ipywidgets"}
     at_import = {module.split(".")[0] for module, top in imports(path) if top}
-    assert not at_import & (heavy - ({"ipywidgets"} if path.name == "form.py" else set()))
+    assert not at_import & (heavy - ({"ipywidgets"} if path in CONTROLS else set()))
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if FORM in path.parents and path not in CONTROLS], ids=str)
+def test_what_a_form_is_set_to_does_not_know_its_controls(path: Path) -> None:
+    controls = {".".join(["ray_magics", *control.with_suffix("").parts]) for control in CONTROLS}
+    widgets = {"ipywidgets", "anywidget", "traitlets", "IPython"}
+    for module, _ in imports(path):
+        assert module not in controls and module.split(".")[0] not in widgets, f"{path} imports {module}"
+
+
+def test_the_rooms_of_the_controls_exist() -> None:
+    assert set(FILES) >= CONTROLS
 
 
 @pytest.mark.parametrize(

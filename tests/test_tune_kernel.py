@@ -48,7 +48,9 @@ def test_an_interrupted_search_fails_its_cell_and_goes_on_in_a_new_kernel(fresh_
 
 
 def test_what_trials_print_stays_with_the_search_while_other_cells_run(kernel: Kernel, tmp_path: Path) -> None:
-    kernel.run("def loud(config):\n    for i in range(3):\n        print('trial says', config['x'], i)\n    return {'a': 1}")
+    kernel.run(
+        "def loud(config):\n    for i in range(3):\n        print('trial says', config['x'], i)\n    return {'a': 1}"
+    )
     line = f'loud --space "x=grid_search([1, 2])" --num-cpus 0.1 --storage-path {tmp_path}'
     search = kernel.run(f"run = %ray_tune {line} --background")
     other = kernel.run("print('here'); run.wait(120)", 150)

@@ -87,7 +87,7 @@ def test_a_wrong_word_is_one_line_with_an_example(word: str, wrong: str) -> None
 
 
 def test_a_key_cannot_have_a_value_and_hold_others() -> None:
-    with pytest.raises(UsageError, match='"model" has a value of its own and holds "model.depth"'):
+    with pytest.raises(UsageError, match=r'"model" has a value of its own and holds "model.depth"'):
         space("model=3", "model.depth=4")
 
 

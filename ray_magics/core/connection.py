@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -38,6 +39,12 @@ def provide(make: Callable[[], Connector]) -> None:
 def ensure_connected() -> None:
     """Raises UsageError where there is no cluster and none can be started."""
     _makers[-1]().ensure_connected()
+
+
+def is_up() -> bool:
+    """Whether this process is connected; asks without importing Ray."""
+    ray = sys.modules.get("ray")
+    return ray is not None and bool(ray.is_initialized())
 
 
 def session() -> tuple[str, str, str]:

@@ -7,12 +7,12 @@ from typing import Any
 
 from ..core import connection
 from ..core.capture import nbytes_of, reads_of
-from ..core.errors import RunCancelled, UsageError
+from ..core.errors import UsageError
 from ..core.failures import refused_options
+from ..core.launch import be_ready, launch
 from ..core.parsers import format_size
 from ..core.place import Place
-from ..core.resources import infeasible
-from ..core.run import Viewer, interrupt_raises, registry
+from ..core.run import Viewer
 from ..core.worker.values import Namespace
 from .cell_run import CellRun
 from .map_run import MapRun
@@ -21,32 +21,15 @@ from .task_run import TaskRun
 
 
 def check(plan: RemotePlan) -> None:
-    """Connects, and tells at once of a request that this cluster can never satisfy. Raises UsageError."""
-    try:
-        with interrupt_raises():
-            connection.ensure_connected()
-    except KeyboardInterrupt:
-        raise RunCancelled("Interrupted while connecting to Ray; nothing has run.") from None
-    problem = _infeasible(plan, max_age=60.0) and _infeasible(plan, max_age=0.0)
-    if problem is not None and not connection.can_grow():
-        raise UsageError(problem)
-
-
-def _infeasible(plan: RemotePlan, max_age: float) -> str | None:
-    return infeasible(plan.request, connection.nodes(max_age), plan.options.get("label_selector"))
+    """Connects; raises UsageError for a request that this cluster can never satisfy."""
+    be_ready(plan.request, plan.options.get("label_selector"))
 
 
 def start(plan: RemotePlan, namespace: Namespace, place: Place, view: Viewer) -> TaskRun:
     """Starts a run; it is over when this returns, unless it is in the background."""
     kind = MapRun if plan.items else CellRun
     run = kind(plan, namespace, place, connection.nodes)
-    run.view = view
-    registry.add(run)
-    if plan.background:
-        run.view.offer(run.status)
-        run.in_background()
-    else:
-        run.drive()
+    launch(run, view, plan.background)
     return run
 
 

@@ -98,17 +98,18 @@ def _wants_form(line: Line, cell: str | None) -> bool:
 def _show_form(line: Line, cell: str | None, shell: Any) -> None:
     """Shows controls; what they start is made from the line that they show."""
     from ..core.private import kernel_of
-    from .form_state import from_line, guessed_rows, in_words
+    from .form.guess import guessed_rows
+    from .form.line import from_line, in_words
 
     place, trainable = _subject(line, cell, shell)
     value = shell.user_ns.get(trainable.text) if trainable.value is None else trainable.value
     state = guessed_rows(from_line(line, cell), value)
     if kernel_of(shell) is None or find_spec("anywidget") is None:
         return print(in_words(state))
-    from .form import show_form
+    from .form.panel import show_form
 
     def start(words: str, view: Any) -> Any:
-        again = ray_tune.parse(words, cell is not None)
+        again = ray_tune.parse(words, cell is not None) or line
         if again.dry_run:
             raise UsageError("--dry-run starts nothing: insert the line as a cell and run it to see the plan.")
         again.background = True

@@ -1,4 +1,4 @@
-"""The tables and log lines of Tune, and of what it searches with, stay away while searches of ours run; the view says it all."""
+"""Tune, and what it searches with, print no tables and log lines while searches of ours run: the view says it all."""
 
 from __future__ import annotations
 

@@ -14,10 +14,11 @@ from ..core import connection
 from ..core.dispatch import Inbox
 from ..core.errors import RayMagicsError, RunCancelled, UsageError, remote_error
 from ..core.failures import Description, described_by_ray, description_of, lost
+from ..core.launch import be_ready, launch
 from ..core.output import mailroom
 from ..core.place import Place
-from ..core.resources import STARTS, fits_now, infeasible, why_waiting
-from ..core.run import Event, Run, Viewer, interrupt_raises, registry
+from ..core.resources import STARTS, fits_now, why_waiting
+from ..core.run import Event, Run, Viewer
 from ..core.settings import settings
 from ..core.worker.values import Namespace
 from . import private
@@ -36,27 +37,14 @@ TRIAL_ACTIONS = ("stop", "pause", "resume")
 
 
 def check(plan: TunePlan) -> None:
-    """Connects, and tells at once of a request that this cluster can never satisfy. Raises UsageError."""
-    try:
-        with interrupt_raises():
-            connection.ensure_connected()
-    except KeyboardInterrupt:
-        raise RunCancelled("Interrupted while connecting to Ray; nothing has run.") from None
-    problem = infeasible(plan.request, connection.nodes(0.0), None)
-    if problem is not None and not connection.can_grow():
-        raise UsageError(problem)
+    """Connects; raises UsageError for trials that this cluster can never run."""
+    be_ready(plan.request)
 
 
 def start(plan: TunePlan, namespace: Namespace, place: Place, view: Viewer) -> TuneRun:
     """Starts a search; it is over when this returns, unless it is in the background."""
     run = TuneRun(plan, namespace, place)
-    run.view = view
-    registry.add(run)
-    if plan.background:
-        run.view.offer(run.status)
-        run.in_background()
-    else:
-        run.drive()
+    launch(run, view, plan.background)
     return run
 
 

@@ -1,0 +1,92 @@
+"""The controls of one parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ipywidgets as widgets
+from ipywidgets import Layout
+
+from ..space import BOUNDED, CONSTANT, KINDS, LOG
+from .controls import Changed, Told, button, dropdown, text_box
+from .field import EXPRESSION, LABELS, Field
+from .picture import picture
+
+KIND_NAMES = {
+    **{f"{kind} · {'log' if kind in LOG else 'linear'}": kind for kind in LABELS if kind in BOUNDED},
+    "randn · normal": "randn",
+    "qrandn · normal, stepped": "qrandn",
+    "choice · one of a list": "choice",
+    "grid_search · each of a list": "grid_search",
+    "sample_from · a function": "sample_from",
+    "constant · the same for all": CONSTANT,
+    "expression · Python": EXPRESSION,
+}
+
+
+class Row(Told):
+    """One parameter: its name, the kind, the texts of this kind, a picture of the scale, a button to remove it.
+
+    Attributes:
+        texts: the text of each label that was shown so far; kinds share those of the same label.
+    """
+
+    def __init__(self, field: Field, changed: Changed, remove: Callable[[Row], None]) -> None:
+        self.changed = changed
+        self.key = text_box("Name", field.key, "lr", flex="0 1 165px")
+        self.kind = dropdown("Kind", KIND_NAMES, field.kind, flex="0 1 235px")
+        self.texts: dict[str, widgets.Text] = {}
+        self.picture = widgets.HTML(layout=Layout(flex="0 0 auto"))
+        self.values = widgets.HBox(layout=Layout(flex="1 1 290px", min_width="0", flex_flow="row wrap"))
+        self.remove = button("Remove", lambda: remove(self), layout=Layout(width="auto", flex="0 0 auto"))
+        parts = [self.key, self.kind, self.values, self.remove]
+        super().__init__(
+            widgets.HBox(parts, layout=Layout(flex_flow="row wrap", align_items="flex-start")), width="100%"
+        )
+        self.box.add_class("ray-magics-form-row")
+        for label, value in zip(LABELS[field.kind], field.args, strict=False):
+            self._text_of(label, value)
+        self._arrange()
+        self.key.observe(lambda _: changed(), "value")
+        self.kind.observe(lambda _: self._other_kind(), "value")
+
+    @property
+    def field(self) -> Field:
+        """What is set."""
+        return Field(self.key.value, self.kind.value, tuple(self._text_of(label).value for label in self._labels()))
+
+    def draw(self) -> None:
+        """The picture and the tooltip of what is set."""
+        self.picture.value = picture(self.field)
+        self.remove.tooltip = f"Remove {self.key.value}".strip()
+
+    def _labels(self) -> tuple[str, ...]:
+        """The base of a logarithm changes nothing that is drawn, so it has a text only where the line gave it."""
+        return tuple(label for label in LABELS[self.kind.value] if label != "base" or label in self.texts)
+
+    def _text_of(self, label: str, value: str = "") -> widgets.Text:
+        if label not in self.texts:
+            wide = label in ("value", "values", "function")
+            layout = {"flex": "1 1 200px"} if wide else {"flex": "1 1 95px", "max_width": "170px"}
+            self.texts[label] = text_box(label.capitalize(), value, **layout)
+            self.texts[label].observe(lambda _: self.changed(), "value")
+        return self.texts[label]
+
+    def _other_kind(self) -> None:
+        self._arrange()
+        self.changed()
+
+    def _arrange(self) -> None:
+        """Shows the texts of the kind."""
+        kind = self.kind.value
+        texts = [self._text_of(label) for label in self._labels()]
+        for widget, example in zip(texts, _examples(kind), strict=False):
+            widget.placeholder = example
+        self.values.children = [*texts, self.picture] if kind in BOUNDED else texts
+
+
+def _examples(kind: str) -> list[str]:
+    if kind not in KINDS:
+        return ["3 or 'adam'" if kind == CONSTANT else "a name or a formula"]
+    example = KINDS[kind].example
+    return [example] if len(LABELS[kind]) == 1 else example.split(", ")
