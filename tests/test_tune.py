@@ -83,7 +83,7 @@ def test_a_trainable_class_runs_until_it_is_to_stop(lab: Shell) -> None:
 def test_the_script_draws_the_same_configurations(
     lab: Shell, capsys: Capsys, tmp_path: Path, plain_python: Callable[[Path], str]
 ) -> None:
-    lab.run("def train(config):\n    return {'loss': config['a'] + config['n']}")
+    lab.run("def train(config):\n    return config['a'] + config['n']")
     line = 'train --space "a=uniform(0, 1)" "n=randint(0, 100)" --metric loss --mode min --num-samples 3 --seed 5'
     capsys.readouterr()
     search(lab, f"{line} --dry-run --into found")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import linecache
 import queue
 import threading
 import time
+from functools import partial
 from typing import Any
 
 from ..core import connection
 from ..core.dispatch import Inbox
-from ..core.errors import RayMagicsError, RunCancelled, UsageError, remote_error
-from ..core.failures import Description, described_by_ray, description_of, lost
+from ..core.errors import RayMagicsError, RunCancelled, UsageError
 from ..core.launch import be_ready, launch
 from ..core.output import mailroom
 from ..core.place import Place
@@ -23,13 +22,14 @@ from ..core.settings import settings
 from ..core.worker.values import Namespace
 from . import private
 from .board import Board
+from .failures import error_of_all, search_failed, told
 from .plan import TunePlan
 from .quiet import quiet
 from .space import nested_config
 from .status import TuneStatus
 from .steering import Desk, make_silent, make_steered, make_watcher
 from .tuner import make_tuner
-from .words import at_home, last_line, trials, unmet, unreported
+from .words import at_home, trials, unmet, unreported
 
 STARTS_SLOWLY = 8.0  # seconds without a running trial after which a view says that workers are starting
 LETTERS_LATE = 0.3  # seconds that the end of a search waits for output still under way
@@ -69,7 +69,7 @@ class TuneRun(Run):
         self.plan, self.namespace, self.place = plan, namespace, place
         self.inbox = Inbox(self.id, into_cell=False)
         self.board = Board(plan.varied, plan.metric, plan.mode)
-        self.desk = Desk(self.board, self._told)
+        self.desk = Desk(self.board, partial(told, label=place.label))
         self.grid: Any = None
         self.path = self.why = self.note = ""
         self.waited: float | None = None
@@ -207,14 +207,14 @@ class TuneRun(Run):
         elif self.state == "stopping":
             self._stopped("nothing is left running on the cluster")
         elif failure is not None:
-            self.end("failed", _search_failed(failure))
+            self.end("failed", search_failed(failure))
         else:
             self._finished()
 
     def _finished(self) -> None:
         trials = self.board.trials
         if self.board.failed and self.board.failed == len(trials):
-            self.end("failed", self._failure())
+            self.end("failed", error_of_all(self.desk.failures, self.board, self.namespace, self.place.label))
         elif self.board.metric and trials and all(not trial.metrics for trial in trials.values()):
             self.end("failed", RayMagicsError(unreported(self.board.metric)))
         else:
@@ -238,44 +238,14 @@ class TuneRun(Run):
         except (RuntimeError, ValueError):
             return None
 
-    def _failure(self) -> BaseException:
-        """The first failure, as the error that the cell raises."""
-        key = next(iter(self.desk.failures), "")
-        number = self.board.trials[key].number if key else 0
-        others = f"; all {len(self.board.trials)} trials failed" if len(self.board.trials) > 1 else ""
-        failure = self.desk.failures.get(key, "the trials failed")
-        if isinstance(failure, str):
-            return RayMagicsError(f"trial {number}: {last_line(failure)}{others}")
-        description = _description(failure)
-        if description is None:
-            made = lost(failure)
-            made.args = (f"trial {number}: {made}{others}",)
-            return made
-        return remote_error(description, self.namespace, self.place.label, f"trial {number}{others}")
-
     def _first_failure(self) -> str:
-        if not self.board.failed:
-            return ""
         key = next(iter(self.desk.failures), "")
-        first = self.board.trials[key] if key else None
-        return f"{trials(self.board.failed)} failed" + (
-            f"; the first, trial {first.number}: {first.error.partition(chr(10))[0]}" if first else ""
+        if not key:
+            return ""
+        first = self.board.trials[key]
+        return (
+            f"{trials(self.board.failed)} failed; the first, trial {first.number}: {first.error.partition(chr(10))[0]}"
         )
-
-    def _told(self, trial: str, failure: BaseException | str) -> str:
-        """What the row of a failed trial says: the error, and the line of the user's code."""
-        if isinstance(failure, str):
-            return last_line(failure)
-        description = _description(failure)
-        if description is None:
-            return str(lost(failure))
-        cells = [frame for frame in description["frames"] if self.place.label(frame[0])]
-        where = [self._line(*frame) for frame in (cells or description["frames"])[-1:]]
-        return "\n".join([str(description["title"])[:2000], *where])
-
-    def _line(self, file: str, line: int, _: str, text: str) -> str:
-        """``Cell In[4], line 3: return y / 0``"""
-        return f"{self.place.label(file) or file}, line {line}: {(linecache.getline(file, line) or text).strip()}"
 
     def end(self, state: str, error: BaseException | None = None) -> None:
         mailroom.forget(self.id)
@@ -345,16 +315,3 @@ class TuneRun(Run):
             return ""
         item = getattr(self.error, "item", "")
         return f"{item + ': ' if item else ''}{type(self.error).__name__}: {self.error}"
-
-
-def _search_failed(failure: BaseException) -> RayMagicsError:
-    """What Ray Tune itself raised, as one sentence; the original is its ``__cause__``."""
-    if isinstance(failure, RayMagicsError):
-        return failure
-    made = RayMagicsError(f"Ray Tune ended the search: {type(failure).__name__}: {last_line(str(failure))}")
-    made.__cause__ = failure
-    return made
-
-
-def _description(failure: BaseException) -> Description | None:
-    return description_of(failure) or described_by_ray(failure)

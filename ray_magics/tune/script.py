@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -63,7 +65,8 @@ def script(plan: TunePlan, namespace: Namespace, source: str) -> str:
         parts.append(_cell_function(plan, source))
     if plan.trainable.form == RAY and not plan.trainable.text.isidentifier():
         parts.append(assignment("trainable", plan.trainable.value))
-    parts += ["ray.init()", _fit(plan)]
+    wrapped = _may_return_a_number(plan, namespace)
+    parts += [*([_wrapper(plan)] if wrapped else []), "ray.init()", _fit(plan, wrapped)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -99,8 +102,6 @@ def _cell_function(plan: TunePlan, source: str) -> str:
 
 def _with_value(cell: str) -> list[str]:
     """The lines of the cell, and its last expression."""
-    import ast
-
     tree = ast.parse(cell)
     last = tree.body[-1]
     assert isinstance(last, ast.Expr)
@@ -109,17 +110,16 @@ def _with_value(cell: str) -> list[str]:
     return [*lines[: last.lineno - 1], *([before] if before else []), ast.unparse(last.value)]
 
 
-def _fit(plan: TunePlan) -> str:
+def _fit(plan: TunePlan, wrapped: bool) -> str:
     result = plan.into or "results"
-    tuner = _tuner(plan)
-    lines = [tuner, f"{result} = tuner.fit()"]
+    lines = [_tuner(plan, wrapped), f"{result} = tuner.fit()"]
     if plan.metric:
         lines.append(f"print({result}.get_best_result().config)")
     return "\n".join(lines)
 
 
-def _tuner(plan: TunePlan) -> str:
-    trainable = _trainable(plan)
+def _tuner(plan: TunePlan, wrapped: bool) -> str:
+    trainable = _trainable(plan, wrapped)
     if plan.resume:
         path = f"{plan.storage_path or '~/ray_results'}/{plan.name or plan.trainable.name + '_…'}"
         restored = f"tuner = tune.Tuner.restore(os.path.expanduser({path!r}), {trainable}, resume_errored=True)"
@@ -133,14 +133,35 @@ def _tuner(plan: TunePlan) -> str:
     return "tuner = tune.Tuner(\n" + "".join(f"{_INDENT}{argument},\n" for argument in arguments) + ")"
 
 
-def _trainable(plan: TunePlan) -> str:
+def _trainable(plan: TunePlan, wrapped: bool) -> str:
     one = plan.trainable
-    name = one.name if one.form == CELL else one.text
-    if one.form == RAY and not one.text.isidentifier():
+    name = one.text
+    if one.form == CELL:
+        name = one.name
+    elif wrapped or (one.form == RAY and not one.text.isidentifier()):
         name = "trainable"
-    if one.form == FUNCTION and plan.metric:
-        name = one.text
     return f"tune.with_resources({name}, {plan.resources!r})" if plan.resources else name
+
+
+def _wrapper(plan: TunePlan) -> str:
+    """What makes a number that the function returns the metric, as the magic does."""
+    value = f'{{{plan.metric!r}: value}} if hasattr(value, "__float__") else value'
+    return f"def trainable(config):\n    value = {plan.trainable.text}(config)\n    return {value}"
+
+
+def _may_return_a_number(plan: TunePlan, namespace: Namespace) -> bool:
+    """Whether the function, by its source, returns something other than a dict that is written there."""
+    if plan.trainable.form != FUNCTION or not plan.metric:
+        return False
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(namespace[plan.trainable.text])))
+    except (OSError, TypeError, KeyError, SyntaxError):
+        return False
+    nodes = list(ast.walk(tree))
+    if any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in nodes):
+        return False
+    values = [node.value for node in nodes if isinstance(node, ast.Return) and node.value is not None]
+    return any(not isinstance(value, (ast.Dict, ast.Constant)) for value in values)
 
 
 def _space(plan: TunePlan) -> str:

@@ -27,8 +27,8 @@ class Desk:
         failures: id of a trial -> what it failed with.
     """
 
-    def __init__(self, board: Board, told: Callable[[str, BaseException | str], str]) -> None:
-        """`told` is given the id and the failure of a trial and returns what its row shall say."""
+    def __init__(self, board: Board, told: Callable[[BaseException | str], str]) -> None:
+        """`told` is given the failure of a trial and returns what its row shall say."""
         self.board, self.told = board, told
         self.requests: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
         self.total: int | None = None
@@ -130,7 +130,7 @@ class Desk:
     def failed(self, trial: Any) -> None:
         failure = private.failure_of(trial)
         self.failures[trial.trial_id] = failure
-        self.board.change(trial.trial_id, state="ERROR", how="", error=self.told(trial.trial_id, failure))
+        self.board.change(trial.trial_id, state="ERROR", how="", error=self.told(failure))
 
 
 def _guarded(hook: Callable[..., None]) -> Callable[..., None]:
