@@ -113,7 +113,7 @@ def portrait(value: Any, depth: int = 4) -> Any:
     return type(value).__name__ if isinstance(value, type) else ADDRESS.sub("at 0x...", repr(value))
 
 
-@settings(max_examples=60, report_multiple_bugs=False, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, report_multiple_bugs=False, deadline=None, suppress_health_check=list(HealthCheck))
 @given(program=programs)
 def test_a_program_ends_the_same_here_and_there(notebook: Shell, program: str) -> None:
     here = outcome(notebook, program)
