@@ -191,6 +191,16 @@ def test_a_stopped_search_keeps_its_results_and_goes_on(lab: Shell) -> None:
     assert all(len(trial.curve) == 12 for trial in again.board.trials.values())
 
 
+def test_a_search_is_shown_again(lab: Shell, capsys: Capsys) -> None:
+    lab.run("def train(config):\n    return {'loss': 1}")
+    search(lab, 'train --space "x=3" --metric loss --mode min --into grid')
+    capsys.readouterr()
+    lab.run("%ray_tune --show")
+    assert "★ Best: loss 1" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="--show: no search 9999"):
+        lab.run("%ray_tune 9999 --show")
+
+
 def test_nothing_to_resume_is_a_new_search_that_says_so(lab: Shell) -> None:
     lab.run("def alone(config):\n    return {'a': 1}")
     search(lab, "alone --resume --into grid")

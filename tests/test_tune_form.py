@@ -86,7 +86,7 @@ def test_a_cell_follows_its_line() -> None:
 
 def test_every_option_of_the_magic_has_its_place_in_the_form() -> None:
     options = {flag[2:].replace("-", "_") for flag in ray_tune.options}
-    assert options == {*TEXTS, "space", *SWITCHES, "form"}
+    assert options == {*TEXTS, "space", *SWITCHES, "form", "show"}
 
 
 def test_every_word_of_the_space_has_its_fields() -> None:

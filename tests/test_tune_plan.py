@@ -392,5 +392,5 @@ def test_the_twin_takes_what_the_line_takes() -> None:
     from ray_magics.tune.call import _OPTIONS
 
     declared = {flag[2:].replace("-", "_") for flag in ray_tune.options}
-    assert declared - {"space", "scheduler", "search", "stop", "form", "dry_run"} == set(_OPTIONS)
+    assert declared - {"space", "scheduler", "search", "stop", "form", "show", "dry_run"} == set(_OPTIONS)
     assert SimpleNamespace(**_OPTIONS).quiet and set(SEARCHES) > {"optuna"} and search_name("optuna").name == "optuna"

@@ -58,6 +58,7 @@ search_options = group(
 @search_options
 @argument("--resume", action="store_true", help="Go on with the experiment of --name, else with the last of this kind.")
 @argument("--form", action="store_true", help="Show the search as controls; what is set there is shown as a line.")
+@argument("--show", action="store_true", help="Show the table of the last search, or of run RUN, to sort and filter.")
 @argument("--into", type=name, metavar="NAME", help="Bind the ResultGrid to NAME instead of showing it.")
 @argument("--background", action="store_true", help="Return a Run at once; its view lives on in this cell.")
 @argument("--dry-run", action="store_true", help="Show the plan and the plain Ray script; start nothing.")
@@ -78,15 +79,37 @@ def ray_tune(line: Line, cell: str | None = None) -> Any:
 
         %ray_tune train --form          # controls for all of it
         %ray_tune train --resume        # after an interrupt or a kernel restart
+        %ray_tune --show                # the live table of the last search again
     """
     shell: Any = get_ipython()
     with interrupts_wait():
+        if line.show:
+            return _show_again(line.trainable.text if line.trainable else "", shell)
         if _wants_form(line, cell):
             return _show_form(line, cell, shell)
         place, plan = _decide(line, cell, shell)
         if line.dry_run:
             return show_plan(plan, shell.user_ns, place)
         return carry_out(plan, shell.user_ns, place)
+
+
+def _show_again(wanted: str, shell: Any) -> None:
+    """The view of a search that this kernel knows, live also after its end."""
+    from ..core.private import cell_id, kernel_of
+    from ..core.run import registry
+    from ..views.show import LiveFeed, new_view
+
+    searches = [run for run in registry.runs() if run.verb == "ray_tune" and wanted in ("", run.id)]
+    if not searches:
+        raise UsageError(f"--show: no search {wanted}".rstrip() + " in this kernel; %ray_runs lists what there is.")
+    run = searches[-1]
+    if run.live:
+        LiveFeed(lambda: run.status().to_json(), lambda: run.live, cell_id(shell), 0.5)
+    else:
+        snapshot = run.status().to_json()
+        view = new_view(cell_id(shell), snapshot)
+        if kernel_of(shell) is None:
+            view.finish(snapshot)
 
 
 def _wants_form(line: Line, cell: str | None) -> bool:
