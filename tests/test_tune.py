@@ -12,6 +12,7 @@ from IPython.core.error import UsageError
 
 from ray_magics.core.errors import RayMagicsError, RemoteError, RunCancelled
 from ray_magics.core.run import registry
+from ray_magics.tune.words import grid_words
 from ray_magics.views.text import text
 
 from .conftest import Shell, wait_until
@@ -53,7 +54,7 @@ def test_functions_of_other_cells_are_searched(lab: Shell) -> None:
     assert sorted(lab.ns) == sorted({*lab.ns, "grid"}) and "config" not in lab.ns
 
 
-def test_the_cell_itself_is_a_trial_and_its_number_the_metric(lab: Shell) -> None:
+def test_the_cell_itself_is_a_trial_and_its_number_the_metric(lab: Shell, capsys: Capsys) -> None:
     lab.run("base = 10")
     grid = search(
         lab, '--space "a=grid_search([1, 2])" --metric score --mode max', "y = base + config['a']\nprint('y is', y)\ny"
@@ -63,6 +64,14 @@ def test_the_cell_itself_is_a_trial_and_its_number_the_metric(lab: Shell) -> Non
     shown = text(run.status().to_json())
     assert "Best: score 12" in shown and "y is 11" in shown and "y is 12" in run.logs()
     assert [row["state"] for row in run.status().to_json()["trials"]] == ["TERMINATED", "TERMINATED"]
+    words = grid_words(grid)
+    assert words.startswith("ResultGrid of 2 trials: ") and words.endswith(".best.config: {'a': 2}")
+
+    capsys.readouterr()
+    lab.run("%ray_tune --show")
+    assert "★ Best: score 12" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="--show: no search 9999"):
+        lab.run("%ray_tune 9999 --show")
 
 
 def test_a_trainable_class_runs_until_it_is_to_stop(lab: Shell) -> None:
@@ -191,16 +200,6 @@ def test_a_stopped_search_keeps_its_results_and_goes_on(lab: Shell) -> None:
     assert all(len(trial.curve) == 12 for trial in again.board.trials.values())
 
 
-def test_a_search_is_shown_again(lab: Shell, capsys: Capsys) -> None:
-    lab.run("def train(config):\n    return {'loss': 1}")
-    search(lab, 'train --space "x=3" --metric loss --mode min --into grid')
-    capsys.readouterr()
-    lab.run("%ray_tune --show")
-    assert "★ Best: loss 1" in capsys.readouterr().out
-    with pytest.raises(UsageError, match="--show: no search 9999"):
-        lab.run("%ray_tune 9999 --show")
-
-
 def test_nothing_to_resume_is_a_new_search_that_says_so(lab: Shell) -> None:
     lab.run("def alone(config):\n    return {'a': 1}")
     search(lab, "alone --resume --into grid")
@@ -219,11 +218,3 @@ def test_the_twin_searches_too(lab: Shell) -> None:
     assert grid.best.config == {"x": 1}
     with pytest.raises(TypeError, match="no option 'nonsense'"):
         ray_magics.tune(lab.ns["train"], namespace=lab.ns, nonsense=1)
-
-
-def test_a_grid_shows_as_two_lines(lab: Shell) -> None:
-    from ray_magics.tune.words import grid_words
-
-    lab.run("def train(config):\n    return {'loss': 1}")
-    words = grid_words(search(lab, 'train --space "x=3" --metric loss --mode min'))
-    assert words.startswith("ResultGrid of 1 trial") and words.endswith(".best.config: {'x': 3}")
