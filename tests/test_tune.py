@@ -74,7 +74,7 @@ def test_the_cell_itself_is_a_trial_and_its_number_the_metric(lab: Shell, capsys
         lab.run("%ray_tune 9999 --show")
 
 
-def test_a_trainable_class_runs_until_it_is_to_stop(lab: Shell) -> None:
+def test_a_trainable_class_runs_until_it_is_to_stop(lab: Shell, capsys: Capsys) -> None:
     lab.run(
         "from ray import tune\nclass Steps(tune.Trainable):\n    def setup(self, config):\n        self.x = config['x']\n"
         "    def step(self):\n        return {'value': 6 / self.x * self.iteration}\n"
@@ -82,6 +82,9 @@ def test_a_trainable_class_runs_until_it_is_to_stop(lab: Shell) -> None:
     )
     grid = search(lab, 'Steps --space "x=3" --stop training_iteration=4')
     assert grid[0].metrics["training_iteration"] == 4 and grid[0].metrics["value"] == 6 and grid[0].checkpoint
+    capsys.readouterr()
+    search(lab, "Steps --space x=3 --dry-run")
+    assert "class Steps(tune.Trainable):" in capsys.readouterr().out
     with pytest.raises(ZeroDivisionError) as found:
         search(lab, "Steps --space x=0")
     shown = found.value._render_traceback_()
@@ -200,11 +203,54 @@ def test_a_stopped_search_keeps_its_results_and_goes_on(lab: Shell) -> None:
     assert all(len(trial.curve) == 12 for trial in again.board.trials.values())
 
 
-def test_nothing_to_resume_is_a_new_search_that_says_so(lab: Shell) -> None:
+def test_nothing_to_resume_is_a_new_search_that_says_so_or_a_mistake(lab: Shell) -> None:
     lab.run("def alone(config):\n    return {'a': 1}")
-    search(lab, "alone --resume --into grid")
+    search(lab, "alone --resume --space x=1 --into grid")
     (run,) = registry.runs()[-1:]
     assert run.note.startswith("There is nothing to resume") and len(lab.ns["grid"]) == 1
+    with pytest.raises(UsageError, match="--resume: there is no experiment nope in"):
+        search(lab, "alone --resume --space x=1 --name nope")
+    lab.run("def other(config):\n    return {'a': 1}")
+    with pytest.raises(UsageError, match="--resume: there is no experiment other_<time> in"):
+        search(lab, "other --resume")
+
+
+def test_an_experiment_is_not_overwritten_by_another_of_its_name(lab: Shell) -> None:
+    lab.run("def train(config):\n    return {'a': 1}")
+    search(lab, "train --space x=1 --name mine --into first")
+    with pytest.raises(
+        UsageError, match="holds an experiment already; --resume goes on with it, or choose another name"
+    ):
+        search(lab, "train --space x=2 --name mine --into second")
+    search(lab, "train --resume --name mine --into second")
+    assert lab.ns["second"][0].config == {"x": 1} == lab.ns["first"][0].config
+
+
+def test_a_report_that_tune_breaks_over_leaves_what_there_is(lab: Shell) -> None:
+    lab.run(
+        "from ray import tune\ndef train(config):\n"
+        "    tune.report({'loss': 1} if config['x'] == 1 else {'loss': 1, 'training_iteration': 'abc'})"
+    )
+    line = 'train --space "x=grid_search([1, 2, 3])" --metric loss --mode min --max-concurrent-trials 1 --into part'
+    with pytest.raises(RayMagicsError, match="Ray Tune ended the search: "):
+        search(lab, line)
+    (run,) = registry.runs()[-1:]
+    assert lab.ns["part"].best.config == {"x": 1}
+    assert run.board.done == 1 and [trial.state for trial in run.board.trials.values()][2:] in ([], ["PENDING"])
+
+
+def test_a_trial_that_returns_what_tune_would_break_over_fails_alone(lab: Shell) -> None:
+    lab.run("def train(config):\n    return [{'loss': 1}, {1: 2}, {'pid': 3}, {'other': 1}][config['x']]")
+    grid = search(lab, 'train --space "x=grid_search([0, 1, 2, 3])" --metric loss --mode min --max-concurrent-trials 1')
+    (run,) = registry.runs()[-1:]
+    errors = [trial.error.partition("\n")[0] for trial in run.board.trials.values()]
+    assert errors == [
+        "",
+        "TypeError: a report has names for keys, not 1",
+        "ValueError: a report cannot say 'pid', which Ray Tune says itself",
+        "",
+    ]
+    assert grid.best.config == {"x": 0} and run.state == "finished"
 
 
 def test_the_twin_searches_too(lab: Shell) -> None:

@@ -170,6 +170,7 @@ class Fold:
 
     def add(self, kind: str, data: Any) -> None:
         if kind == "hidden":
+            self.tail.append((kind, f"... {data['lines']:,} lines not shown ...", 1))
             self.lines += data["lines"]
             return
         *lines, self.open = (self.open + data).split("\n")
@@ -185,7 +186,7 @@ class Fold:
 
     def snapshot(self, where: str) -> WorkerOutput:
         tail = (*self.tail, *([("stdout", self.open[:2000], 1)] if self.open else []))
-        shown = sum(repeats for _, _, repeats in tail)
+        shown = sum(repeats for stream, _, repeats in tail if stream != "hidden")
         return WorkerOutput(where, max(self.lines, shown), max(self.lines - shown, 0), tail)
 
 

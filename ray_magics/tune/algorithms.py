@@ -35,6 +35,7 @@ class Algorithm:
     seed: str = ""
 
 
+METHODS = {"--scheduler": ("on_trial_result",), "--search": ("suggest", "next_trial")}
 _S = "ray.tune.schedulers"
 _SEARCH = "ray.tune.search"
 
@@ -134,6 +135,9 @@ def choose(named: Named | None, default: str, option: str, namespace: Namespace,
         raise UsageError(f"{option}: {named.text} is a class; make an object of it: {option} {named.text}()")
     if isinstance(given, str):
         raise UsageError(f'{option}: "{named.text}" is the text {given!r}; write {option} {given} without quotes')
+    if not any(hasattr(given, method) for method in METHODS[option]):
+        kind = type(given).__name__
+        raise UsageError(f'{option}: "{named.text}" is a {kind}, not one of Ray Tune\'s; try {option} {default}')
     return Choice("", given=given, text=named.text)
 
 

@@ -14,7 +14,7 @@ from ..core.parsers import expression, integer, name, number, parser, positive_i
 from ..core.place import Place, place_of
 from ..core.run import interrupts_wait
 from .algorithms import scheduler_name, search_name
-from .space import Word, space_word
+from .space import Word, space_word, stop_word
 
 if TYPE_CHECKING:
     from .plan import Trainable, TunePlan
@@ -40,10 +40,13 @@ search_options = group(
     argument("--reuse-actors", action="store_true",
              help="One worker process runs many trials, one after the other: imports and start-up are paid once."),
     argument("--scheduler", type=scheduler_name,
-             help="What ends or changes trials early: a name, a name with parameters as in asha(max_t=20), an object."),
-    argument("--search", type=search_name, help="What draws configurations: a name, optuna(…), or an object."),
+             help="What ends or changes trials early: fifo, asha, hyperband, median, pbt, pb2, bohb, with parameters "
+                  "as in asha(max_t=20), or an object."),
+    argument("--search", type=search_name,
+             help="What draws configurations: random, grid, optuna, hyperopt, bayesopt, nevergrad, bohb, ax, hebo, "
+                  "zoopt, with parameters as in optuna(seed=1), or an object."),
     argument("--seed", type=integer, metavar="N", help="The same seed draws the same configurations."),
-    argument("--stop", type=space_word, action="extend", nargs="+", metavar='"NAME=N"',
+    argument("--stop", type=stop_word, action="extend", nargs="+", metavar='"NAME=N"',
              help='End a trial there: "training_iteration=10", "accuracy=0.99"; or an expression.'),
     argument("--time-budget-s", type=seconds, metavar="SECONDS", help="End the whole search after so long."),
     argument("--num-cpus", type=number, help="CPUs that a trial reserves (1)."),

@@ -126,6 +126,8 @@ def make_plan(
         UsageError: options that contradict each other, the space or the trainable.
     """
     _check_metric(line.metric, line.mode)
+    if line.num_samples == -1 and line.time_budget_s is None:
+        raise UsageError("--num-samples -1 goes on until the time is over: add --time-budget-s SECONDS.")
     for choice, known, option in ((scheduler, SCHEDULERS, "--scheduler"), (search, SEARCHES, "--search")):
         check_algorithm(choice, known, option, bool(line.metric), is_there)
     check_mutations(scheduler, space)
@@ -180,7 +182,8 @@ def named_trainable(text: str, value: Any, namespace: Mapping[str, Any]) -> Trai
     Raises UsageError for a value that cannot be called.
     """
     if isinstance(value, (type, str)) or hasattr(value, "_resources") or _is_rays(value):
-        return Trainable(RAY, _name_of(value, text), read_cell("0"), text=text, value=value)
+        cell = read_cell(text)
+        return Trainable(RAY, _name_of(value, text), cell, find_captures(cell, namespace), text, value)
     if not callable(value):
         raise UsageError(
             f'"{text}" is a {type(value).__name__}; %ray_tune needs a function of one argument, config, '
@@ -221,7 +224,7 @@ def _check_stop(stop: Any) -> None:
     if not isinstance(stop, Mapping):
         raise UsageError(f'--stop: {stop!r} is not a condition; try --stop "training_iteration=10"')
     for key, value in stop.items():
-        if isinstance(value, bool) or not hasattr(value, "__float__"):
+        if isinstance(value, bool) or not hasattr(value, "__float__") or getattr(value, "shape", ()) != ():
             raise UsageError(f'--stop: "{key}={value!r}" is not a number; try --stop "{key}=10"')
 
 
@@ -239,5 +242,5 @@ def _check_storage(path: str | None) -> None:
 
 
 def _check_name(name: str | None) -> None:
-    if name and (os.sep in name or name in (".", "..")):
+    if name is not None and (os.sep in name or name in ("", ".", "..")):
         raise UsageError(f'--name: "{name}" is not a name of a folder; try --name my_search')

@@ -15,15 +15,15 @@ QUIET = "RAY_AIR_NEW_OUTPUT"
 """At 0 Tune leaves its output to the `progress_reporter`, as it does by itself in a notebook."""
 
 
-def observe(tuner: Any, callback: Any, steer: Any, reporter: Any) -> None:
-    """Adds a callback, wraps the scheduler by ``steer(scheduler)`` and replaces the output of a Tuner.
+def observe(tuner: Any, callbacks: list[Any], steer: Any, reporter: Any) -> None:
+    """Adds callbacks, wraps the scheduler by ``steer(scheduler)`` and replaces the output of a Tuner.
 
     After the Tuner has written itself to disk, so that what it saves is plain Ray and any program can restore it.
     """
     inner = tuner._local_tuner
     config = inner._tune_config
     config.scheduler = steer(config.scheduler)
-    inner._run_config.callbacks = [callback, *(inner._run_config.callbacks or [])]
+    inner._run_config.callbacks = [*callbacks, *(inner._run_config.callbacks or [])]
     inner._run_config.progress_reporter, inner._run_config.verbose = reporter, 0
 
 
@@ -38,8 +38,8 @@ def controller_of(wrapped: Any) -> Any:
     return getattr(wrapped, "_tune_controller", wrapped)
 
 
-def take_over(controller: Any, ended: Callable[[], bool], missing: Callable[[Any], None]) -> None:
-    """Lets a search end where ``ended()``, and calls ``missing(result)`` before Tune aborts over a lacking metric.
+def take_over(controller: Any, ended: Callable[[], bool], missing: Callable[[Any], bool]) -> None:
+    """Lets a search end where ``ended()``; lets Tune abort over a lacking metric only where ``missing(result)``.
 
     The loop ends after its step, as with Ray's own handler of SIGINT on the main thread: the state of the experiment
     is written before its trials are stopped, so that ``Tuner.restore`` goes on with them. It is the class that is
@@ -55,8 +55,17 @@ def take_over(controller: Any, ended: Callable[[], bool], missing: Callable[[Any
             try:
                 return kind._validate_result_metrics(self, result)
             except ValueError:
-                missing(result)
-                raise
+                if missing(result):
+                    raise
+                return None
+
+        def cleanup(self) -> Any:
+            """Also comes after an error, when Tune has not written down what was reported."""
+            try:
+                self.checkpoint(force=True, wait=True)
+            except Exception as error:
+                log.debug("the state of a search could not be saved: %s", error)
+            return kind.cleanup(self)
 
     controller.__class__ = Watched
 

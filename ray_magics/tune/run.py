@@ -25,10 +25,10 @@ from .board import Board
 from .failures import error_of_all, search_failed, told
 from .plan import TunePlan
 from .quiet import quiet
-from .space import nested_config
+from .space import nested_config, shown
 from .status import TuneStatus
-from .steering import Desk, make_silent, make_steered, make_watcher
-from .tuner import make_tuner
+from .steering import Desk, make_silent, make_steered, make_unsaid, make_watcher
+from .tuner import can_go_on, make_tuner, results_so_far
 from .words import at_home, trials, unmet, unreported
 
 STARTS_SLOWLY = 8.0  # seconds without a running trial after which a view says that workers are starting
@@ -84,11 +84,11 @@ class TuneRun(Run):
         mailroom.open()
         with quiet():
             made = make_tuner(self.plan, self.namespace, self.place, self.id)
-        self.path, self.note = made.path, made.note
+        self.path, self.note, self.trainable = made.path, made.note, made.trainable
         self.board.metric, self.board.mode = private.metric_of(made.tuner)
         private.observe(
             made.tuner,
-            make_watcher(self.desk),
+            [make_watcher(self.desk), make_unsaid()],
             lambda scheduler: make_steered(scheduler, self.desk),
             make_silent(),
         )
@@ -99,11 +99,11 @@ class TuneRun(Run):
 
     def _fit(self, tuner: Any) -> None:
         """On the thread of the search."""
-        try:
-            with quiet():
+        with quiet():
+            try:
                 self.post("over", tuner.fit(), None)
-        except BaseException as error:
-            self.post("over", None, error)
+            except BaseException as error:
+                self.post("over", results_so_far(self.path, self.trainable), error)
 
     # events
 
@@ -161,7 +161,7 @@ class TuneRun(Run):
         if action not in TRIAL_ACTIONS:
             return f"a search knows {', '.join(TRIAL_ACTIONS)}, not {action}"
         if part not in self.board.trials:
-            return f"no trial {part}"
+            return "there is no such trial"
         if not self.live or self.board.is_over(part):
             return "this trial is over"
         self.desk.ask(action, part)
@@ -196,7 +196,7 @@ class TuneRun(Run):
     # the end
 
     def _conclude(self, failure: BaseException | None) -> None:
-        if self.state == "stopping":
+        if self.state == "stopping" or failure is not None:
             self.board.interrupt()
         else:
             self.desk.look()
@@ -216,7 +216,9 @@ class TuneRun(Run):
         if self.board.failed and self.board.failed == len(trials):
             self.end("failed", error_of_all(self.desk.failures, self.board, self.namespace, self.place.label))
         elif self.board.metric and trials and all(not trial.metrics for trial in trials.values()):
-            self.end("failed", RayMagicsError(unreported(self.board.metric)))
+            budget = self.plan.time_budget_s
+            late = budget if budget is not None and self.elapsed >= budget else None
+            self.end("failed", RayMagicsError(unreported(self.board.metric, late)))
         else:
             self.note = self._first_failure() or self.note
             self.end("finished")
@@ -225,7 +227,7 @@ class TuneRun(Run):
         ended = self.board.done + self.board.failed
         kept = f"{ended} of {trials(len(self.board.trials))} had ended; all that was reported is kept"
         bound = f" in {self.plan.into}" if self.plan.into and self.grid is not None else ""
-        again = ", and --resume goes on" if self.board.trials else ""
+        again = ", and --resume goes on" if can_go_on(self.path) else "; its folder is gone"
         self.note = f"{left}; {kept}{bound}{again}" if self.board.trials else left
         self.end("cancelled", RunCancelled(f"{self.name} was stopped after {self.elapsed:.1f} s; {self.note}."))
 
@@ -304,7 +306,7 @@ class TuneRun(Run):
             metrics=board.metrics,
             scales={dimension.key: "log" for dimension in plan.space if dimension.log},
             best=best.id if best else "",
-            best_python=repr(nested_config(best.config)) if best else "",
+            best_python=shown(nested_config(best.config), 4000) if best else "",
             path=at_home(self.path),
             states=board.counts(),
             rows=board.to_rows(),

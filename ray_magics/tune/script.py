@@ -11,7 +11,7 @@ from typing import Any
 from ..core.script import Namespace, assignment, is_literal, plain, setting, travels
 from .algorithms import SCHEDULERS, SEARCHES, Algorithm, Choice, mutations
 from .plan import CELL, FUNCTION, RAY, TunePlan
-from .space import KINDS, OBJECT, Dimension, nested
+from .space import KINDS, OBJECT, Dimension, nested, shown
 
 _INDENT = "    "
 
@@ -26,6 +26,9 @@ def explain(plan: TunePlan, namespace: Namespace, source: str) -> str:
 
 def describe(plan: TunePlan, namespace: Namespace) -> str:
     """The plan in a few aligned lines."""
+    if plan.resume:
+        kept = f"{plan.storage_path or '~/ray_results'}/{plan.name or plan.trainable.name + '_<newest>'}"
+        return f"goes on  with {kept}: its space, metric, samples and algorithms stay as they were"
     lines = [
         f"runs     {_what(plan)}",
         *_aligned("searches", (f"{one.key} = {one.text}" for one in plan.space), "nothing: every trial is the same"),
@@ -121,9 +124,9 @@ def _fit(plan: TunePlan, wrapped: bool) -> str:
 def _tuner(plan: TunePlan, wrapped: bool) -> str:
     trainable = _trainable(plan, wrapped)
     if plan.resume:
-        path = f"{plan.storage_path or '~/ray_results'}/{plan.name or plan.trainable.name + '_…'}"
-        restored = f"tuner = tune.Tuner.restore(os.path.expanduser({path!r}), {trainable}, resume_errored=True)"
-        return f"import os\n{restored}"
+        newest = f"{plan.storage_path or '~/ray_results'}/{plan.name or plan.trainable.name + '_20*'}"
+        found = f"path = sorted(glob.glob(os.path.expanduser({newest!r})))[-1]"
+        return f"import glob, os\n{found}\ntuner = tune.Tuner.restore(path, {trainable}, resume_errored=True)"
     arguments = [
         trainable,
         f"param_space={_space(plan)}",
@@ -189,7 +192,7 @@ def dimension_code(dimension: Dimension) -> str:
 
 
 def _is_plain(value: Any) -> bool:
-    return is_literal(repr(value), value)
+    return is_literal(shown(value, 10**6), value)
 
 
 def _tune_config(plan: TunePlan) -> Iterator[str]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.errors import UsageError
-from ..core.parsers import Unfit, code_names, expression, parser
+from ..core.parsers import Unfit, close_to, code_names, expression, parser
 
 Namespace = Mapping[str, Any]
 CONSTANT, OBJECT = "constant", "object"
@@ -68,10 +68,30 @@ def space_word(text: str) -> Word:
     key, right = (match[1], match[2].strip()) if match else ("", text.strip())
     if match and not right:
         raise Unfit("has nothing behind the =")
+    _check_python(right, bool(match), text)
+    return Word(key, right)
+
+
+def _check_python(right: str, named: bool, text: str) -> None:
     try:
         expression(right)
     except UsageError as error:
+        if named and isinstance(error.__cause__, SyntaxError):
+            raise Unfit(f"is no Python behind the = ({error.__cause__.msg})") from error
         raise ValueError(text) from error
+
+
+_CONDITION = re.compile(r"\s*([^=<>!\s][^=<>!]*?)\s*=(?!=)\s*(.*)", re.DOTALL)
+
+
+@parser("of the form METRIC=NUMBER", '"training_iteration=10"', metavar='"NAME=N"', completer=code_names)
+def stop_word(text: str) -> Word:
+    """As `space_word`; the key is a metric, of any characters: ``"eval/loss=0.1"``."""
+    match = _CONDITION.fullmatch(text)
+    key, right = (match[1], match[2].strip()) if match else ("", text.strip())
+    if match and not right:
+        raise Unfit("has nothing behind the =")
+    _check_python(right, bool(match), text)
     return Word(key, right)
 
 
@@ -153,19 +173,21 @@ def of_dict(space: Mapping[Any, Any], prefix: str = "") -> Iterator[Dimension]:
 
 def _dimension(word: Word, namespace: Namespace) -> Dimension:
     kind, args, keywords = _call(word.text)
+    if kind not in KINDS and kind not in namespace and (close := close_to(kind, KINDS)):
+        raise UsageError(f'--space: "{_as_typed(word)}": there is no {kind}; did you mean {close}?')
     if kind not in KINDS:
         return dimension_of(word.key, expression(word.text).evaluate(_scope(namespace), "--space"), word.text)
     values = tuple(expression(arg).evaluate(_scope(namespace), "--space") for arg in args)
     if keywords:
         names = ", ".join(keywords)
-        raise UsageError(f'--space: "{_shown(word)}": {kind} takes its arguments without names ({names}).')
-    check(word.key, kind, values, _shown(word))
+        raise UsageError(f'--space: "{_as_typed(word)}": {kind} takes its arguments without names ({names}).')
+    check(word.key, kind, values, _as_typed(word))
     if kind in LISTS:
         values = (list(values[0]),)
     return Dimension(word.key, kind, values, word.text)
 
 
-def _shown(word: Word) -> str:
+def _as_typed(word: Word) -> str:
     return f"{word.key}={word.text}"
 
 
@@ -254,6 +276,15 @@ def _is_number(value: Any) -> bool:
     return not isinstance(value, (bool, complex, str)) and hasattr(value, "__float__") and math.isfinite(float(value))
 
 
+def shown(value: Any, most: int = 200) -> str:
+    """The repr of a value of the user's own, which may raise."""
+    try:
+        text = repr(value)
+    except Exception:
+        return f"<{type(value).__name__}>"
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 # --- Ray's own objects ----------------------------------------------------------------------------------------------
 
 
@@ -262,12 +293,12 @@ def dimension_of(key: str, value: Any, text: str = "") -> Dimension:
     if isinstance(value, Mapping) and set(value) == {"grid_search"}:
         return _listed(key, "grid_search", value["grid_search"], text)
     if not is_domain(value):
-        return Dimension(key, CONSTANT, (value,), text or repr(value))
+        return Dimension(key, CONSTANT, (value,), text or shown(value, 2000))
     kind, args = _word_of(value)
     if kind in ("choice",):
         return _listed(key, kind, args[0], text)
     if kind == OBJECT:
-        return Dimension(key, OBJECT, (value,), text or repr(value))
+        return Dimension(key, OBJECT, (value,), text or shown(value, 2000))
     spoken = f"{kind}({', '.join(map(repr, args))})"
     check(key, kind, args, f"{key}={spoken}")
     return Dimension(key, kind, args, text or spoken)
@@ -275,7 +306,7 @@ def dimension_of(key: str, value: Any, text: str = "") -> Dimension:
 
 def _listed(key: str, kind: str, values: Any, text: str) -> Dimension:
     check(key, kind, (values,), f"{key}={text or kind}")
-    return Dimension(key, kind, (list(values),), text or f"{kind}({list(values)!r})")
+    return Dimension(key, kind, (list(values),), text or f"{kind}({shown(list(values), 2000)})")
 
 
 def is_domain(value: Any) -> bool:

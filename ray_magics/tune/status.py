@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.status import RunStatus
+from .space import shown
 
 PENDING, RUNNING, PAUSED, TERMINATED, ERROR = "PENDING", "RUNNING", "PAUSED", "TERMINATED", "ERROR"
 STATES = (RUNNING, PENDING, PAUSED, TERMINATED, ERROR)
@@ -67,7 +68,7 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, str)):
         return value if not isinstance(value, str) else value[:200]
     number = _number(value)
-    return repr(value)[:200] if number is None else number
+    return shown(value) if number is None else number
 
 
 def _number(value: Any) -> Any:

@@ -60,8 +60,12 @@ class Desk:
             self.controller = controller
             private.take_over(controller, lambda: self.ending, self._misses_metric)
 
-    def _misses_metric(self, result: Mapping[str, Any]) -> None:
+    def _misses_metric(self, result: Mapping[str, Any]) -> bool:
+        """Whether the search must end: only if no trial has reported the metric yet, so that it may be misspelt."""
+        if any(self.board.metric in trial.metrics for trial in self.board.trials.values()):
+            return False
         self.unmet = sorted(flat_metrics(result))
+        return True
 
     def add(self, trial: Any) -> None:
         self.live[trial.trial_id] = trial
@@ -265,3 +269,17 @@ def make_silent() -> Any:
             pass
 
     return Silent()
+
+
+def make_unsaid() -> Any:
+    """The callback that Tune would add by itself to print a line for each trial, with nothing to say."""
+    from ray.tune.progress_reporter import TrialProgressCallback
+
+    class Unsaid(TrialProgressCallback):
+        def on_trial_result(self, *_: Any, **__: Any) -> None:
+            pass
+
+        on_trial_error = on_trial_complete = on_trial_result
+
+    made: Any = Unsaid
+    return made()

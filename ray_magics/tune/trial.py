@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..core.worker.cell import execute, open_namespace, program
@@ -13,6 +15,7 @@ from ..core.worker.failure import describe, throw
 from ..core.worker.shown import figures, prepare
 from ..core.worker.task import Orders, Task
 
+RAYS = ("training_iteration", "trial_id", "time_total_s", "config", "pid", "node_ip", "timestamp", "date")
 MAILBOX_STARTS = 5.0  # seconds that the last letter waits for the mailbox of a busy cluster
 
 
@@ -26,9 +29,10 @@ def run_trial(orders: Orders, payload: Any, references: Sequence[Any], shared: S
 
     task = Task({**orders, "task": tune.get_context().get_trial_id(), "cwd": os.getcwd()})
     payload = ray.get(payload) if isinstance(payload, ray.ObjectRef) else payload
+    logging.getLogger("ray.train").setLevel(logging.WARNING)  # a line for each checkpoint
     failure: BaseException | None = None
     namespace: dict[str, Any] = {}
-    with task.captured(), figures(task.sink):
+    with ending(task), task.captured(), figures(task.sink):
         try:
             namespace = open_namespace(orders, payload, references, ray.get(list(shared)))
             namespace["config"] = config
@@ -38,13 +42,22 @@ def run_trial(orders: Orders, payload: Any, references: Sequence[Any], shared: S
             if inspect.isgenerator(value):
                 for output in value:
                     tune.report(reported(output, orders["metric"]) or {})
+            value = reported(value, orders["metric"])
         except Exception as error:
             failure = error
-    mail_the_rest(task)
-    mute()
     if failure is not None:
         throw(failure, {**describe(failure, namespace), "where": task.ending()["where"]}, retried=True)
-    return reported(value, orders["metric"])
+    return value
+
+
+@contextlib.contextmanager
+def ending(task: Task) -> Iterator[None]:
+    """Also where Tune ends the thread of a stopped trial: what it printed is mailed, what comes after is not heard."""
+    try:
+        yield
+    finally:
+        mail_the_rest(task)
+        mute()
 
 
 def mute() -> None:
@@ -64,10 +77,21 @@ def mail_the_rest(task: Task) -> None:
         task.mail(last=True)
 
 
+def checked(report: Mapping[Any, Any]) -> dict[str, Any]:
+    """Tune breaks the whole search off over such a report; so the trial fails instead."""
+    odd = [key for key in report if not isinstance(key, str)]
+    if odd:
+        raise TypeError(f"a report has names for keys, not {odd[0]!r}")
+    taken = [key for key in report if key in RAYS]
+    if taken:
+        raise ValueError(f"a report cannot say {taken[0]!r}, which Ray Tune says itself")
+    return dict(report)
+
+
 def reported(value: Any, metric: str) -> dict[str, Any] | None:
     """The value of the code as a report: a dict as it is, a number as the metric of the search, nothing otherwise."""
     if isinstance(value, Mapping):
-        return dict(value)
+        return checked(value)
     if metric and not isinstance(value, (bool, str, bytes)) and hasattr(value, "__float__"):
         try:
             return {metric: float(value)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import logging
 import os
 import time
 from collections.abc import Mapping
@@ -16,7 +18,9 @@ from ..core.worker.values import Namespace
 from .algorithms import SCHEDULERS, SEARCHES, Algorithm, Choice, mutations
 from .plan import RAY, TunePlan
 from .space import CONSTANT, KINDS, OBJECT, Dimension, nested
+from .words import at_home
 
+log = logging.getLogger(__name__)
 TRIAL = "ray_magics.tune.trial"
 
 
@@ -26,19 +30,33 @@ class Made:
 
     tuner: Any
     path: str
+    trainable: Any
     note: str = ""
 
 
 def make_tuner(plan: TunePlan, namespace: Namespace, place: Place, run: str) -> Made:
     """Ray's Tuner for this plan. Raises UsageError for what Ray refuses."""
     trainable = make_trainable(plan, namespace, place, run)
-    if plan.resume:
-        found = find_experiment(plan)
-        if found:
-            return Made(_restored(found, trainable), found)
+    found = find_experiment(plan) if plan.resume else ""
+    if found:
+        note = "Resumed: its space, metric, samples and algorithms stay as they were."
+        return Made(_restored(found, trainable), found, trainable, note)
+    _check_new(plan)
     name = plan.name or new_name(plan)
     note = "There is nothing to resume, so this is a new search." if plan.resume else ""
-    return Made(_new(plan, trainable, name), experiment_path(plan, name), note)
+    return Made(_new(plan, trainable, name), experiment_path(plan, name), trainable, note)
+
+
+def _check_new(plan: TunePlan) -> None:
+    """Nothing that is kept is overwritten, and nothing is searched that was meant to go on."""
+    if plan.resume and (plan.name or not plan.space):
+        wanted = plan.name or f"{plan.trainable.name}_<time>"
+        raise UsageError(f"--resume: there is no experiment {wanted} in {at_home(storage_of(plan))} to go on with.")
+    if plan.name and can_go_on(experiment_path(plan, plan.name)):
+        raise UsageError(
+            f"--name {plan.name}: {at_home(experiment_path(plan, plan.name))} holds an experiment already; "
+            "--resume goes on with it, or choose another name."
+        )
 
 
 def make_trainable(plan: TunePlan, namespace: Namespace, place: Place, run: str) -> Any:
@@ -46,18 +64,31 @@ def make_trainable(plan: TunePlan, namespace: Namespace, place: Place, run: str)
     from ray import tune
 
     one = plan.trainable
-    trainable = one.value if one.form == RAY else _shipped(plan, namespace, place, run)
+    trainable = _own_class(one.value) if one.form == RAY else _shipped(plan, namespace, place, run)
     if plan.resources is None:
         return trainable
     try:
-        return tune.with_resources(_own_class(trainable), plan.resources)
+        return tune.with_resources(trainable, plan.resources)
     except ValueError as error:
         raise UsageError(f"{one.text}: {_first_line(error)}") from error
 
 
 def _own_class(trainable: Any) -> Any:
-    """Ray writes the resources onto a class; the user's own stays as it is."""
-    return type(trainable.__name__, (trainable,), {}) if isinstance(trainable, type) else trainable
+    """Ray writes the resources onto a class; the user's own stays as it is. Its trials do not log each checkpoint."""
+    if not isinstance(trainable, type):
+        return trainable
+    made: Any
+
+    def setup(self: Any, config: Any, **more: Any) -> None:
+        import logging
+
+        logging.getLogger("ray.train").setLevel(logging.WARNING)
+        logging.getLogger("ray.tune").setLevel(logging.WARNING)
+        super(made, self).setup(config, **more)
+
+    setup.__module__ = "__main__"
+    made = type(trainable.__name__, (trainable,), {"setup": setup, "__module__": "__main__"})
+    return made
 
 
 def _shipped(plan: TunePlan, namespace: Namespace, place: Place, run: str) -> Any:
@@ -155,8 +186,13 @@ def make_algorithm(choice: Choice, known: Mapping[str, Algorithm], option: str, 
     from importlib import import_module
 
     module, _, name = algorithm.home.partition(":")
+    kind = getattr(import_module(module), name)
+    known_options = [key for key in inspect.signature(kind).parameters if not key.startswith("_")]
+    unknown = [key for key in choice.options if key not in known_options]
+    if unknown and "kwargs" not in known_options:
+        raise UsageError(f'{option} {choice.name} has no parameter "{unknown[0]}"; it has {", ".join(known_options)}.')
     try:
-        return getattr(import_module(module), name)(**{**more, **choice.options})
+        return kind(**{**more, **choice.options})
     except (TypeError, ValueError, AssertionError, ImportError, AttributeError) as error:
         raise UsageError(f"{option} {choice.text}: {_first_line(error) or type(error).__name__}") from error
 
@@ -197,18 +233,37 @@ def new_name(plan: TunePlan) -> str:
 
 def find_experiment(plan: TunePlan) -> str:
     """The experiment to go on with: that of ``--name``, else the newest of this trainable; "" where there is none."""
-    from ray import tune
-
     if plan.name:
         path = experiment_path(plan, plan.name)
-        return path if tune.Tuner.can_restore(path) else ""
+        return path if can_go_on(path) else ""
     storage = storage_of(plan)
     if "://" in storage:
         raise UsageError("--resume needs --name NAME with a storage that is no local folder.")
     names = sorted(os.listdir(storage), reverse=True) if os.path.isdir(storage) else []
     own = [name for name in names if name.startswith(f"{plan.trainable.name}_20")]
     paths = (os.path.join(storage, name) for name in own)
-    return next((path for path in paths if tune.Tuner.can_restore(path)), "")
+    return next((path for path in paths if can_go_on(path)), "")
+
+
+def can_go_on(path: str) -> bool:
+    """Whether an experiment is kept there."""
+    from ray import tune
+
+    try:
+        return bool(tune.Tuner.can_restore(path))
+    except (OSError, ValueError):
+        return False
+
+
+def results_so_far(path: str, trainable: Any) -> Any:
+    """The ResultGrid of an experiment that broke off, as far as it was written down; None where it was not."""
+    from ray import tune
+
+    try:
+        return tune.Tuner.restore(path, trainable).get_results()
+    except Exception as error:  # best effort, after a failure that is told anyway
+        log.debug("no results in %s: %s", path, error)
+        return None
 
 
 def _restored(path: str, trainable: Any) -> Any:

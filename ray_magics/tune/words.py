@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from ..core.parsers import close_to
+from .space import shown
 
 
 def trials(count: int) -> str:
@@ -33,8 +34,10 @@ def unmet(metric: str, reported: list[str]) -> str:
     return f'--metric {metric}: the trials report {there}, not "{metric}"; {advice}'
 
 
-def unreported(metric: str) -> str:
-    """No trial has reported anything."""
+def unreported(metric: str, budget: float | None) -> str:
+    """No trial has reported anything, for lack of time if `budget` says so."""
+    if budget is not None:
+        return f"--time-budget-s {budget:g} was over before any trial reported; a worker takes seconds to start."
     return (
         f"--metric {metric}: no trial reported anything; report it with tune.report({{{metric!r}: …}}), "
         "or return a number or a dict."
@@ -51,5 +54,4 @@ def grid_words(grid: Any) -> str:
 def _best_words(best: Any) -> str:
     if best is None:
         return ""
-    config = repr(best.config)
-    return f"\n.best.config: {config if len(config) < 500 else config[:497] + '...'}"
+    return f"\n.best.config: {shown(best.config, 500)}"

@@ -16,7 +16,7 @@ from ...core.options import split
 from ...core.parsers import Expression
 from ..algorithms import Named
 from ..magic import ray_tune
-from ..space import Word, space_word
+from ..space import Word, stop_word
 from .field import field_of, normal_field, word_of
 from .state import SWITCHES, TEXTS, FormState, flag_of
 
@@ -96,7 +96,7 @@ def normal(state: FormState) -> FormState:
     """A state without problems as its line gives it back: no blanks around, numbers as Python writes them."""
     texts: dict[str, Any] = {name: _normal_text(name, getattr(state, name)) for name in TEXTS if name != "stop"}
     rows = tuple(map(normal_field, state.rows))
-    stop = _stop_text(map(space_word, stop_words(state.stop)))
+    stop = _stop_text(map(stop_word, stop_words(state.stop)))
     trainable = "" if state.cell is not None else state.trainable.strip()
     return replace(state, trainable=trainable, rows=rows, stop=stop, **texts)
 

@@ -12,7 +12,7 @@ from ...core.cell import read_cell
 from ...core.options import split
 from ..magic import ray_tune
 from ..plan import Trainable, cell_trainable, named_trainable
-from ..space import Word, space_word
+from ..space import Word, stop_word
 from .line import arguments, stop_words
 from .refusals import beside, check_plan, nothing_to_run, refusal, refused_plan, unfit
 from .row_problems import row_problems
@@ -75,7 +75,7 @@ def _contradictions(
     metric, mode = state.metric.strip(), state.mode.strip()
     yield "metric" if mode and not metric else "mode", refused_plan(namespace, metric=metric, mode=mode)
     for name in ("storage_path", "name"):
-        yield name, refused_plan(namespace, **{name: getattr(state, name)})
+        yield name, refused_plan(namespace, **{name: getattr(state, name) or None})
     if "stop" not in found:
         yield "stop", _wrong_stop(state, namespace)
     for name in ("scheduler", "search"):
@@ -84,7 +84,7 @@ def _contradictions(
 
 
 def _wrong_stop(state: FormState, namespace: Names) -> str:
-    words = tuple(map(space_word, stop_words(state.stop)))
+    words = tuple(map(stop_word, stop_words(state.stop)))
     return "" if any(runs_code(word.text) for word in words) else refused_plan(namespace, stop=words)
 
 
