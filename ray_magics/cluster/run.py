@@ -24,7 +24,7 @@ from .quiet import import_quietly, no_orphans, silence, twice
 from .snapshot import living
 from .status import ClusterStatus
 from .watch import Watch, not_connected
-from .words import connection_text, gone
+from .words import connection_text, deserted, gone
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -166,7 +166,19 @@ def lost(max_age: float) -> str:
     if not is_connected():
         return gone(_memory.lost.address if _memory.lost else "the address that it had")
     connection = current()
-    return "" if not connection.has_control_service or _watch().alive(max_age) else gone(connection.address)
+    if not connection.has_control_service:
+        return ""
+    if not _watch().alive(max_age):
+        return gone(connection.address)
+    return "" if _has_nodes(max_age) else deserted(connection.address)
+
+
+def _has_nodes(max_age: float) -> bool:
+    """False only where the cluster itself says that none of its nodes is alive."""
+    try:
+        return bool(nodes(max_age))
+    except ConnectionError:
+        return True
 
 
 def can_grow() -> bool:

@@ -56,3 +56,10 @@ def gone(address: str) -> str:
         f"The Ray cluster at {address} is gone: nothing listens there any more. "
         "%ray_init --restart begins anew; results that were only on it are lost."
     )
+
+
+def deserted(address: str) -> str:
+    return (
+        f"No node of the Ray cluster at {address} is alive any more. "
+        "%ray_init --restart begins anew; results that were only on it are lost."
+    )

@@ -43,7 +43,7 @@ def error_of_all(failures: Mapping[str, Failure], board: Board, namespace: Names
     if description is not None:
         return remote_error(description, namespace, label, f"trial {number}{others}")
     made = lost(failure)
-    made.args = (f"trial {number}: {made}{others}",)
+    made.args = (f"trial {number}: {str(made).removesuffix('.')}{others}",)
     return made
 
 
