@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from html import escape
 from types import SimpleNamespace
 from typing import Any
 
@@ -547,6 +548,15 @@ def test_a_closed_form_stops_its_search_and_leaves_no_widget() -> None:
     assert form.launch.run.stops == 1 and form.root.comm is None and form.rows[0].key.comm is None
 
 
+def test_a_form_at_rest_is_its_line() -> None:
+    form, drawn = form_of(state()), []
+    form.handle = SimpleNamespace(update=lambda bundle, raw: drawn.append((raw, bundle)))
+    form.rest()
+    form.rest()
+    assert drawn == [(True, {"text/plain": to_text(state()), "text/html": f"<pre>{escape(to_text(state()))}</pre>"})]
+    assert form.root.comm is None
+
+
 # --- the magic --------------------------------------------------------------------------------------------------------
 
 
@@ -573,14 +583,14 @@ def test_a_form_needs_something_to_run(shell: Any, line: str) -> None:
 
 def test_the_form_of_a_notebook_starts_the_line_that_it_shows(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from ray_magics.tune import magic
-    from ray_magics.tune.form import panel
+    from ray_magics.views import show
 
     carried: list[Any] = []
     monkeypatch.setattr(magic, "carry_out", lambda plan, namespace, place, view: carried.append(plan) or Search(view))
     monkeypatch.setattr("ray_magics.core.private.kernel_of", lambda shell: SimpleNamespace())
-    monkeypatch.setattr(panel, "_forms", {})
+    monkeypatch.setattr(show, "_open", {})
     shell.run('%%ray_tune --form --space "x=uniform(0, 1)" --into found\nconfig["x"]')
-    (shown,) = panel._forms.values()
+    (shown,) = show._open.values()
     shown.settings["num_samples"].control.value = "4"
     shown.launch.start_button.click()
     assert (carried[0].num_samples, carried[0].into, carried[0].background) == (4, "found", True)

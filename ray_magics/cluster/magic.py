@@ -143,13 +143,15 @@ def ray_shutdown(line: Line) -> None:
     """End the connection to Ray, after stopping the runs of this kernel; says what it did.
 
     A cluster that this kernel started stops, and so does your detached one. Any other cluster goes on
-    running. Values that were left on a stopped cluster are gone.
+    running. Values that were left on a stopped cluster are gone. Forms become the lines that they wrote.
 
         %ray_shutdown
     """
+    from ..views.show import rest
     from . import run as doing
 
     print(doing.shutdown())
+    rest()
 
 
 def _last_lines(text: str, tail: int | None, run: str) -> str:

@@ -77,6 +77,9 @@ class Shown:
     def close(self) -> None:
         """Frees what the picture holds in the kernel."""
 
+    def rest(self) -> None:
+        """The user is done with the cluster: leaves what a saved notebook shows in place of controls."""
+
 
 class Terminal(Shown):
     """One line that is rewritten, where somebody watches a terminal; the whole text at the end."""
@@ -149,10 +152,21 @@ def new_view(cell: str, snapshot: Snapshot) -> Shown:
     """Draws a first snapshot in the cell that runs on this thread, as well as the front end can."""
     close_views(cell)
     shown = _kind()(snapshot)
+    keep(cell, shown)
+    return shown
+
+
+def keep(cell: str, shown: Shown) -> None:
+    """Holds what a cell shows until that cell runs again."""
     _open[_key(cell, shown)] = shown
     while len(_open) > 50:
         _open.pop(next(iter(_open))).close()
-    return shown
+
+
+def rest() -> None:
+    """Leaves controls that nobody will use any more as a saved notebook shows them."""
+    for shown in list(_open.values()):
+        shown.rest()
 
 
 def _key(cell: str, shown: Shown) -> str:

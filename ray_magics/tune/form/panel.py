@@ -15,7 +15,7 @@ from ipywidgets import Layout
 
 from ...core.run import Run
 from ...views.html import html
-from ...views.show import Snapshot
+from ...views.show import Shown, Snapshot, close_views, keep
 from ...views.text import text
 from .controls import Told, button, close_all, heading
 from .field import Field
@@ -28,7 +28,6 @@ from .settings import setting
 from .state import SWITCHES, TEXTS, FormState, flag_of
 
 Start = Callable[[str, Any], Run]
-_forms: dict[str, Form] = {}  # by cell
 
 
 def show_form(state: FormState, namespace: dict[str, Any], start: Start, cell: str = "") -> None:
@@ -36,15 +35,13 @@ def show_form(state: FormState, namespace: dict[str, Any], start: Start, cell: s
 
     `start(words, view)` starts the search that the words behind the magic's name describe.
     """
-    before = _forms.pop(cell, None)
-    if before is not None:
-        before.close()
+    close_views(cell)
     form = Form(state, namespace, start, cell)
-    _forms[cell or str(id(form))] = form
+    keep(cell, form)
     form.show()
 
 
-class Form:
+class Form(Shown):
     """All controls, and the search that they started.
 
     Attributes:
@@ -55,7 +52,7 @@ class Form:
 
     def __init__(self, state: FormState, namespace: dict[str, Any], start: Start, cell: str = "") -> None:
         self.first, self.namespace = state, namespace
-        self.state, self.handle = state, None
+        self.state, self.handle, self.last = state, None, None
         self.problems: dict[str, str] = {}
         self.checking = threading.RLock()  # widgets may call from a thread, cells end on the main one
         self.title = Told(_title(state))
@@ -84,6 +81,13 @@ class Form:
             shell.events.unregister("post_run_cell", self._after_cell)
         self.launch.stop()
         close_all(self.root)
+
+    def rest(self) -> None:
+        """The line, and the end of its search, in place of the controls."""
+        if self.handle is not None:
+            self.handle.update(_still(self.state, self.last), raw=True)
+            self.close()
+            self.handle = None
 
     def refresh(self) -> None:
         """Reads the controls, says what is wrong, and writes the line."""
@@ -139,14 +143,15 @@ class Form:
 
     def _ended(self, snapshot: Snapshot) -> None:
         """The search is over; a saved notebook keeps its picture."""
+        self.last = snapshot
         if self.handle is not None:
-            self.handle.update(self._bundle(snapshot), raw=True)
+            self.handle.update(self._bundle(), raw=True)
         with self.checking:
             self.launch.enable(len(self.problems))
 
-    def _bundle(self, snapshot: Snapshot | None = None) -> dict[str, Any]:
+    def _bundle(self) -> dict[str, Any]:
         drawn = self.root._repr_mimebundle_()
-        return {**(drawn[0] if isinstance(drawn, tuple) else drawn), **_still(self.state, snapshot)}
+        return {**(drawn[0] if isinstance(drawn, tuple) else drawn), **_still(self.state, self.last)}
 
 
 def _still(state: FormState, snapshot: Snapshot | None) -> dict[str, str]:
