@@ -15,10 +15,10 @@ from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["init", "load_ipython_extension", "remote", "runs", "shutdown", "tune"]
+__all__ = ["init", "load_ipython_extension", "remote", "runs", "serve", "shutdown", "tune"]
 
 _HOMES = {"init": "cluster.run", "shutdown": "cluster.run", "runs": "core.run"}
-_VERBS = ("remote", "tune")
+_VERBS = ("remote", "tune", "serve")
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ from .core import connection, private
 from .core.run import registry
 from .core.settings import RayMagics
 
-VERBS = ("cluster", "remote", "tune")
+VERBS = ("cluster", "remote", "tune", "serve")
 connection.provide(lambda: import_module(f"{__package__}.cluster.run"))
 
 
@@ -24,4 +24,6 @@ def load(shell: Any) -> None:
             magic.register(shell)
         for home, kind, words in getattr(edge, "SHOWN", ()):
             shell.display_formatter.formatters["text/plain"].for_type_by_name(home, kind, words)
+        registry.desks.update(getattr(edge, "DESKS", {}))
+        registry.logs.extend(find for find in getattr(edge, "LOGS", ()) if find not in registry.logs)
     private.on_control_channel(shell, "ray_magics", registry.command)

@@ -49,9 +49,10 @@ export interface Part<T> {
   dispose?(): void;
 }
 
-/** The children of `parent`, one for each item, found again by their key: what stays is painted anew, never rebuilt. */
+/** Children of `parent` after those it has, one for each item, found again by their key: what stays is painted anew, never rebuilt. */
 export function keyed<T>(parent: HTMLElement, key: (item: T) => string, build: (item: T) => Part<T>): Part<T[]> {
   let parts = new Map<string, Part<T>>();
+  const lead = parent.lastChild;
   return {
     node: parent,
     paint(items) {
@@ -63,7 +64,7 @@ export function keyed<T>(parent: HTMLElement, key: (item: T) => string, build: (
         part.paint(item);
       }
       for (const [name, part] of parts) if (!next.has(name)) discard(part);
-      arrange(parent, [...next.values()]);
+      arrange(parent, lead, [...next.values()]);
       parts = next;
     },
     dispose() {
@@ -73,9 +74,14 @@ export function keyed<T>(parent: HTMLElement, key: (item: T) => string, build: (
   };
 }
 
-function arrange(parent: HTMLElement, parts: Part<never>[]): void {
-  let place = parent.firstChild;
+/** Moves as few as it can: what is moved loses focus and scroll position. `lead` and what is before it are not parts. */
+function arrange(parent: HTMLElement, lead: ChildNode | null, parts: Part<never>[]): void {
+  let place = lead ? lead.nextSibling : parent.firstChild;
   for (const { node } of parts) {
+    if (place && node === place.nextSibling) {
+      parent.append(place);
+      place = node;
+    }
     if (node === place) place = place.nextSibling;
     else parent.insertBefore(node, place);
   }

@@ -51,7 +51,7 @@ function errors(worker: Worker): string {
 }
 
 /** Shows a tail that grows below and shrinks above, leaving alone the lines that are already there. */
-function follow(node: HTMLElement): (tail: Line[]) => void {
+export function follow(node: HTMLElement): (tail: Line[]) => void {
   let shown: Line[] = [];
   return tail => {
     const atEnd = node.scrollHeight - node.scrollTop - node.clientHeight < 8;

@@ -12,8 +12,15 @@ import { stop } from './stop';
 export const mount: Mount = (root, source) =>
   live(root, source, card(command => source.send(command)), snapshot => isLive(readRun(snapshot)));
 
-/** `body` is what a kind of run shows besides; `stopper` is what its Stop is called. */
-export function card(send: Source['send'], body?: Part<Seen>, stopper?: string): Part<Seen> {
+interface Ways {
+  /** What its Stop is called. */
+  stopper?: string;
+  /** Where there is no run the card has no head. */
+  isRun?(run: Run): boolean;
+}
+
+/** `body` is what a kind of run shows besides. */
+export function card(send: Source['send'], body?: Part<Seen>, { stopper, isRun = () => true }: Ways = {}): Part<Seen> {
   const sign = icon();
   const state = h('span', 'state');
   const name = h('span', 'name');
@@ -29,7 +36,8 @@ export function card(send: Source['send'], body?: Part<Seen>, stopper?: string):
   const left = h('div', 'why');
   const news = h('div', 'unseen');
   const head = h('div', 'head', sign.node, state, name, verb, h('span', 'right', elapsed, button.node));
-  const node = h('section', 'card', head, progressbar.node, numbers.node, why, left, button.message, note, error);
+  const top = h('div', '', head, progressbar.node, numbers.node, why, left, button.message);
+  const node = h('section', 'card', top, note, error);
   node.append(...(body ? [body.node] : []), workers.node, news);
   setAttr(node, 'tabindex', '-1');
   setAttr(news, 'aria-live', 'polite');
@@ -42,6 +50,7 @@ export function card(send: Source['send'], body?: Part<Seen>, stopper?: string):
       const going = isLive(run);
       const focused = document.activeElement === button.node;
       sign.paint(run.state);
+      show(top, isRun(run));
       setText(state, word(run.state));
       setText(name, run.name);
       setText(verb, run.verb);
@@ -56,9 +65,9 @@ export function card(send: Source['send'], body?: Part<Seen>, stopper?: string):
       button.paint(run);
       body?.paint({ snapshot, age, gone });
       workers.paint(run);
-      setAttr(node, 'aria-label', `Run ${run.name}`.trim());
+      setAttr(node, 'aria-label', isRun(run) ? `Run ${run.name}`.trim() : null);
       node.classList.toggle('ray-magics-old', gone);
-      if (before && before !== run.state) setText(news, `${run.name} ${run.state}`);
+      if (before && before !== run.state && isRun(run)) setText(news, `${run.name} ${run.state}`);
       before = run.state;
       if (focused && !going) node.focus({ preventScroll: true });
     },

@@ -10,11 +10,20 @@ export interface Source {
 }
 
 export interface Command {
-  action: 'stop' | 'pause' | 'resume';
+  action: 'stop' | 'pause' | 'resume' | 'try';
   run: string;
-  /** The trial of a search; without it all of the run is meant. */
+  /** The trial of a search, the application that is tried; without it all of the run is meant. */
   part?: string;
   force?: true;
+  /** What to try. */
+  request?: HttpRequest;
+}
+
+export interface HttpRequest {
+  method: string;
+  path: string;
+  body: string;
+  type: string;
 }
 
 export interface Reply {

@@ -5,7 +5,7 @@ import { isLive, type Run } from './status';
 import { PATIENCE, QUEUED } from './stop';
 import type { Trial } from './tune-status';
 
-export type Action = Command['action'];
+export type Action = Exclude<Command['action'], 'try'>;
 
 export interface Actions {
   /** One button; what it does depends on the trial it was painted with. */

@@ -21,7 +21,7 @@ import { readTune, type Trial, type Tune } from './tune-status';
 const STATES = new Map([['TERMINATED', 'ended'], ['ERROR', 'failed']]);
 
 export const mount: Mount = (root, source) =>
-  live(root, source, card(command => source.send(command), search(command => source.send(command)), 'Stop all'), snapshot => isLive(readRun(snapshot)));
+  live(root, source, card(command => source.send(command), search(command => source.send(command)), { stopper: 'Stop all' }), snapshot => isLive(readRun(snapshot)));
 
 function search(send: Source['send']): Part<Seen> {
   let order: Order = { key: 'number', down: false };

@@ -4,11 +4,12 @@ import { classes, h, setText } from './dom';
 import { plain } from './format';
 import { mount as mountRun } from './run';
 import { mount as mountRuns } from './runs';
+import { mount as mountServe } from './serve';
 import type { Mount } from './source';
 import { kindOf } from './status';
 import { mount as mountTune } from './tune';
 
-const VIEWS: Record<string, Mount> = { run: mountRun, cluster: mountCluster, runs: mountRuns, tune: mountTune };
+const VIEWS: Record<string, Mount> = { run: mountRun, cluster: mountCluster, runs: mountRuns, serve: mountServe, tune: mountTune };
 
 export const mount: Mount = (root, source) => {
   let kind: string | null = null;

@@ -99,16 +99,19 @@ def ray_runs(line: Line) -> None:
 
 
 @magic("ray_logs", kind="line")
-@argument("run", metavar="RUN", completer=_all_runs, help="The number that %ray_runs shows.")
+@argument("run", metavar="RUN", completer=_all_runs, help="The number that %ray_runs shows; or an application.")
 @argument("--tail", type=count, help="Only the last N lines.")
 @argument("--worker", metavar="ID", help="Only the lines of this worker: 4711 or 4711@10.0.0.1.")
 def ray_logs(line: Line) -> None:
-    """Print all that the workers of a run printed, in order.
+    """Print all that the workers of a run printed, in order; of a served application, what its replicas logged.
 
     %ray_logs 3
     %ray_logs 3 --tail 20
     %ray_logs 3 --worker 4711
+    %ray_logs digits
     """
+    if (found := registry.logs_of(line.run)) is not None:
+        return print(_last_lines(found, line.tail, line.run) or f"{line.run} has logged nothing.")
     run = registry.find(line.run)
     workers = [worker.id for worker in run.status().workers]
     if line.worker and not any(is_named(worker, line.worker) for worker in workers):

@@ -20,7 +20,7 @@ from ..core.run import registry
 from ..core.settings import settings
 from . import detached, reach
 from .plan import Connection, ConnectPlan, differences, make_connect_plan
-from .quiet import import_quietly, no_orphans, silence, twice
+from .quiet import import_quietly, no_orphans, replicas_log, silence, twice
 from .snapshot import living
 from .status import ClusterStatus
 from .watch import Watch, not_connected
@@ -129,6 +129,25 @@ def ensure_connected(say: Callable[..., Any] = print) -> Connection:
     return connection
 
 
+def find() -> bool:
+    """Joins the cluster that the settings, `RAY_ADDRESS` or an earlier ``--detached`` name, and starts none.
+
+    Raises `UsageError` as `ensure_connected` does.
+    """
+    if not is_connected():
+        plan = make_connect_plan(os.environ, settings())
+        if plan.starts and not (plan.is_open and detached.find(detached.runtime_folder(os.environ))):
+            return False
+    ensure_connected()
+    return True
+
+
+def is_own() -> bool:
+    """Whether the present cluster ends with this process."""
+    connection = current()
+    return connection.started and not connection.detached
+
+
 def current() -> Connection:
     """The present connection; one that the user made with `ray.init` is described as far as Ray tells."""
     return _watch().connection
@@ -234,7 +253,7 @@ def _start_here(plan: ConnectPlan) -> Connection:
 
 
 def _ray_init_here(plan: ConnectPlan) -> Any:
-    with no_orphans():
+    with no_orphans(), replicas_log():
         return _ray_init(plan, address="local", dashboard_host="127.0.0.1", **plan.sizing())
 
 

@@ -27,6 +27,14 @@ class Connector(Protocol):
         """Whether an autoscaler may add nodes."""
         ...
 
+    def find(self) -> bool:
+        """Joins the cluster that there is, and starts none; whether there is one."""
+        ...
+
+    def is_own(self) -> bool:
+        """Whether the cluster ends with this process."""
+        ...
+
 
 _makers: list[Callable[[], Connector]] = []
 
@@ -65,3 +73,11 @@ def lost(max_age: float) -> str:
 
 def can_grow() -> bool:
     return _makers[-1]().can_grow()
+
+
+def find() -> bool:
+    return _makers[-1]().find()
+
+
+def is_own() -> bool:
+    return _makers[-1]().is_own()

@@ -270,3 +270,36 @@ def _refresh_authentication() -> None:
         raylet.AuthenticationTokenLoader.instance().reset_cache()
     except Exception as error:
         log.debug("the authentication mode could not be refreshed: %r", error)
+
+
+def hide_worker_lines(actors: tuple[str, ...]) -> None:
+    """Ray prints what workers print into whatever cell runs; from now on not that of these actors (Ray 2.60).
+
+    `actors` are the beginnings of their class names. Fallback: Ray goes on printing.
+    """
+    try:
+        dispatcher = import_module("ray._private.ray_logging").global_worker_stdstream_dispatcher
+        with dispatcher._lock:
+            dispatcher.handlers = [(name, _sieve(handler, actors)) for name, handler in dispatcher.handlers]
+        worker: Any = import_module("ray._private.worker")
+        worker.print_to_stdstream = _sieve(worker.print_to_stdstream, actors)
+    except (AttributeError, ImportError, TypeError, ValueError) as error:
+        log.debug("lines of %s are not hidden: %r", actors, error)
+
+
+def _sieve(handler: Any, actors: tuple[str, ...]) -> Any:
+    if getattr(handler, "hides", None) == actors:
+        return handler
+
+    def pass_on(data: Any, **options: Any) -> None:
+        if not str(data.get("actor_name") or "").startswith(actors) and not _is_about(data, actors):
+            handler(data, **options)
+
+    pass_on.hides = actors  # type: ignore[attr-defined]
+    return pass_on
+
+
+def _is_about(data: Any, actors: tuple[str, ...]) -> bool:
+    """Whether the raylet tells something of these actors, as that one of them ended when it was told to."""
+    lines = data.get("lines") or ()
+    return data.get("pid") == "raylet" and all(any(f"{actor}." in str(line) for actor in actors) for line in lines)

@@ -234,14 +234,24 @@ def _take_noted() -> bool:
     return noted
 
 
+Desk = Callable[[str, str, Mapping[str, Any]], str]  # action, part, the whole command -> what is wrong, "" if nothing
+
+
 class Registry:
-    """The runs of this kernel, oldest first; only the last `keep` ended ones stay."""
+    """The runs of this kernel, oldest first; only the last `keep` ended ones stay.
+
+    Attributes:
+        desks: what answers commands that are for no run, by the name that stands for one there.
+        logs: what knows the logs of things that are no runs, by their names.
+    """
 
     def __init__(self, keep: int = 200) -> None:
         self.keep = keep
         self.numbers = itertools.count(1)
         self.lock = threading.Lock()
         self.known: dict[str, Run] = {}
+        self.desks: dict[str, Desk] = {}
+        self.logs: list[Callable[[str], str | None]] = []
 
     def next_id(self) -> str:
         return str(next(self.numbers))
@@ -286,12 +296,23 @@ class Registry:
         if not isinstance(content, Mapping):
             return {"status": "error", "message": "unknown command"}
         action, part = str(content.get("action", ""))[:20], content.get("part")
+        key = str(content.get("run", ""))[:20]
         try:
-            run = self.find(str(content.get("run", ""))[:20])
+            if key in self.desks:
+                return _reply(self.desks[key](action, str(part)[:100], content))
+            run = self.find(key)
             problem = run.command(action, str(part)[:100]) if part is not None else _stop(run, action, content)
         except UsageError as error:
             problem = str(error)
-        return {"status": "error", "message": problem} if problem else {"status": "ok"}
+        return _reply(problem)
+
+    def logs_of(self, name: str) -> str | None:
+        """The log of something that is no run; None where nobody knows it."""
+        return next((text for find in self.logs if (text := find(name)) is not None), None)
+
+
+def _reply(problem: str) -> dict[str, Any]:
+    return {"status": "error", "message": problem} if problem else {"status": "ok"}
 
 
 def _stop(run: Run, action: str, content: Mapping[str, Any]) -> str:

@@ -8,8 +8,8 @@ from html import escape
 from urllib.parse import urlsplit
 
 from ray_magics.views import format as f
+from ray_magics.views import serve, tune
 from ray_magics.views import tags as t
-from ray_magics.views import tune
 from ray_magics.views.format import Snapshot
 
 log = logging.getLogger(__name__)
@@ -18,13 +18,19 @@ _OUTPUT = 40_000  # bytes; with everything else, escaped, below 100 kB
 _ROWS = 28_000
 _TRIALS = 38_000
 _ALL = 96_000
+_LOG = 500  # bytes; what is around the lines of a log
+_OPENED = 6  # so many replicas are shown unfolded
 
 _CARD = (
     f"max-width: 880px; margin: 4px 0; padding: 9px 12px; border: {t.RULE}; border-radius: 4px; "
     "font-size: 13px; line-height: 20px; overflow-wrap: break-word"
 )
 _OUTPUT_BOX = "display: flex; flex-direction: column-reverse; max-height: 240px; overflow: auto"  # begins at its end
-_TRIAL = "padding:1px 12px 1px 0;text-align:left;white-space:nowrap"  # short, for it stands in every cell
+_SHORT = "padding:1px 12px 1px 0;text-align:left;white-space:nowrap"  # short, for it stands in every cell
+_FAILURE_BOX = f"border-left: 3px solid {t.RED}; max-height: 240px; overflow: auto"
+_RULED = f"margin: 6px 0 0; padding: 6px 0 0; border-top: {t.RULE}"
+_INSIDE = "margin: 0 0 0 16px"
+_CURVE = "color: #1976d2; font-size: 9px"
 _OUTPUT_TEXT = "flex: none; overflow: visible; background: rgba(128, 128, 128, 0.09); border-radius: 3px"
 
 
@@ -51,12 +57,14 @@ def _head(run: Snapshot) -> Iterator[str]:
         yield t.div(" · ".join(map(escape, facts)))
     if run["why"]:
         yield t.div(escape(f.sentence(f.one_line(run["why"], 1000))))
+    yield from _said(run)
+
+
+def _said(run: Snapshot) -> Iterator[str]:
     if run["note"]:
         yield t.div(t.muted(t.safe(run["note"], 1000)))
     if run["error"]:
-        yield t.pre(
-            escape(f.plain(run["error"], 3000)), f"border-left: 3px solid {t.RED}; max-height: 240px; overflow: auto"
-        )
+        yield t.pre(escape(f.plain(run["error"], 3000)), _FAILURE_BOX)
 
 
 def _title(run: Snapshot) -> str:
@@ -104,7 +112,7 @@ def _search(run: Snapshot) -> Iterator[str]:
     columns = tune.columns(run, trials)
     headings = ("Trial", "State", *(escape(heading) for heading, _ in columns)) if trials else ()
     rows = ([*_trial(run, trial), *(escape(cells[row]) for _, cells in columns)] for row, trial in enumerate(trials))
-    yield t.table(headings, rows, _TRIALS, _TRIAL, len(run["trials"]) - len(trials))
+    yield t.table(headings, rows, _TRIALS, _SHORT, len(run["trials"]) - len(trials))
     if trials and (words := tune.left_out(run)):
         yield t.div(t.muted(words))
     yield from map(_failure, tune.failed(trials))
@@ -123,6 +131,123 @@ def _failure(trial: Snapshot) -> str:
     above = t.div(t.muted(cut)) if cut else ""
     body = f"{above}{t.pre(chr(10).join(kept), f'border-left: 3px solid {t.RED}')}"
     return f"<details><summary>{summary}</summary>{body}</details>" if lines else t.div(summary)
+
+
+def _serve(status: Snapshot) -> Iterator[str]:
+    above = "".join(_head(status) if status["id"] else _said(status))
+    apps, words = status["apps"], serve.nothing(status)
+    limit = _ALL - len(above.encode())
+    share = max(12_000, limit // max(1, len(apps)))
+    rules = (_RULED if above or index else "" for index in range(len(apps)))
+    blocks = (_app(app, status["error"], rule, share) for app, rule in zip(apps, rules, strict=True))
+    drawn, left = f.fitting(blocks, limit)
+    yield from (above, *drawn, _more(left, "application"), t.div(escape(words)) if words else "")
+    yield from _workers(status, min(_OUTPUT, limit - sum(len(app.encode()) for app in drawn)))
+    if place := serve.place(status):
+        yield t.div(t.muted(escape(place)))
+
+
+def _more(left: int, unit: str) -> str:
+    return t.div(t.muted(f"and {f.count(left)} more {f.plural(unit, left)}")) if left else ""
+
+
+def _app(app: Snapshot, error: str, rule: str, limit: int) -> str:
+    """What is said of it, and of its replicas what then fits."""
+    above = "".join(_app_words(app, error, limit // 6))
+    below = "".join(_answer(app["answer"], limit // 6)) if app["answer"] else ""
+    limit -= len((above + below).encode()) + 300
+    parts = app["deployments"]
+    share = max(6000, limit // max(1, len(parts)))
+    opened = " open" if sum(len(part["replicas"]) for part in parts) <= _OPENED else ""
+    blocks = (_deployment(part, error + app["message"], share, opened) for part in serve.urgent(parts))
+    kept, left = f.fitting(blocks, limit)
+    return f'<div style="{rule}">{above}{"".join(kept)}{_more(left, "deployment")}{below}</div>'
+
+
+def _app_words(app: Snapshot, error: str, limit: int) -> Iterator[str]:
+    yield t.div(" · ".join(filter(None, _app_head(app))))
+    if words := serve.update(app):
+        yield t.div(f"<b>{escape(words)}</b>")
+    yield _message(app, serve.message(app, error), limit)
+    if figures := serve.figures(app):
+        curve = serve.curve(app["history"])
+        drawn = f' <span style="{_CURVE}">{curve}</span>' if curve else ""
+        yield t.div(f"{_facts(figures)}{drawn}")
+    yield _deployments(app, 2 * limit)
+
+
+def _facts(facts: Iterable[str]) -> str:
+    """Joined, and never broken within one."""
+    return " · ".join(escape(fact).replace(" ", "\N{NO-BREAK SPACE}") for fact in facts)
+
+
+def _app_head(app: Snapshot) -> Iterator[str]:
+    sign, words = serve.state(app["status"])
+    yield f"<b>{t.sign(sign)} {escape(words)}</b> {t.code(serve.word(app['name']))}"
+    yield _link(app["url"], app["url"] or app["route"] or "not reachable by HTTP")
+    yield _link(app["docs"], "docs") if _web_address(app["docs"]) else ""
+    yield t.muted(escape(serve.begun(app)))
+
+
+def _message(part: Snapshot, words: str, limit: int) -> str:
+    kept, cut = f.shown_tail(list(map(escape, words.splitlines())), 0, limit)
+    edge = f"3px solid {t.RED}" if serve.failed(part) else t.RULE
+    return t.pre("\n".join(filter(None, (cut, *kept))), f"border-left: {edge}")
+
+
+def _deployments(app: Snapshot, limit: int) -> str:
+    columns = serve.columns(app)
+    headings = ("Deployment", "State", *(escape(heading) for heading, _ in columns))
+    rows = (
+        [escape(serve.name(app, deployment)), _state(deployment), *(escape(cells[row]) for _, cells in columns)]
+        for row, deployment in enumerate(app["deployments"])
+    )
+    return t.table(headings, rows, limit, _SHORT)
+
+
+def _state(part: Snapshot) -> str:
+    sign, words = serve.state(part["status"])
+    return f"{t.sign(sign)} {escape(words)}"
+
+
+def _deployment(deployment: Snapshot, above: str, limit: int, opened: str) -> str:
+    name = t.safe(deployment["name"], 40)
+    words, scaling = serve.message(deployment, above), serve.autoscaling(deployment)
+    said = t.div(f"{name}:") + _message(deployment, words, limit // 3) if words else ""
+    said += t.div(t.muted(f"{name}: {escape(scaling)}")) if scaling else ""
+    if not deployment["replicas"]:
+        return said
+    inside = "".join(_replicas(deployment["replicas"], limit - len(said.encode()) - 400))
+    summary = f"<summary>{escape(serve.replica_count(deployment))}</summary>"
+    return f'{said}<details{opened}>{summary}<div style="{_INSIDE}">{inside}</div></details>'
+
+
+def _replicas(replicas: list[Snapshot], limit: int) -> Iterator[str]:
+    share = max(1000, limit // len(replicas))
+    kept, left = f.fitting((_replica(replica, share) for replica in replicas), limit)
+    yield from kept
+    yield _more(left, "replica")
+
+
+def _replica(replica: Snapshot, limit: int) -> str:
+    sign, words = serve.state(replica["state"])
+    name = f"{t.sign(sign)} {escape(words)} {t.code(serve.word(replica['id']))}"
+    head = f"{name} · {_facts(serve.replica_facts(replica))}"
+    lines = [escape(f.output_line(line)) for line in replica["log"]]
+    kept, cut = f.shown_tail(lines, replica["lines_cut"], limit - len(head.encode()) - _LOG)
+    above = t.div(t.muted(cut)) if cut else ""
+    output = f'<div style="{_OUTPUT_BOX}">{t.pre(chr(10).join(kept), _OUTPUT_TEXT)}</div>' if kept else ""
+    return f"<details><summary>{head}</summary>{above}{output}</details>" if lines else t.div(head)
+
+
+def _answer(asked: Snapshot, limit: int) -> Iterator[str]:
+    sign, words = serve.answer(asked)
+    yield t.div(f"Last request: {t.sign(sign)} {escape(words)}")
+    lines, cut = serve.body(asked, limit // 6)
+    drawn = t.pre(escape("\n".join(lines)), _OUTPUT_TEXT)
+    folded = f"<details><summary>{f.count(len(lines))} lines</summary>{drawn}</details>"
+    yield folded if len(lines) > 20 else drawn
+    yield t.div(t.muted(cut)) if cut else ""
 
 
 def _cluster(cluster: Snapshot) -> Iterator[str]:
@@ -146,14 +271,24 @@ def _cluster_head(cluster: Snapshot) -> Iterator[str]:
     for name, version in (("Ray", cluster["ray"]), ("Python", cluster["python"])):
         if version:
             yield t.muted(f"{name} {t.safe(version)}")
-    if url := _web_address(cluster["dashboard"]):
-        yield f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">Dashboard</a>'
+    if _web_address(cluster["dashboard"]):
+        yield _link(cluster["dashboard"], "Dashboard")
+
+
+def _link(address: str, words: str) -> str:
+    """A link if a browser may follow it, else the words alone."""
+    url = _web_address(address)
+    said = t.safe(words)
+    return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{said}</a>' if url else said
 
 
 def _web_address(address: str) -> str:
     """The address if a browser may follow it, else nothing."""
     url = f.one_line(address, 300)
-    return url if urlsplit(url).scheme in ("http", "https") else ""
+    try:
+        return url if urlsplit(url).scheme in ("http", "https") else ""
+    except ValueError:
+        return ""
 
 
 def _meter(meter: Snapshot) -> list[str]:
@@ -205,6 +340,7 @@ def _row(run: Snapshot) -> list[str]:
 _KINDS: dict[str, Callable[[Snapshot], Iterable[str]]] = {
     "run": _run,
     "tune": _tune,
+    "serve": _serve,
     "cluster": _cluster,
     "runs": _runs,
 }

@@ -201,16 +201,22 @@ class LiveFeed(Shown):
     """
 
     def __init__(
-        self, look: Callable[[], Snapshot], going: Callable[[], bool], cell: str = "", interval: float = 1.0
+        self,
+        look: Callable[[], Snapshot],
+        going: Callable[[], bool],
+        cell: str = "",
+        interval: float = 1.0,
+        shown: Shown | None = None,
     ) -> None:
         self.look, self.going, self.interval = look, going, interval
         self.closed = threading.Event()
-        first = look()
-        self.shown = new_view(cell, first)
-        self.last = self._facts(first)
+        self.whole = look()
+        self.shown = shown or new_view(cell, self.whole)
+        self.last = self._facts(self.whole)
         if isinstance(self.shown, Terminal):
-            self.shown.finish(first)
+            self.shown.finish(self.whole)
             return
+        self.shown.update(self.whole)
         _open[_key(cell, self.shown)] = self
         threading.Thread(target=self._run, name="ray_magics-feed", daemon=True).start()
 
@@ -218,15 +224,37 @@ class LiveFeed(Shown):
         self.closed.set()
         self.shown.close()
 
+    def rest(self) -> None:
+        self.closed.set()
+        self.shown.finish(self.whole)
+
     def _run(self) -> None:
         while self.going():
             if self.closed.wait(self.interval):
                 return
-            snapshot = self.look()
-            if self._facts(snapshot) != self.last:
-                self.last = self._facts(snapshot)
-                self.shown.update(snapshot)
-        self.shown.finish(self.look())
+            self.whole = self.look()
+            if self._facts(self.whole) != self.last:
+                self.last = self._facts(self.whole)
+                self.shown.update(self.whole)
+        if not self.closed.is_set():
+            self.shown.finish(self.look())
 
     def _facts(self, snapshot: Snapshot) -> Snapshot:
         return {key: value for key, value in snapshot.items() if key not in _CLOCKWORK}
+
+
+class LastingView(RunView):
+    """The view of a run that goes on to show, live, what the run has made; `look` and `going` as of a LiveFeed."""
+
+    def __init__(self, look: Callable[[], Snapshot], going: Callable[[], bool], **options: Any) -> None:
+        super().__init__(**options)
+        self.look, self.going = look, going
+        self.handed_on = False
+
+    def close(self, status: RunStatus) -> None:
+        if self.quiet or status.state != "finished":
+            return super().close(status)
+        with self.updating:
+            if not self.handed_on:
+                self.handed_on = True
+                LiveFeed(self.look, self.going, self.cell, shown=self.shown)

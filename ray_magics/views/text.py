@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from textwrap import dedent
 
 from ray_magics.views import format as f
-from ray_magics.views import tune
+from ray_magics.views import serve, tune
 from ray_magics.views.format import Snapshot
 
 log = logging.getLogger(__name__)
@@ -14,6 +15,7 @@ log = logging.getLogger(__name__)
 _OUTPUT = 60_000  # bytes; with everything else well below 100 kB
 _ROWS = 25_000
 _ALL = 90_000
+_REPLICAS, _LOGS, _ANSWER = 20, 6, 20  # at most so many replicas, logs, and lines of an answer are shown
 
 
 def text(snapshot: Snapshot) -> str:
@@ -38,6 +40,10 @@ def _head(run: Snapshot) -> Iterator[str]:
         yield f"  {_progress_bar(run)}{facts}"
     if run["why"]:
         yield f"  {f.sentence(f.one_line(run['why'], 1000))}"
+    yield from _said(run)
+
+
+def _said(run: Snapshot) -> Iterator[str]:
     for words in (run["note"], run["error"]):
         yield from _indented(f.plain(words, 3000), "  ")
 
@@ -119,6 +125,112 @@ def _failure(trial: Snapshot) -> Iterator[str]:
     head, lines = tune.last_lines(trial["error"])
     yield f"  Trial {tune.value(trial['number'])} failed: {head}"
     yield from _indented("\n".join(line for line in lines[-5:] if line != head), "    ")
+
+
+def _serve(status: Snapshot) -> Iterator[str]:
+    yield dedent("\n".join(_served(status)))
+
+
+def _served(status: Snapshot) -> Iterator[str]:
+    above = list(_head(status) if status["id"] else _said(status))
+    limit = _ALL - len("\n".join(above).encode())
+    apps, left = f.fitting(("\n".join(_app(app, status["error"])) for app in status["apps"]), limit)
+    yield from (*above, *apps)
+    if left:
+        yield f"  and {f.count(left)} more {f.plural('application', left)}"
+    if words := serve.nothing(status):
+        yield f"  {words}"
+    yield from _workers(status, min(_OUTPUT, limit - sum(len(app.encode()) for app in apps)))
+    if place := serve.place(status):
+        yield f"  {place}"
+
+
+def _app(app: Snapshot, error: str) -> Iterator[str]:
+    yield f"  {' · '.join(filter(None, _app_head(app)))}"
+    figures = f"{' · '.join(serve.figures(app))} {serve.curve(app['history'])}".strip()
+    for words in filter(None, (serve.update(app), figures)):
+        yield f"    {words}"
+    yield from _indented(serve.message(app, error), "    | ")
+    yield from _deployments(app)
+    above, parts = error + app["message"], serve.urgent(app["deployments"])
+    yield from _limited(filter(None, ("\n".join(_deployment(part, above)) for part in parts)), 10_000, "    ")
+    yield from _replicas(app)
+    if app["answer"]:
+        yield from _answer(app["answer"])
+
+
+def _app_head(app: Snapshot) -> Iterator[str]:
+    docs = serve.word(app["docs"], 200)
+    yield f"{_serve_state(app['status'])} {serve.word(app['name'])}"
+    yield serve.word(app["url"] or app["route"], 200) or "not reachable by HTTP"
+    yield f"docs: {docs}" if docs else ""
+    yield serve.begun(app)
+
+
+def _serve_state(state: object) -> str:
+    sign, words = serve.state(state)
+    return f"{f.sign(sign)} {words}"
+
+
+def _deployments(app: Snapshot) -> Iterator[str]:
+    columns = serve.columns(app)
+    rows = [
+        [serve.name(app, part), _serve_state(part["status"]), *(cells[row] for _, cells in columns)]
+        for row, part in enumerate(app["deployments"])
+    ]
+    return _table([["Deployment", "State", *(heading for heading, _ in columns)], *rows], "    ") if rows else iter(())
+
+
+def _deployment(deployment: Snapshot, above: str) -> Iterator[str]:
+    name = serve.word(deployment["name"])
+    if words := serve.message(deployment, above):
+        yield f"    {name}:"
+        yield from _indented(words, "    | ")
+    if words := serve.autoscaling(deployment):
+        yield f"    {name}: {words}"
+
+
+def _replicas(app: Snapshot) -> Iterator[str]:
+    pairs = serve.troubled(app)
+    shown = pairs[:_REPLICAS]
+    several = len(app["deployments"]) > 1
+    columns = serve.filled([dict(_replica(replica, deployment, several)) for deployment, replica in shown])
+    rows = ([heading, *cells] for heading, cells in columns)
+    if shown:
+        yield from _table(map(list, zip(*rows, strict=True)), "    ", len(pairs) - len(shown))
+    logs = ["\n".join(_log(replica)) for _, replica in shown if replica["log"]]
+    kept, left = f.fitting(logs[:_LOGS], 8000)
+    yield from kept
+    if left := left + len(logs[_LOGS:]):
+        yield f"    and {f.count(left)} more {f.plural('log', left)}"
+
+
+def _replica(replica: Snapshot, deployment: Snapshot, several: bool) -> Iterator[tuple[str, str]]:
+    yield "Replica", serve.word(replica["id"])
+    yield "Deployment", serve.word(deployment["name"]) if several else ""
+    yield "State", _serve_state(replica["state"])
+    yield "Version", serve.word(replica["version"])
+    yield "Process", serve.process(replica)
+    yield "Ongoing", "" if replica["ongoing"] is None else f.count(replica["ongoing"])
+    yield "Age", f.clock(replica["age"])
+
+
+def _log(replica: Snapshot) -> Iterator[str]:
+    lines = [f.output_line(line, 300) for line in replica["log"]]
+    kept = lines[-3:] if replica["state"] == "RUNNING" else lines[-10:]
+    cut = replica["lines_cut"] + len(lines) - len(kept)
+    above = f", {f.count(cut)} earlier {f.plural('line', cut)} not shown" if cut else ""
+    yield f"    Log of {serve.word(replica['id'])}{above}"
+    yield from (f"      | {line}" for line in kept)
+
+
+def _answer(asked: Snapshot) -> Iterator[str]:
+    sign, words = serve.answer(asked)
+    yield f"    Last request: {f.sign(sign)} {words}"
+    lines, cut = serve.body(asked, 2000)
+    yield from _limited((f"      {line}" for line in lines[:_ANSWER]), 8000, "      ", max(0, len(lines) - _ANSWER))
+    if cut:
+        yield f"      {cut}"
 
 
 def _cluster(cluster: Snapshot) -> Iterator[str]:
@@ -208,6 +320,7 @@ def _limited(lines: Iterable[str], limit: int, margin: str = "  ", hidden: int =
 _KINDS: dict[str, Callable[[Snapshot], Iterable[str]]] = {
     "run": _run,
     "tune": _tune,
+    "serve": _serve,
     "cluster": _cluster,
     "runs": _runs,
 }

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _STATIC = Path(__file__).parent.parent / "static"
 _ACTION, _NAME = 20, 100  # longest words of a command, in characters
+_REQUEST = ("method", "path", "body", "type")
 
 
 class LiveView(anywidget.AnyWidget):
@@ -27,8 +28,9 @@ class LiveView(anywidget.AnyWidget):
     The trait `snapshot` is all of it but the trials of a search. Those are the trait `rows`, which is changed in place
     and never sent again: what changes of them goes to the page as a message (see Rows).
 
-    `on_command` gets `{"action": str, "run": str, "force": bool}` and perhaps `"part": str` from front ends without
-    a control channel, in the main thread when that is free. Saved without its kernel, the view is still HTML and text.
+    `on_command` gets `{"action": str, "run": str, "force": bool}` and perhaps `"part": str`, `"request": dict` from
+    front ends without a control channel, in the main thread when that is free. Saved without its kernel, the view is
+    still HTML and text.
     """
 
     _esm = _STATIC / "widget.js"
@@ -99,7 +101,15 @@ def read_command(content: object) -> dict[str, Any] | None:
     if not _short(action, _ACTION) or not _short(run, _NAME) or not (part is None or _short(part, _NAME)):
         return None
     command = {"action": action, "run": run, "force": content.get("force") is True}
-    return command if part is None else {**command, "part": part}
+    more = {"part": part, "request": _read_request(content.get("request"))}
+    return {**command, **{key: value for key, value in more.items() if value is not None}}
+
+
+def _read_request(content: object) -> dict[str, str] | None:
+    """The HTTP request of a try-it box: a few texts; who sends it checks them."""
+    if not isinstance(content, Mapping):
+        return None
+    return {key: value for key in _REQUEST if isinstance(value := content.get(key), str)}
 
 
 def _short(value: object, limit: int) -> bool:

@@ -40,8 +40,8 @@ def _compile(source: str, filename: str) -> tuple[Any, Any]:
     tree, last = ast.parse(source, filename), None
     if tree.body and isinstance(tree.body[-1], ast.Expr):
         expression = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]
-        last = compile(expression, filename, "eval", flags=_FLAGS)
-    return (compile(tree, filename, "exec", flags=_FLAGS) if tree.body else None), last
+        last = compile(expression, filename, "eval", flags=_FLAGS, dont_inherit=True)
+    return (compile(tree, filename, "exec", flags=_FLAGS, dont_inherit=True) if tree.body else None), last
 
 
 def execute(body: Any, last: Any, namespace: Namespace, is_async: bool) -> Any:

@@ -52,7 +52,8 @@ class Form(Shown):
 
     def __init__(self, state: FormState, namespace: dict[str, Any], start: Start, cell: str = "") -> None:
         self.first, self.namespace = state, namespace
-        self.state, self.handle, self.last = state, None, None
+        self.state, self.handle = state, None
+        self.last: Snapshot | None = None
         self.problems: dict[str, str] = {}
         self.checking = threading.RLock()  # widgets may call from a thread, cells end on the main one
         self.title = Told(_title(state))

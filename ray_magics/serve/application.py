@@ -1,0 +1,114 @@
+"""From what the notebook has to what Serve deploys: the application with the options of the line."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from ..core.errors import UsageError
+from . import private
+from .plan import APPLICATION, DEFINITION, ServePlan, Subject
+from .private import Built
+from .room import Requests
+from .watch import CHECK
+
+NOTEBOOK_DEFAULTS: Mapping[str, Any] = {
+    "max_ongoing_requests": 100,  # Ray's 5 makes a burst of requests wait for one another
+    "max_surge_percent": 100,  # an update starts its replicas beside the old ones
+    "max_constructor_retry_count": 1,  # a mistake in a constructor is told after the first try, not the third
+}
+
+
+def make_built(subject: Subject, plan: ServePlan) -> Built:
+    """The application of a plan, built. Raises UsageError for what Serve would refuse."""
+    try:
+        with private.quiet():
+            built = private.build(_application(subject, plan), plan.name, plan.route_prefix)
+            return private.with_deployments(built, _configured(built, plan))
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"Ray Serve refuses this: {_first_line(error)}") from error
+
+
+def check_version(built: Built, subject: Subject, plan: ServePlan) -> Built:
+    """The same with one replica of each deployment, under a name of its own and out of reach of requests."""
+    name = f"{plan.name}{CHECK}"
+    with private.quiet():
+        made = private.build(_application(subject, plan), name, None)
+        single = {
+            key: one.options(num_replicas=1, autoscaling_config=None) for key, one in _configured(made, plan).items()
+        }
+        return private.with_deployments(made, single)
+
+
+def _application(subject: Subject, plan: ServePlan) -> Any:
+    from ray import serve
+
+    if subject.kind == APPLICATION:
+        if plan.bind:
+            raise UsageError(f"--bind: {subject.label} is bound to its arguments already.")
+        return subject.value
+    deployment: Any = serve.deployment(subject.value) if subject.kind == DEFINITION else subject.value
+    _check_arguments(deployment.func_or_class, plan.bind, subject.label)
+    return deployment.bind(**plan.bind)
+
+
+def _check_arguments(kind: Any, arguments: Mapping[str, Any], label: str) -> None:
+    """A constructor that would not take these arguments is told before anything starts."""
+    if not inspect.isclass(kind):
+        if arguments:
+            raise UsageError(f"--bind: {label} is a function; only classes are bound to arguments.")
+        return
+    try:
+        inspect.signature(kind).bind(**arguments)
+    except TypeError as error:
+        raise UsageError(
+            f'{label}: {error}; give it as --bind "name=EXPRESSION", or end the cell with {label}.bind(...).'
+        ) from None
+    except ValueError:
+        return  # a constructor without a signature
+
+
+def _configured(built: Built, plan: ServePlan) -> dict[str, Any]:
+    """Each deployment with the notebook's defaults, the ingress with the options of the line."""
+    found = {}
+    for name, one in built.deployments.items():
+        own = private.configured(one)
+        options = {key: value for key, value in NOTEBOOK_DEFAULTS.items() if key not in own}
+        if plan.replace:
+            options.update(max_surge_percent=0, rolling_update_percentage=1.0)
+        if name == built.ingress:
+            options.update(_of_line(one, plan.options))
+        found[name] = one.options(**options)
+    return found
+
+
+def _of_line(deployment: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    actor = options.get("ray_actor_options")
+    if actor is None:
+        return dict(options)
+    return {**options, "ray_actor_options": {**(deployment.ray_actor_options or {}), **actor}}
+
+
+def requests(built: Built, at_once: bool) -> Requests:
+    """What the replicas reserve that start together: all of a first version, of an update one a deployment."""
+    return [
+        (name, private.request_of(one), 1 if at_once else replicas_of(one)) for name, one in built.deployments.items()
+    ]
+
+
+def replicas_of(deployment: Any) -> int:
+    """How many replicas a deployment starts with."""
+    scaling = private.autoscaling_of(deployment)
+    if scaling is None:
+        return int(deployment.num_replicas or 1)
+    initial = getattr(scaling, "initial_replicas", None)
+    return int(initial if initial is not None else scaling.min_replicas)
+
+
+def _first_line(error: Exception) -> str:
+    """The first sentence of an error; pydantic's begin with a heading and end with a link."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and "further information" not in line]
+    if len(lines) > 1 and "validation error" in lines[0]:
+        return " ".join(lines[1:3])[:300]
+    return (lines or [type(error).__name__])[0][:300]

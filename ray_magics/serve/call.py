@@ -1,0 +1,70 @@
+"""``ray_magics.serve``: the Python twin of ``%ray_serve``."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from ..core.errors import UsageError
+from ..core.place import Place
+from .magic import autoscale as read_autoscale
+from .magic import carry_out
+from .plan import Subject, kind_of, make_plan
+
+_OPTIONS: dict[str, Any] = {
+    "name": None,
+    "route_prefix": None,
+    "num_replicas": None,
+    "autoscale": None,
+    "autoscaling_config": None,
+    "max_ongoing_requests": None,
+    "num_cpus": None,
+    "num_gpus": None,
+    "user_config": None,
+    "bind": None,
+    "host": None,
+    "port": None,
+    "grpc_port": None,
+    "grpc_servicer_functions": None,
+    "keep_old": False,
+    "replace": False,
+    "timeout": None,
+    "into": None,
+    "background": False,
+    "quiet": True,
+}
+_VALUES = ("user_config", "autoscaling_config", "grpc_servicer_functions", "bind")
+
+
+def serve(app: Any, *, namespace: dict[str, Any], **options: Any) -> Any:
+    """Serves as ``%ray_serve`` does; returns a Handle, or a Run in the background.
+
+        digits = ray_magics.serve(Classifier, name="digits", num_cpus=0.1)
+        digits.remote(image).result()
+
+    Args:
+        app: a class, a function, a deployment or an Application.
+        namespace: where `into` binds; the caller's globals unless given.
+        options: those of the magic by their names, as values; ``bind`` is a dict.
+
+    Raises:
+        TypeError: an option that there is not.
+        UsageError: what the magic would refuse.
+    """
+    unknown = set(options) - set(_OPTIONS)
+    if unknown:
+        raise TypeError(f"serve() has no option {sorted(unknown)[0]!r}; it takes those of %ray_serve")
+    line = SimpleNamespace(**{**_OPTIONS, **options})
+    if isinstance(line.autoscale, str):
+        line.autoscale = read_autoscale(line.autoscale, "autoscale")
+    values = {key: options[key] for key in _VALUES if options.get(key) is not None}
+    kind = kind_of(app)
+    if not kind:
+        raise UsageError(f"serve() takes a class, function, deployment or Application, not {type(app).__name__}.")
+    plan = make_plan(line, values)
+    done = carry_out(plan, Subject(str(getattr(app, "__name__", "")), kind, app), namespace, Place(""))
+    if plan.background:
+        return done
+    from . import run as doing
+
+    return doing.handle_of(plan.name)

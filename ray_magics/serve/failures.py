@@ -1,0 +1,87 @@
+"""Why a version did not start, from the text that Serve's controller keeps of it."""
+
+from __future__ import annotations
+
+import builtins
+import linecache
+import os
+import pickle
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from ..core.errors import Label, RayMagicsError, remote_error
+
+_FRAME = re.compile(r'^\s*File "([^"]+)", line (\d+), in (\S+)')
+_TITLE = re.compile(r"^([A-Za-z_][\w.]*)(: .*)?$")
+_OWN = re.compile(r"\b(Error|Exception|Exit|Interrupt|Warning)\b|(Error|Exception|Exit|Interrupt|Warning)$")
+
+
+def error_of(deployment: str, message: str, after: str, namespace: dict[str, Any], label: Label) -> RayMagicsError:
+    """The user's own exception with the line of their cell, where the message holds one; else the message.
+
+    Args:
+        after: what it means for who is served, as ``the old version of "digits" keeps serving``.
+    """
+    found = description_of(message, deployment)
+    if found is None:
+        words = " ".join(message.split())
+        return RayMagicsError(f"{deployment} did not start: {_shortened(words)}. {after[:1].upper()}{after[1:]}.")
+    error = remote_error(found, namespace, label, after)
+    if error.__cause__ is None:  # of a class that is not known here
+        error.args = (found["title"],)
+    return error
+
+
+def description_of(message: str, deployment: str) -> Mapping[str, Any] | None:
+    """The last traceback of a text as `core.worker.failure.describe` puts it; None where there is none."""
+    lines = message.splitlines()
+    starts = [number for number, line in enumerate(lines) if "Traceback (most recent call last)" in line]
+    if not starts:
+        return None
+    lines = lines[starts[-1] + 1 :]
+    frames = [(m[1], int(m[2]), m[3], _text(m[1], int(m[2]))) for line in lines if (m := _FRAME.match(line))]
+    end = max((number for number, line in enumerate(lines) if _FRAME.match(line)), default=-1)
+    title = next((number for number in range(end + 1, len(lines)) if _is_title(lines[number])), None)
+    if title is None:
+        return None
+    text = "\n".join(lines[title:]).strip()
+    return {
+        "title": text,
+        "type": lines[title].partition(":")[0].rpartition(".")[2],
+        "frames": _own(frames),
+        "where": f"a replica of {deployment}",
+        "pickled": _pickled(text),
+        "cause": None,
+    }
+
+
+def _is_title(line: str) -> bool:
+    found = _TITLE.match(line)
+    return bool(found and (_OWN.search(found[1]) or hasattr(builtins, found[1])))
+
+
+def _text(file: str, line: int) -> str:
+    return linecache.getline(file, line).rstrip()
+
+
+def _own(frames: list[tuple[str, int, str, str]]) -> list[tuple[str, int, str, str]]:
+    """Those of the user's code; Ray's own only where there are no others."""
+    ray = sys.modules.get("ray")
+    packages = os.path.dirname(os.path.dirname(getattr(ray, "__file__", "") or "")) or "site-packages"
+    own = [frame for frame in frames if not frame[0].startswith(packages) and "/concurrent/futures/" not in frame[0]]
+    return own or frames[-1:]
+
+
+def _pickled(title: str) -> tuple[bytes, list[Any]] | None:
+    """A built-in exception with the same words, so that ``except ValueError`` catches it."""
+    name, _, words = title.partition(": ")
+    kind = getattr(builtins, name, None)
+    if not isinstance(kind, type) or not issubclass(kind, Exception):
+        return None
+    return pickle.dumps(("error", (kind, (words,) if words else (), {}))), []
+
+
+def _shortened(words: str) -> str:
+    return words if len(words) <= 400 else f"{words[:400]} …"

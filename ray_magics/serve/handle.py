@@ -1,0 +1,105 @@
+"""A handle whose answers can be had in a notebook cell, with and without await."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from concurrent.futures import Future
+from threading import Thread
+from typing import Any
+
+
+class Handle:
+    """Ray's DeploymentHandle, with answers that also ``.result()`` and ``for`` can wait for in a cell.
+
+    Ray refuses to wait where an event loop runs, and every cell of a notebook runs in one.
+
+        await digits.remote(image)
+        digits.predict.remote(image).result()
+        for word in digits.options(stream=True).chat.remote("hello"): ...
+    """
+
+    def __init__(self, ray: Any) -> None:
+        self.ray = ray
+
+    @property
+    def name(self) -> str:
+        """The application's name."""
+        return str(self.ray.app_name)
+
+    def remote(self, *arguments: Any, **named: Any) -> Response:
+        """Sends a request; returns at once."""
+        return Response(self.ray.remote(*arguments, **named))
+
+    def options(self, **options: Any) -> Handle:
+        """As Ray's: ``method_name``, ``stream``, ``multiplexed_model_id`` …"""
+        return Handle(self.ray.options(**options))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        found = getattr(self.ray, name)
+        return Handle(found) if hasattr(found, "remote") else found
+
+    def __reduce__(self) -> Any:
+        """On its way to the cluster it is Ray's own handle."""
+        return self.ray.__reduce__()
+
+    def __repr__(self) -> str:
+        return f"Handle of {self.ray.deployment_name} in {self.name}: await .remote(…), or .remote(…).result()"
+
+
+class Response:
+    """An answer under way; of a streaming handle, its pieces."""
+
+    def __init__(self, ray: Any) -> None:
+        self.ray = ray
+
+    def result(self, timeout_s: float | None = None) -> Any:
+        """Waits, also inside a running event loop. Raises what the deployment raised, TimeoutError after that long."""
+        return elsewhere(lambda: self.ray.result(timeout_s=timeout_s))
+
+    def cancel(self) -> None:
+        """Asks Serve to cancel the request."""
+        self.ray.cancel()
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        found: Generator[Any, None, Any] = self.ray.__await__()
+        return found
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        found: AsyncIterator[Any] = self.ray.__aiter__()
+        return found
+
+    def __iter__(self) -> Iterator[Any]:
+        pieces = iter(self.ray)
+        while (piece := elsewhere(lambda: next(pieces, _END))) is not _END:
+            yield piece
+
+    def __reduce__(self) -> Any:
+        """As an argument of another request it is Ray's own response."""
+        return self.ray.__reduce__()
+
+    def __repr__(self) -> str:
+        return "Response: await it, or .result()"
+
+
+_END = object()
+
+
+def elsewhere(call: Callable[[], Any]) -> Any:
+    """Calls on this thread, or where its event loop runs, on another one; an interrupt does not wait for that."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return call()
+    future: Future[Any] = Future()
+    Thread(target=_fill, args=(future, call), name="ray_magics-handle", daemon=True).start()
+    return future.result()
+
+
+def _fill(future: Future[Any], call: Callable[[], Any]) -> None:
+    try:
+        future.set_result(call())
+    except BaseException as error:
+        future.set_exception(error)

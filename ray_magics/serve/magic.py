@@ -1,0 +1,314 @@
+"""``%%ray_serve`` and ``%ray_serve``: the edge."""
+
+from __future__ import annotations
+
+import re
+from argparse import Namespace as Line
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from IPython.core.getipython import get_ipython
+
+from ..core.errors import UsageError, invalid_cell
+from ..core.options import argument, group, magic
+from ..core.parsers import Unfit, expression, name, number, parser, positive_int, seconds
+from ..core.place import Place, place_of
+from ..core.run import interrupt_raises, interrupts_wait
+from .plan import ServePlan, Subject, choose, kind_of, make_plan
+
+_AUTOSCALE = re.compile(r"(\d+):(\d+)(?:@(\d+(?:\.\d+)?))?\Z")
+_EXPRESSIONS = ("user_config", "autoscaling_config", "grpc_servicer_functions")
+
+
+@parser("replicas as MIN:MAX or MIN:MAX@N, N ongoing requests for each", "1:4", "0:3@2", metavar="MIN:MAX[@N]")
+def autoscale(text: str) -> dict[str, float]:
+    """``0:3@2`` as the fields of Ray's AutoscalingConfig."""
+    found = _AUTOSCALE.match(text)
+    if found is None:
+        raise ValueError(text)
+    low, high, target = int(found[1]), int(found[2]), found[3]
+    if high < max(low, 1):
+        raise Unfit("has a maximum below its minimum, or of 0")
+    wanted = {"min_replicas": low, "max_replicas": high}
+    if target is not None:
+        wanted["target_ongoing_requests"] = float(target)  # type: ignore[assignment]
+    return dict(wanted)
+
+
+@parser("a number of replicas, or auto", "2", "auto", metavar="N")
+def replicas(text: str) -> int | str:
+    """1, 2, 3 …, or Ray's ``"auto"``."""
+    if text == "auto":
+        return text
+    count = int(text)
+    if count < 1:
+        raise ValueError(text)
+    return count
+
+
+@parser("a port", "8000", metavar="PORT")
+def port(text: str) -> int:
+    """1 to 65535."""
+    value = int(text)
+    if not 0 < value < 65536:
+        raise ValueError(text)
+    return value
+
+
+def _served(_namespace: Mapping[str, Any]) -> list[str]:
+    from ..core import connection
+    from . import run as doing
+
+    return doing.served_names() if connection.is_up() else []
+
+
+serve_options = group(
+    argument("--name", metavar="NAME", completer=_served, help="The application's name (default)."),
+    argument("--route-prefix", metavar="PATH", help="Its HTTP route (/NAME; / without a name); none: no HTTP."),
+    argument("--num-replicas", type=replicas, help="Replicas of the ingress deployment (1); auto: Ray's autoscaling."),
+    argument("--autoscale", type=autoscale, help="Between MIN and MAX replicas with N ongoing requests each: 0:3@2."),
+    argument("--autoscaling-config", type=expression, metavar="EXPR",
+             help="All fields of Ray's AutoscalingConfig: \"{'min_replicas': 0, 'downscale_delay_s': 30}\"."),
+    argument("--max-ongoing-requests", type=positive_int, metavar="N", help="Requests of a replica at a time (100)."),
+    argument("--num-cpus", type=number, help="CPUs that a replica reserves (1); 0.1 shares one."),
+    argument("--num-gpus", type=number, help="GPUs that a replica reserves; 0.5 shares one."),
+    argument("--user-config", type=expression, metavar="EXPR", help="What the deployment's reconfigure method gets."),
+    argument("--bind", action="extend", nargs="+", metavar='"NAME=EXPR"', help="Arguments of its constructor."),
+    argument("--host", metavar="HOST", help="Where Serve listens (127.0.0.1); 0.0.0.0: reachable from elsewhere."),
+    argument("--port", type=port, help="Serve's HTTP port (8000), for all applications of the cluster."),
+    argument("--grpc-port", type=port, help="Serve's gRPC port, for all applications of the cluster."),
+    argument("--grpc-servicer-functions", type=expression, metavar="EXPR",
+             help="The generated functions that add your servicers: \"['my_pb2_grpc.add_MyServicer_to_server']\"."),
+    argument("--keep-old", action="store_true", help="The old version serves until the new one is ready (as always)."),
+    argument("--replace", action="store_true", help="Stop the old version first: no room is needed for both."),
+    argument("--timeout", type=seconds, metavar="SECONDS", help="What a new version gets to be ready (300)."),
+)  # fmt: skip
+
+
+@magic("ray_serve", kind="line_cell")
+@argument(
+    "app",
+    nargs="?",
+    type=expression,
+    metavar="APP",
+    completer=_served,
+    help="A class, function, deployment or Application of the notebook; or the name of one that is served.",
+)
+@serve_options
+@argument("--delete", metavar="NAME", completer=_served, help="End the application of this name.")
+@argument("--shutdown", action="store_true", help="End Serve on this cluster, with all its applications.")
+@argument("--into", type=name, metavar="NAME", help="Bind a handle: await NAME.remote(...), NAME.remote(...).result().")
+@argument("--background", action="store_true", help="Return a Run at once; its view lives on in this cell.")
+@argument("--dry-run", action="store_true", help="Show the plan and the plain Ray script; start nothing.")
+@argument("--quiet", action="store_true", help="No view, no notes.")
+def ray_serve(line: Line, cell: str | None = None) -> Any:
+    """Serve a class, a function or an application of several deployments with Ray Serve.
+
+    The cell runs in the notebook, as any other. What it serves is its last line, a name that it binds to an
+    Application, or its only deployment; a plain class with __call__ or a function is made one. Run it again, and the
+    new version starts beside the old one, which serves until the new one is ready, and goes on if that fails.
+    Serve listens on 127.0.0.1 alone. The view stays live: replicas, requests, latencies, logs, a box to try it.
+
+        %%ray_serve --name digits --num-cpus 0.1 --into digits
+        class Classifier:
+            async def __call__(self, request):
+                return int(model.predict([await request.json()])[0])
+
+        %ray_serve                          # all that is served, live
+        %ray_serve digits --into digits     # one that runs already, also after a kernel restart
+        %ray_serve digits --num-replicas 2  # changes it in place; so does --user-config
+        %ray_serve --delete digits
+        %ray_serve --shutdown
+    """
+    shell: Any = get_ipython()
+    with interrupts_wait():
+        if line.shutdown or line.delete:
+            return _end(line)
+        if cell is None and line.app is None:
+            return _show_all(line, shell)
+        if cell is not None and line.app is not None:
+            raise UsageError(f'%%ray_serve takes no "{line.app.text}": the cell is what is served.')
+        if cell is None and _is_served(line.app.text, shell.user_ns):
+            return _change(line, shell)
+        return _deploy(line, cell, shell)
+
+
+def _end(line: Line) -> None:
+    from ..core import connection
+    from . import run as doing
+
+    if line.shutdown:
+        connection.find()
+        print(doing.shutdown())
+    else:
+        print(doing.delete(line.delete))
+
+
+def _show_all(line: Line, shell: Any) -> None:
+    """The live view of all that is served; starts nothing."""
+    from ..core import connection
+
+    given = [key for key, value in vars(line).items() if value not in (None, False)]
+    if given:
+        option = f"--{given[0].replace('_', '-')}"
+        raise UsageError(f"%ray_serve {option} needs something to serve: %ray_serve APP {option} …, or a cell.")
+    connection.find()
+    _show("", shell)
+
+
+def _is_served(text: str, namespace: Mapping[str, Any]) -> bool:
+    """Whether the word names a running application, and nothing of the notebook that could be served."""
+    from ..core import connection
+    from . import run as doing
+
+    if kind_of(namespace.get(text)):
+        return False
+    return connection.find() and text in doing.served_names()
+
+
+def _change(line: Line, shell: Any) -> None:
+    """Options of a running application that need no new replicas; its view, its handle."""
+    from . import run as doing
+    from .plan import options_of
+
+    served = line.app.text
+    options = options_of(line, _values(line, shell.user_ns))
+    if options:
+        doing.reconfigure(served, options)
+    if line.into:
+        shell.user_ns[line.into] = doing.handle_of(served)
+    if not line.quiet:
+        _show(served, shell)
+
+
+def _show(served: str, shell: Any) -> None:
+    from ..core.private import cell_id
+    from ..views.show import LiveFeed
+
+    look, going = _looks(served)
+    LiveFeed(look, going, cell_id(shell))
+
+
+def _looks(served: str) -> tuple[Callable[[], Mapping[str, Any]], Callable[[], bool]]:
+    """What a live view asks: a snapshot, and whether there will be others."""
+    from ..core import connection
+    from . import run as doing
+
+    last: list[Mapping[str, Any]] = []
+
+    def look() -> Mapping[str, Any]:
+        snapshot = doing.snapshot(served).to_json()
+        if served and last and not snapshot["apps"]:
+            return {**last[-1], "note": f'"{served}" is not served any more.'}
+        last[:] = [snapshot]
+        return snapshot
+
+    def going() -> bool:
+        return connection.is_up() and (not served or not last or served in doing.served_names())
+
+    return look, going
+
+
+def _deploy(line: Line, cell: str | None, shell: Any) -> Any:
+    plan = make_plan(line, _values(line, shell.user_ns))
+    if cell is None:
+        text = line.app.text
+        place = place_of(shell, "", is_cell=False)
+        if line.dry_run:
+            return _explain(plan, f"{text}\n", shell.user_ns)
+        return carry_out(plan, _named(text, line.app.evaluate(shell.user_ns, "APP"), shell), shell.user_ns, place)
+    from ..core.cell import read_cell
+
+    place = place_of(shell, cell, is_cell=True)
+    try:
+        parsed = read_cell(place.source)
+    except SyntaxError as error:
+        raise invalid_cell(error, place.source, place.label(place.filename) or place.name) from None
+    if line.dry_run:
+        return _explain(plan, place.source, shell.user_ns)
+    value = run_cell(parsed, place, shell.user_ns)
+    return carry_out(plan, choose(value, parsed.binds, shell.user_ns), shell.user_ns, place)
+
+
+def _named(text: str, value: Any, shell: Any) -> Subject:
+    kind = kind_of(value)
+    if not kind:
+        raise UsageError(
+            f"APP: {text} is of type {type(value).__name__}; %ray_serve takes a class, a function, a deployment, an "
+            "Application, or the name of an application that is served."
+        )
+    return Subject(text if text.isidentifier() else str(getattr(value, "__name__", "")), kind, value)
+
+
+def run_cell(parsed: Any, place: Place, namespace: dict[str, Any]) -> Any:
+    """Runs the cell in the notebook, and returns the value of its last line. A failure shows the line of the cell."""
+    from ..core.errors import remote_error
+    from ..core.worker.cell import execute, program
+    from ..core.worker.failure import describe
+
+    if parsed.is_async:
+        raise UsageError("%%ray_serve runs its cell without an event loop: move what awaits into a cell of its own.")
+    try:
+        with interrupt_raises():
+            return execute(*program(place.source, place.filename), namespace, False)
+    except Exception as error:
+        description = {**describe(error, namespace), "where": "this notebook"}
+        raise remote_error(description, namespace, place.label, "nothing was deployed") from None
+
+
+def _values(line: Line, namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that are expressions, evaluated."""
+    found = {}
+    for key in _EXPRESSIONS:
+        given = getattr(line, key)
+        if given is not None:
+            found[key] = given.evaluate(namespace, f"--{key.replace('_', '-')}")
+    if line.bind:
+        found["bind"] = dict(_bound(word, namespace) for word in line.bind)
+    return found
+
+
+def _bound(word: str, namespace: Mapping[str, Any]) -> tuple[str, Any]:
+    key, mark, text = word.partition("=")
+    if not mark or not key.strip().isidentifier():
+        raise UsageError(f'--bind: "{word}" is not NAME=EXPRESSION; try --bind "weights=w".')
+    return key.strip(), expression(text).evaluate(dict(namespace), "--bind")
+
+
+def _explain(plan: ServePlan, source: str, namespace: dict[str, Any]) -> None:
+    from .script import explain
+
+    print(explain(plan, source, namespace))
+
+
+def carry_out(plan: ServePlan, subject: Subject, namespace: dict[str, Any], place: Place) -> Any:
+    """Does what the plan says and binds the handle; returns what the cell shows, or a Run."""
+    from ..views.show import LastingView
+    from . import run as doing
+
+    built = doing.check(plan, subject, place.cell)
+    look, going = _looks(plan.name)
+    view = LastingView(look, going, at_once=plan.background, quiet=plan.quiet, cell=place.cell)
+    run = doing.start(plan, subject, built, namespace, place, view)
+    return run if plan.background else doing.finish(run)
+
+
+def _command(action: str, part: str, content: Mapping[str, Any]) -> str:
+    from . import run as doing
+
+    return doing.command(action, part, content)
+
+
+def _logs(wanted: str) -> str | None:
+    import sys
+
+    if "ray.serve" not in sys.modules and f"{__package__}.watch" not in sys.modules:
+        return None
+    from . import run as doing
+
+    return doing.logs(wanted)
+
+
+MAGICS = (ray_serve,)
+DESKS = {"serve": _command}
+LOGS = (_logs,)

@@ -1,0 +1,235 @@
+"""The only place that touches private API of Ray Serve; tried on Ray 2.60.0.
+
+Each function is guarded or names its fallback; `tests/test_serve_private.py` fails loudly when one of them changes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+NAMESPACE = "serve"
+_ASK = 5.0  # seconds
+
+
+@dataclass(frozen=True)
+class Built:
+    """An application, ready to be deployed.
+
+    Attributes:
+        deployments: name -> Ray's Deployment, all options applied.
+        ingress: the name of the one that requests reach.
+        made: Ray's own BuiltApplication.
+    """
+
+    name: str
+    deployments: Mapping[str, Any]
+    ingress: str
+    made: Any
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the controller was told of an application, so that it can be told the same again."""
+
+    name: str
+    deployments: Sequence[bytes]
+
+
+def build(application: Any, name: str, route_prefix: str | None) -> Built:
+    """An Application as the deployments that it consists of (Ray 2.60: `build_app`). Ray's errors pass."""
+    import ray
+
+    made = import_module("ray.serve._private.build_app").build_app(
+        application,
+        name=name,
+        route_prefix=route_prefix,
+        default_runtime_env=ray.get_runtime_context().runtime_env,
+    )
+    return Built(name, {one.name: one for one in made.deployments}, made.ingress_deployment_name, made)
+
+
+def with_deployments(built: Built, deployments: Mapping[str, Any]) -> Built:
+    """The same application with other options of its deployments."""
+    from dataclasses import replace
+
+    made = replace(built.made, deployments=[deployments[one.name] for one in built.made.deployments])
+    return Built(built.name, deployments, built.ingress, made)
+
+
+def configured(deployment: Any) -> frozenset[str]:
+    """The options that the user set on a deployment, by name. Fallback: none are known."""
+    found = getattr(getattr(deployment, "_deployment_config", None), "user_configured_option_names", ())
+    return frozenset(found)
+
+
+def request_of(deployment: Any) -> dict[str, float]:
+    """What a replica reserves, under Ray's names. Fallback: Ray's default, one CPU."""
+    found = getattr(getattr(deployment, "_replica_config", None), "resource_dict", None)
+    return {key: float(value) for key, value in (found if isinstance(found, Mapping) else {"CPU": 1.0}).items()}
+
+
+def autoscaling_of(deployment: Any) -> Any:
+    """Ray's AutoscalingConfig of a deployment, or None."""
+    return getattr(getattr(deployment, "_deployment_config", None), "autoscaling_config", None)
+
+
+def client() -> Any:
+    """Serve's client of this cluster; None while Serve does not run."""
+    with quiet():
+        return import_module("ray.serve.context")._get_global_client(raise_if_no_controller_running=False)
+
+
+def deploy(built: Built) -> None:
+    """Tells the controller; returns at once. Ray's errors pass."""
+    with quiet():
+        client().deploy_applications(
+            [built.made], wait_for_ingress_deployment_creation=False, wait_for_applications_running=False
+        )
+
+
+def details() -> dict[str, Any] | None:
+    """All that the controller knows (2 to 4 ms): applications, deployments, replicas; None while Serve is not there."""
+    import ray
+
+    there = client()
+    if there is None:
+        return None
+    found = ray.get(there._controller.get_serve_instance_details.remote(), timeout=_ASK)
+    return dict(found)
+
+
+def keep(name: str, deployments: Sequence[str], ingress: str) -> Kept:
+    """What `restore` needs: the deployments with their code, options and versions."""
+    import ray
+
+    proto = _protos()
+    controller = client()._controller
+    refs = [controller.get_deployment_info.remote(one, name) for one in deployments]
+    routes = [proto.DeploymentRoute.FromString(data) for data in ray.get(refs, timeout=_ASK)]
+    job = ray.get_runtime_context().get_job_id()
+    arguments = [
+        _arguments(proto, one, route, job, one == ingress) for one, route in zip(deployments, routes, strict=True)
+    ]
+    return Kept(name, [one.SerializeToString() for one in arguments])
+
+
+def _arguments(proto: Any, name: str, route: Any, job: str, ingress: bool) -> Any:
+    info = route.deployment_info
+    info.deployment_config.version = info.version
+    made = proto.DeploymentArgs(
+        deployment_name=name,
+        deployment_config=info.deployment_config.SerializeToString(),
+        replica_config=info.replica_config.SerializeToString(),
+        deployer_job_id=job,
+        ingress=ingress,
+    )
+    if ingress and route.route:
+        made.route_prefix = route.route
+    return made
+
+
+def restore(kept: Kept) -> None:
+    """Tells the controller the same again: replicas that still run are of that version and stay as they are."""
+    import ray
+
+    arguments = _protos().ApplicationArgs().SerializeToString()
+    told = client()._controller.deploy_applications.remote({kept.name: list(kept.deployments)}, {kept.name: arguments})
+    ray.get(told, timeout=_ASK)
+
+
+def reconfigured(kept: Kept, deployment: str, changes: Mapping[str, Any]) -> Kept:
+    """The same version with other options that need no new replica: user_config, num_replicas, autoscaling …"""
+    proto = _protos()
+    config_of = import_module("ray.serve._private.config").DeploymentConfig
+    changed = []
+    for data in kept.deployments:
+        one = proto.DeploymentArgs.FromString(data)
+        if one.deployment_name == deployment:
+            config = config_of.from_proto_bytes(one.deployment_config)
+            merged = {**config.model_dump(), **_plain(changes)}
+            one.deployment_config = config_of.model_validate(merged).to_proto_bytes()
+        changed.append(one.SerializeToString())
+    return Kept(kept.name, changed)
+
+
+def _plain(changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value.model_dump() if hasattr(value, "model_dump") else value for key, value in changes.items()}
+
+
+def ongoing(actors: Sequence[str], timeout: float = 0.5) -> dict[str, int]:
+    """Actor name of a replica -> its requests under way, of those that answer in time."""
+    import ray
+
+    asked: dict[Any, str] = {}
+    for name in actors:
+        try:
+            actor = ray.get_actor(name, namespace=NAMESPACE)
+            asked[actor.get_num_ongoing_requests.remote()] = name
+        except (ValueError, AttributeError) as error:  # it is gone, or has no such method any more
+            log.debug("no figures of %s: %s", name, error)
+    if not asked:
+        return {}
+    ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=timeout)
+    return dict(_numbers(ready, asked))
+
+
+def _numbers(ready: Sequence[Any], asked: Mapping[Any, str]) -> Iterator[tuple[str, int]]:
+    import ray
+
+    for ref in ready:
+        try:
+            yield asked[ref], int(ray.get(ref))
+        except ray.exceptions.RayError as error:
+            log.debug("no figures of %s: %s", asked[ref], error)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Serve tells its driver things that a view shows better; of other times, what is a warning at least."""
+    logger = logging.getLogger("ray.serve")
+    before = max(logger.level, logging.WARNING)
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _protos() -> Any:
+    return import_module("ray.serve.generated.serve_pb2")
+
+
+def logs_folder() -> str:
+    """Where this machine's Ray keeps its logs (Ray 2.60: the driver's node). Fallback: the newest session."""
+    try:
+        node = import_module("ray._private.worker")._global_node
+        return str(node.get_logs_dir_path())
+    except AttributeError as error:
+        log.debug("no folder of logs: %r", error)
+        return "/tmp/ray/session_latest/logs"
+
+
+def ingress_of(app: Mapping[str, Any]) -> str:
+    """The deployment of an application that requests reach. Fallback: its first."""
+    found = (app.get("deployment_topology") or {}).get("ingress_deployment")
+    return str(found or next(iter(app.get("deployments") or ("",))))
+
+
+def delete(name: str) -> None:
+    """Ends an application; returns at once."""
+    with quiet():
+        client().delete_apps([name], blocking=False)
+
+
+def is_gone(error: Exception) -> bool:
+    """Whether an error says that Serve's controller has ended."""
+    import ray
+
+    return isinstance(error, (ray.exceptions.RayActorError, ray.exceptions.RaySystemError))
