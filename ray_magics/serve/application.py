@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core.errors import UsageError
+from ..core.parsers import close_to
 from . import private
 from .plan import APPLICATION, DEFINITION, ServePlan, Subject
 from .private import Built
@@ -76,14 +77,29 @@ def _configured(built: Built, plan: ServePlan) -> dict[str, Any]:
         own = private.configured(one)
         options = {key: value for key, value in NOTEBOOK_DEFAULTS.items() if key not in own}
         if plan.replace:
-            options.update(max_surge_percent=0, rolling_update_percentage=1.0)
+            options.update(max_surge_percent=0)
         if name == built.ingress:
             options.update(_of_line(one, plan.options))
         found[name] = one.options(**options)
     return found
 
 
+def _check_scaling(config: Any) -> None:
+    """Ray passes over a field that it does not know."""
+    if not isinstance(config, Mapping):
+        return
+    from ray.serve.config import AutoscalingConfig
+
+    known = sorted(AutoscalingConfig.model_fields)
+    for name in config:
+        if name not in known:
+            close = close_to(str(name), known)
+            hint = f"did you mean {close}?" if close else f"there are {', '.join(known)}."
+            raise UsageError(f"--autoscaling-config: Ray has no field {name!r}; {hint}")
+
+
 def _of_line(deployment: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    _check_scaling(options.get("autoscaling_config"))
     actor = options.get("ray_actor_options")
     if actor is None:
         return dict(options)

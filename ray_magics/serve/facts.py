@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -184,10 +184,10 @@ def replicas_of(details: Details | None, app: str) -> dict[str, list[Details]]:
     return {name: list(one.get("replicas") or ()) for name, one in deployments.items()}
 
 
-def ready(details: Details | None, app: str, old: frozenset[str]) -> tuple[int, int]:
-    """How many replicas of the new version run, and how many there are to be."""
+def ready(details: Details | None, app: str, old: frozenset[str], names: Collection[str]) -> tuple[int, int]:
+    """How many replicas of the new version of these deployments run, and how many there are to be."""
     found = ((details or {}).get("applications") or {}).get(app) or {}
-    deployments = (found.get("deployments") or {}).values()
+    deployments = [one for name, one in (found.get("deployments") or {}).items() if name in names]
     wanted = sum(int(one.get("target_num_replicas") or 0) for one in deployments)
     running = sum(min(_running_new(one, old), int(one.get("target_num_replicas") or 0)) for one in deployments)
     return running, wanted
@@ -217,7 +217,9 @@ def by_route(details: Details | None) -> dict[str, str]:
 
 
 def application_of(path: str, routes: Mapping[str, str]) -> str:
-    """The application that answers a path: that with the longest prefix of it; "" for none."""
+    """The application that answers a path: that with the longest prefix of it; "" for none. gRPC says its name."""
+    if not path.startswith("/"):
+        return path if path in routes.values() else ""
     fitting = [prefix for prefix in routes if prefix == "/" or path == prefix or path.startswith(f"{prefix}/")]
     return routes[max(fitting, key=len)] if fitting else ""
 

@@ -14,8 +14,7 @@ from typing import Any
 from ..core.errors import Label, RayMagicsError, remote_error
 
 _FRAME = re.compile(r'^\s*File "([^"]+)", line (\d+), in (\S+)')
-_TITLE = re.compile(r"^([A-Za-z_][\w.]*)(: .*)?$")
-_OWN = re.compile(r"\b(Error|Exception|Exit|Interrupt|Warning)\b|(Error|Exception|Exit|Interrupt|Warning)$")
+_TITLE = re.compile(r"^[A-Za-z_][\w.<>]*(: .*)?$")
 
 
 def error_of(deployment: str, message: str, after: str, namespace: dict[str, Any], label: Label) -> RayMagicsError:
@@ -43,7 +42,7 @@ def description_of(message: str, deployment: str) -> Mapping[str, Any] | None:
     lines = lines[starts[-1] + 1 :]
     frames = [(m[1], int(m[2]), m[3], _text(m[1], int(m[2]))) for line in lines if (m := _FRAME.match(line))]
     end = max((number for number, line in enumerate(lines) if _FRAME.match(line)), default=-1)
-    title = next((number for number in range(end + 1, len(lines)) if _is_title(lines[number])), None)
+    title = next((number for number in range(end + 1, len(lines)) if _TITLE.match(lines[number])), None)
     if title is None:
         return None
     text = "\n".join(lines[title:]).strip()
@@ -55,11 +54,6 @@ def description_of(message: str, deployment: str) -> Mapping[str, Any] | None:
         "pickled": _pickled(text),
         "cause": None,
     }
-
-
-def _is_title(line: str) -> bool:
-    found = _TITLE.match(line)
-    return bool(found and (_OWN.search(found[1]) or hasattr(builtins, found[1])))
 
 
 def _text(file: str, line: int) -> str:

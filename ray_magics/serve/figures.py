@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 WINDOW, RATE_WINDOW, HISTORY = 60.0, 10.0, 60  # seconds
 _KEPT = 20_000  # requests
-_ACCESS = re.compile(r" -- (?:\S+ )?(?P<method>[A-Z]+) (?P<route>\S+) (?P<status>\w+) (?P<ms>\d+(?:\.\d+)?)ms$")
+_ACCESS = re.compile(r" -- (?:\S+ )?(?P<method>[A-Z]+|/\S+) (?P<route>\S+) (?P<status>\w+) (?P<ms>\d+(?:\.\d+)?)ms$")
 Figures = dict[str, float | None]
 
 
@@ -22,7 +22,7 @@ class Access(NamedTuple):
 
 
 def access(line: str) -> Access | None:
-    """``… -- GET /digits 200 5.3ms`` as Ray Serve 2.60 writes it; None for any other line."""
+    """``… -- GET /digits 200 5.3ms`` as Ray Serve 2.60 writes it, of gRPC the application as its route; else None."""
     found = _ACCESS.search(line)
     if found is None:
         return None

@@ -33,7 +33,7 @@ class Tail:
         size = self._size()
         self.here = self.here or size > 0
         if size < self.position:  # a new file took its place
-            self.position, self.rest = 0, b""
+            self.position, self.rest, self.torn = 0, b"", False
         if size == self.position:
             return []
         if size - self.position > AT_ONCE:
@@ -46,7 +46,7 @@ class Tail:
             return []
         self.position += len(data)
         *lines, self.rest = (self.rest + data).split(b"\n")
-        if self.torn:
+        if self.torn and lines:
             lines, self.torn = lines[1:], False
         return [line.decode(errors="replace") for line in lines]
 

@@ -195,16 +195,25 @@ def _looks(served: str) -> tuple[Callable[[], Mapping[str, Any]], Callable[[], b
     from . import run as doing
 
     last: list[Mapping[str, Any]] = []
+    version: list[int] = []
 
     def look() -> Mapping[str, Any]:
+        if last and not connection.is_up():
+            return {**last[-1], "note": "Not served any more: the connection to Ray has ended."}
+        version[:] = version or [doing.version(served)]
+        if last and doing.version(served) != version[0]:
+            return {**last[-1], "note": "Another cell serves a newer version since."}
+        if last and doing.is_updating(served):
+            return last[-1]
         snapshot = doing.snapshot(served).to_json()
-        if served and last and not snapshot["apps"]:
+        if served and last and all(app["status"] == "DELETING" for app in snapshot["apps"]):
             return {**last[-1], "note": f'"{served}" is not served any more.'}
         last[:] = [snapshot]
         return snapshot
 
     def going() -> bool:
-        return connection.is_up() and (not served or not last or served in doing.served_names())
+        there = not served or not last or served in doing.served_names()
+        return connection.is_up() and there and (not version or doing.version(served) == version[0])
 
     return look, going
 
@@ -269,10 +278,14 @@ def _values(line: Line, namespace: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _bound(word: str, namespace: Mapping[str, Any]) -> tuple[str, Any]:
-    key, mark, text = word.partition("=")
-    if not mark or not key.strip().isidentifier():
+    key, _, text = word.partition("=")
+    try:
+        value = expression(text)
+    except UsageError:
+        value = None
+    if value is None or not key.strip().isidentifier():
         raise UsageError(f'--bind: "{word}" is not NAME=EXPRESSION; try --bind "weights=w".')
-    return key.strip(), expression(text).evaluate(dict(namespace), "--bind")
+    return key.strip(), value.evaluate(dict(namespace), "--bind")
 
 
 def _explain(plan: ServePlan, source: str, namespace: dict[str, Any]) -> None:

@@ -11,12 +11,13 @@ from typing import Any
 from ..core.capture import Captures
 from ..core.cell import Cell
 from ..core.errors import UsageError
+from .private import parts
 
 DEFAULT_NAME, DEFAULT_PORT, LOOPBACK = "default", 8000, "127.0.0.1"
 TIMEOUT = 300.0  # seconds that a new version gets to be ready
 APPLICATION, DEPLOYMENT, DEFINITION = "application", "deployment", "definition"
 NO_ROUTE = "none"
-_NAME = re.compile(r"[\w.~-]+( [\w.~-]+)*\Z")
+_NAME = re.compile(r"[\w.-]+( [\w.-]+)*\Z")
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def make_plan(line: Any, values: Mapping[str, Any]) -> ServePlan:
     name = application_name(line.name or DEFAULT_NAME)
     if line.replace and line.keep_old:
         raise UsageError("--keep-old and --replace exclude each other; --keep-old is what happens without either.")
-    functions = values.get("grpc_servicer_functions") or ()
+    functions = servicer_functions(values.get("grpc_servicer_functions"))
     if functions and line.grpc_port is None:
         raise UsageError("--grpc-servicer-functions needs a port: add --grpc-port 9000.")
     if line.grpc_port is not None and not functions:
@@ -96,13 +97,24 @@ def make_plan(line: Any, values: Mapping[str, Any]) -> ServePlan:
         host=line.host,
         port=line.port,
         grpc_port=line.grpc_port,
-        grpc_functions=tuple([functions] if isinstance(functions, str) else functions),
+        grpc_functions=functions,
         replace=line.replace,
         timeout=line.timeout if line.timeout is not None else TIMEOUT,
         into=line.into,
         background=line.background,
         quiet=line.quiet,
     )
+
+
+def servicer_functions(given: Any) -> tuple[str, ...]:
+    """The paths of generated functions, from one or several of them. Raises UsageError for anything else."""
+    found = [given] if isinstance(given, str) else given or ()
+    if not isinstance(found, (list, tuple)) or not all(isinstance(one, str) for one in found):
+        raise UsageError(
+            f"--grpc-servicer-functions: {str(given)[:60]} is no list of names; "
+            "try \"['my_pb2_grpc.add_MyServicer_to_server']\"."
+        )
+    return tuple(found)
 
 
 def application_name(name: str) -> str:
@@ -150,8 +162,14 @@ def autoscaling(short: Mapping[str, Any] | None, config: Any) -> Any:
         return dict(short) if short is not None else None
     if short is None:
         return config
-    fields = config if isinstance(config, Mapping) else config.model_dump(exclude_unset=True)
-    return {**fields, **short}
+    if isinstance(config, Mapping):
+        return {**config, **short}
+    if not hasattr(config, "model_dump"):
+        raise UsageError(
+            f"--autoscaling-config is of type {type(config).__name__}; try \"{{'downscale_delay_s': 30}}\", "
+            "or an AutoscalingConfig."
+        )
+    return {**config.model_dump(exclude_unset=True), **short}
 
 
 # --- what a cell or a line means ----------------------------------------------------------------------------------
@@ -182,7 +200,8 @@ def choose(value: Any, bound: Iterable[str], namespace: Mapping[str, Any], modul
     for kind in (APPLICATION, DEPLOYMENT, DEFINITION):
         found = [Subject(name, kind, one) for name, one in values if kind_of(one) == kind]
         if kind == APPLICATION:
-            found = list({id(one.value): one for one in found}.values())
+            inside = {id(part) for one in found for part in parts(one.value)}
+            found = list({id(one.value): one for one in found if id(one.value) not in inside}.values())
         if kind == DEPLOYMENT:
             found = found[:1] if len({id(one.value) for one in found}) == 1 else found
         if kind == DEFINITION:

@@ -6,6 +6,7 @@ Each function is guarded or names its fallback; `tests/test_serve_private.py` fa
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,8 +36,8 @@ class Built:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What the controller was told of an application, so that it can be told the same again."""
+class Told:
+    """What the controller is told of an application: code, options and version of each deployment, as protobufs."""
 
     name: str
     deployments: Sequence[bytes]
@@ -63,6 +64,14 @@ def with_deployments(built: Built, deployments: Mapping[str, Any]) -> Built:
     return Built(built.name, deployments, built.ingress, made)
 
 
+def parts(application: Any) -> list[Any]:
+    """The applications that were bound into this one. Fallback: none are known."""
+    bound = getattr(application, "_bound_deployment", None)
+    given = [*getattr(bound, "init_args", ()), *dict(getattr(bound, "init_kwargs", {})).values()]
+    inner = [one for one in given if type(one) is type(application)]
+    return [*inner, *(deeper for one in inner for deeper in parts(one))]
+
+
 def configured(deployment: Any) -> frozenset[str]:
     """The options that the user set on a deployment, by name. Fallback: none are known."""
     found = getattr(getattr(deployment, "_deployment_config", None), "user_configured_option_names", ())
@@ -86,12 +95,48 @@ def client() -> Any:
         return import_module("ray.serve.context")._get_global_client(raise_if_no_controller_running=False)
 
 
-def deploy(built: Built) -> None:
-    """Tells the controller; returns at once. Ray's errors pass."""
-    with quiet():
-        client().deploy_applications(
-            [built.made], wait_for_ingress_deployment_creation=False, wait_for_applications_running=False
+def told(built: Built) -> Told:
+    """What the controller is to be told of an application (Ray 2.60: what Serve's client would tell it)."""
+    utils = import_module("ray.serve._private.deploy_utils")
+    multiplexes = import_module("ray.serve._private.client")._callable_uses_multiplexing
+    built.made.validate_single_fastapi_ingress()
+    proto, found = _protos(), []
+    for name, one in built.deployments.items():
+        ingress = name == built.ingress
+        arguments = utils.get_deploy_args(
+            name,
+            replica_config=one._replica_config,
+            ingress=ingress,
+            deployment_config=one._deployment_config,
+            version=secrets.token_hex(4),
+            route_prefix=built.made.route_prefix if ingress else None,
         )
+        made = proto.DeploymentArgs(
+            deployment_name=name,
+            deployment_config=arguments["deployment_config_proto_bytes"],
+            replica_config=arguments["replica_config_proto_bytes"],
+            deployer_job_id=arguments["deployer_job_id"],
+            ingress=ingress,
+            uses_multiplexing=multiplexes(one.func_or_class),
+        )
+        if ingress and built.made.route_prefix:
+            made.route_prefix = built.made.route_prefix
+        found.append(made.SerializeToString())
+    return Told(built.name, found)
+
+
+def joined(old: Told, new: Told) -> Told:
+    """The old application with the new one's other deployments beside its own, out of reach of requests."""
+    proto = _protos()
+    there = {proto.DeploymentArgs.FromString(data).deployment_name for data in old.deployments}
+    others = []
+    for data in new.deployments:
+        one = proto.DeploymentArgs.FromString(data)
+        if one.deployment_name not in there:
+            one.ingress = False
+            one.ClearField("route_prefix")
+            others.append(one.SerializeToString())
+    return Told(old.name, [*old.deployments, *others])
 
 
 def details() -> dict[str, Any] | None:
@@ -105,8 +150,8 @@ def details() -> dict[str, Any] | None:
     return dict(found)
 
 
-def keep(name: str, deployments: Sequence[str], ingress: str) -> Kept:
-    """What `restore` needs: the deployments with their code, options and versions."""
+def keep(name: str, deployments: Sequence[str], ingress: str) -> Told:
+    """What the controller was told of a running application, so that `tell` can tell it again."""
     import ray
 
     proto = _protos()
@@ -117,7 +162,7 @@ def keep(name: str, deployments: Sequence[str], ingress: str) -> Kept:
     arguments = [
         _arguments(proto, one, route, job, one == ingress) for one, route in zip(deployments, routes, strict=True)
     ]
-    return Kept(name, [one.SerializeToString() for one in arguments])
+    return Told(name, [one.SerializeToString() for one in arguments])
 
 
 def _arguments(proto: Any, name: str, route: Any, job: str, ingress: bool) -> Any:
@@ -135,16 +180,18 @@ def _arguments(proto: Any, name: str, route: Any, job: str, ingress: bool) -> An
     return made
 
 
-def restore(kept: Kept) -> None:
-    """Tells the controller the same again: replicas that still run are of that version and stay as they are."""
+def tell(told: Told) -> None:
+    """Tells the controller; returns at once. Replicas that run in a version that is told again stay as they are."""
     import ray
 
     arguments = _protos().ApplicationArgs().SerializeToString()
-    told = client()._controller.deploy_applications.remote({kept.name: list(kept.deployments)}, {kept.name: arguments})
-    ray.get(told, timeout=_ASK)
+    ray.get(
+        client()._controller.deploy_applications.remote({told.name: list(told.deployments)}, {told.name: arguments}),
+        timeout=_ASK,
+    )
 
 
-def reconfigured(kept: Kept, deployment: str, changes: Mapping[str, Any]) -> Kept:
+def reconfigured(kept: Told, deployment: str, changes: Mapping[str, Any]) -> Told:
     """The same version with other options that need no new replica: user_config, num_replicas, autoscaling …"""
     proto = _protos()
     config_of = import_module("ray.serve._private.config").DeploymentConfig
@@ -156,7 +203,7 @@ def reconfigured(kept: Kept, deployment: str, changes: Mapping[str, Any]) -> Kep
             merged = {**config.model_dump(), **_plain(changes)}
             one.deployment_config = config_of.model_validate(merged).to_proto_bytes()
         changed.append(one.SerializeToString())
-    return Kept(kept.name, changed)
+    return Told(kept.name, changed)
 
 
 def _plain(changes: Mapping[str, Any]) -> dict[str, Any]:

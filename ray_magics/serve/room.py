@@ -47,7 +47,8 @@ def told(name: str, requests: Requests, nodes: Iterable[NodeResources], updating
     elif holders:
         ways += ", %ray_serve --delete NAME makes room"
     each = "a replica" if replicas == 1 else f"{number_text(replicas)} replicas"
-    return f"No room for {each} of {name} ({asked}){beside}: free is {left}.{held} {ways}."
+    whose = name if len(wanted) == 1 else "its deployments together"
+    return f"No room for {each} of {whose} ({asked}){beside}: free is {left}.{held} {ways}."
 
 
 def _sum(amounts: Iterable[tuple[Mapping[str, float], int]]) -> dict[str, float]:

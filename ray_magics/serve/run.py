@@ -22,7 +22,7 @@ from .application import make_built, requests
 from .failures import error_of
 from .handle import Handle
 from .plan import DEFAULT_NAME, DEFAULT_PORT, LOOPBACK, ServePlan, Subject
-from .private import Built, Kept
+from .private import Built, Told
 from .room import no_room, told
 from .status import ServeStatus
 from .watch import CHECK, watch
@@ -35,6 +35,9 @@ FREED_LATE = 3.0  # seconds that the cluster may take to count what was just fre
 LEFT = 30.0  # seconds that an application under deletion gets
 
 _owners: dict[tuple[Any, str], str] = {}  # (connection, application) -> the cell that deployed it
+
+
+_versions: dict[tuple[Any, str], int] = {}  # (connection, application) -> how often this kernel deployed it
 
 
 # --- before anything starts -------------------------------------------------------------------------------------------
@@ -158,7 +161,7 @@ class ServeRun(Run):
 
     Attributes:
         phase: "starting" Serve, "leaving" (an application of that name), "checking" the new version out of reach of
-            requests, "updating".
+            requests, "joining" (its parts start beside those of the old one), "updating".
         kept: the old version, where there is one.
     """
 
@@ -168,8 +171,11 @@ class ServeRun(Run):
         super().__init__(plan.name, "ray_serve", place.cell)
         self.plan, self.subject, self.built, self.namespace, self.place = plan, subject, built, namespace, place
         self.phase, self.note = "starting", ""
-        self.kept: Kept | None = None
+        self.kept: Told | None = None
+        self.told: Told | None = None
+        self.steps: list[str] = []
         self.old: frozenset[str] = frozenset()
+        self.there: frozenset[str] = frozenset()
         self.since = 0.0
         self.done = self.total = 0
         self.bound_before = namespace.get(plan.into) if plan.into else None
@@ -209,18 +215,35 @@ class ServeRun(Run):
             self.old = frozenset(one["replica_id"] for some in replicas.values() for one in some)
             self.kept = private.keep(self.plan.name, list(replicas), self._ingress(details))
             watch().old[self.plan.name] = self.old
-        if self.kept is not None and len(self.built.deployments) > 1 and not self.plan.replace:
-            self._deploy("checking", application.check_version(self.built, self.subject, self.plan))
+        self.there = frozenset(replicas)
+        self.steps = self._way()
+        self._next()
+
+    def _way(self) -> list[str]:
+        """The phases through which the new version comes up, so that the old one serves until all of it is ready.
+
+        Replicas of one deployment are replaced beside the old ones by Ray. Deployments of other names start as further
+        parts of the old application. Where several change, only a check of all of them tells that none will fail.
+        """
+        new, there = set(self.built.deployments), self.there
+        if self.kept is None or self.plan.replace or (new == there and len(new) == 1):
+            return ["updating"]
+        check = ["checking"] if new & there else []
+        return [*check, *(["joining"] if new - there else []), "updating"]
+
+    def _next(self) -> None:
+        self.phase, self.since = self.steps.pop(0), time.monotonic()
+        if self.phase == "checking":
+            told = private.told(application.check_version(self.built, self.subject, self.plan))
         else:
-            self._deploy("updating", self.built)
+            self.told = self.told or private.told(self.built)
+            joins = self.phase == "joining" and self.kept is not None
+            told = private.joined(self.kept, self.told) if joins and self.kept else self.told
+        private.tell(told)
+        watch().look(0.0)
 
     def _ingress(self, details: Mapping[str, Any] | None) -> str:
         return private.ingress_of((details or {})["applications"][self.plan.name])
-
-    def _deploy(self, phase: str, built: Built) -> None:
-        self.phase, self.since = phase, time.monotonic()
-        private.deploy(built)
-        watch().look(0.0)
 
     @property
     def target(self) -> str:
@@ -236,13 +259,18 @@ class ServeRun(Run):
         if self.phase == "leaving":
             return self._wait_until_left(details, now)
         status = facts.status_of(details, self.target)
-        self.done, self.total = facts.ready(details, self.target, self.old)
+        self.done, self.total = facts.ready(details, self.target, self.old, self._coming())
         if status == "DEPLOY_FAILED":
             self._refused(facts.failed_deployments(details, self.target), details)
         elif status == "RUNNING" or self._is_live(details):
             self._arrived()
         else:
             self._give_up_if(now - self.since > self.plan.timeout, self._too_slow(details))
+
+    def _coming(self) -> set[str]:
+        """The deployments that come up in this phase."""
+        new = set(self.built.deployments)
+        return new - self.there if self.phase == "joining" else new
 
     def _is_live(self, details: Mapping[str, Any] | None) -> bool:
         """All replicas of the new version run and the old ones take no new requests; Ray waits until they are gone."""
@@ -258,9 +286,11 @@ class ServeRun(Run):
     def _arrived(self) -> None:
         if self.phase == "checking":
             private.delete(self.target)
-            return self._deploy("updating", self.built)
+        if self.steps:
+            return self._next()
         watch().old.pop(self.plan.name, None)
-        _owners[connection.session(), self.plan.name] = self.cell
+        key = connection.session(), self.plan.name
+        _owners[key], _versions[key] = self.cell, _versions.get(key, 0) + 1
         self.done = self.total
         self._bind()
         self.end("finished")
@@ -297,7 +327,7 @@ class ServeRun(Run):
             private.delete(self.target)
             return f'the old version of "{name}" keeps serving'
         if self.kept is not None:
-            private.restore(self.kept)
+            private.tell(self.kept)
             return f'the old version of "{name}" {"starts again" if self.plan.replace else "keeps serving"}'
         if self.phase == "updating":
             private.delete(name)
@@ -353,6 +383,8 @@ class ServeRun(Run):
             return "waits until the application of this name is gone"
         if self.phase == "checking":
             return "the new version is checked beside the old one, which keeps serving"
+        if self.phase == "joining":
+            return "the new version starts beside the old one, which keeps serving"
         if self.old:
             return (
                 "the old version stops first"
@@ -369,6 +401,7 @@ def start_serve(plan: ServePlan) -> None:
     """Starts Serve on this cluster, on loopback unless the plan says otherwise."""
     from ray import serve
 
+    hide_worker_lines(OWN_ACTORS)
     options: dict[str, Any] = {"http_options": {"host": plan.host or LOOPBACK, "port": plan.port or DEFAULT_PORT}}
     if plan.grpc_port is not None:
         options["grpc_options"] = {"port": plan.grpc_port, "grpc_servicer_functions": list(plan.grpc_functions)}
@@ -398,7 +431,7 @@ def reconfigure(name: str, options: Mapping[str, Any]) -> None:
     ingress = private.ingress_of(found)
     kept = private.keep(name, list(found["deployments"]), ingress)
     try:
-        private.restore(private.reconfigured(kept, ingress, options))
+        private.tell(private.reconfigured(kept, ingress, options))
     except ValueError as error:
         raise UsageError(f"Ray Serve refuses this: {application._first_line(error)}") from error
 
@@ -427,6 +460,16 @@ def shutdown() -> str:
         serve.shutdown()  # type: ignore[no-untyped-call]
     ended = f" Its applications ended: {', '.join(names)}." if names else ""
     return f"Serve is shut down.{ended}"
+
+
+def version(name: str) -> int:
+    """Tells one version of an application that this kernel deployed from the next."""
+    return _versions.get((connection.session(), name), 0) if connection.is_up() else 0
+
+
+def is_updating(name: str) -> bool:
+    """Whether this kernel brings up another version of an application just now."""
+    return connection.is_up() and name in watch().old
 
 
 def served_names() -> list[str]:

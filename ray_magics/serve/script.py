@@ -9,10 +9,11 @@ from typing import Any
 from ..core.capture import Captures, find_captures
 from ..core.cell import Cell, read_cell
 from ..core.errors import UsageError
-from ..core.script import plain, setting, travels
+from ..core.script import assignment, is_literal, plain, setting, travels
 from .plan import DEFAULT_PORT, LOOPBACK, ServePlan
 
 Namespace = Mapping[str, Any]
+Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 _RAYS = ("ray", "serve")
 _MAX_ONGOING = 100
 
@@ -44,11 +45,14 @@ def script(plan: ServePlan, source: str, cell: Cell, captures: Captures, namespa
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     application = _application(last.value if isinstance(last, ast.Expr) else None, tree, namespace)
     body = ast.unparse(tree)
+    given: list[str] = []
+    application = _with_options(application, plan, tree, given)
     parts = [
         "import ray\nfrom ray import serve",
         *setting(captures.found, namespace),
         *([body] if body else []),
-        f"app = {ast.unparse(_with_options(application, plan, tree))}",
+        *given,
+        f"app = {ast.unparse(application)}",
         "\n".join(["ray.init()", *_start(plan), _run(plan)]),
     ]
     return "\n\n".join(parts) + "\n"
@@ -56,12 +60,14 @@ def script(plan: ServePlan, source: str, cell: Cell, captures: Captures, namespa
 
 def _application(last: ast.expr | None, tree: ast.Module, namespace: Namespace) -> ast.expr:
     """The expression of the application: the last line, a name bound to one, the only deployment of the cell."""
-    defined = {node.name: node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
-    if last is not None and not (isinstance(last, ast.Name) and last.id in defined):
-        return _known(last, namespace)
-    if isinstance(last, ast.Name):
+    defined = {node.name: node for node in tree.body if isinstance(node, Definition)}
+    if isinstance(last, ast.Name) and last.id in defined:
         return _bound(defined[last.id])
     assigned = [node for node in tree.body if isinstance(node, ast.Assign) and _is_bind(node.value)]
+    if isinstance(last, ast.Name):
+        assigned = [node for node in assigned if last.id in map(ast.unparse, node.targets)]
+    if last is not None and not (isinstance(last, ast.Name) and assigned):
+        return _known(last, namespace)
     if assigned:
         tree.body.remove(assigned[-1])
         return assigned[-1].value
@@ -83,10 +89,11 @@ def _is_bind(value: ast.expr) -> bool:
     return isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "bind"
 
 
-def _only(defined: list[ast.ClassDef | ast.FunctionDef]) -> ast.ClassDef | ast.FunctionDef:
+def _only(defined: list[Definition]) -> Definition:
     decorated = [node for node in defined if _is_deployment(node)]
-    callable_ = [node for node in defined if isinstance(node, ast.ClassDef) and _has_call(node)]
-    functions = [node for node in defined if isinstance(node, ast.FunctionDef)]
+    own = [node for node in defined if not node.name.startswith("_")]
+    callable_ = [node for node in own if isinstance(node, ast.ClassDef) and _has_call(node)]
+    functions = [node for node in own if not isinstance(node, ast.ClassDef)]
     found = decorated or callable_ or functions
     if len(found) != 1:
         names = ", ".join(node.name for node in found) or "none"
@@ -94,7 +101,7 @@ def _only(defined: list[ast.ClassDef | ast.FunctionDef]) -> ast.ClassDef | ast.F
     return found[0]
 
 
-def _is_deployment(node: ast.ClassDef | ast.FunctionDef) -> bool:
+def _is_deployment(node: Definition) -> bool:
     return any("deployment" in ast.unparse(decorator) for decorator in node.decorator_list)
 
 
@@ -102,24 +109,28 @@ def _has_call(node: ast.ClassDef) -> bool:
     return any(isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)) and one.name == "__call__" for one in node.body)
 
 
-def _bound(node: ast.ClassDef | ast.FunctionDef) -> ast.expr:
+def _bound(node: Definition) -> ast.expr:
     made = node.name if _is_deployment(node) else f"serve.deployment({node.name})"
     return ast.parse(f"{made}.bind()", mode="eval").body
 
 
-def _with_options(application: ast.expr, plan: ServePlan, tree: ast.Module) -> ast.expr:
-    """``Model.bind(x)`` as ``Model.options(num_replicas=2).bind(x)``; anything else as it is."""
+def _with_options(application: ast.expr, plan: ServePlan, tree: ast.Module, given: list[str]) -> ast.expr:
+    """``Model.bind(x)`` as ``Model.options(num_replicas=2).bind(x)``; anything else as it is.
+
+    Values that are no literals are defined before it, in `given`.
+    """
     if not (_is_bind(application) and isinstance(application, ast.Call)):
         return application
     assert isinstance(application.func, ast.Attribute)
     options = dict(plan.options)
-    if "max_ongoing_requests" not in options and "max_ongoing_requests" not in ast.unparse(tree):
+    said = f"{ast.unparse(tree)} {ast.unparse(application)}"
+    if "max_ongoing_requests" not in options and "max_ongoing_requests" not in said:
         options["max_ongoing_requests"] = _MAX_ONGOING
     if options.get("num_replicas", 0) is None:
         del options["num_replicas"]
-    keywords = ", ".join(f"{key}={_value(value)}" for key, value in options.items())
-    bound = "".join(f", {key}={value!r}" for key, value in plan.bind.items())
-    made = ast.parse(f"x.options({keywords}).bind({bound.removeprefix(', ')})", mode="eval").body
+    keywords = ", ".join(f"{key}={_value(key, value, given)}" for key, value in options.items())
+    bound = ", ".join(f"{key}={_value(key, value, given)}" for key, value in plan.bind.items())
+    made = ast.parse(f"x.options({keywords}).bind({bound})", mode="eval").body
     assert isinstance(made, ast.Call) and isinstance(made.func, ast.Attribute) and isinstance(made.func.value, ast.Call)
     assert isinstance(made.func.value.func, ast.Attribute)
     made.func.value.func.value = application.func.value
@@ -127,8 +138,13 @@ def _with_options(application: ast.expr, plan: ServePlan, tree: ast.Module) -> a
     return made
 
 
-def _value(value: Any) -> str:
-    return repr(value.model_dump(exclude_unset=True)) if hasattr(value, "model_dump") else repr(value)
+def _value(key: str, value: Any, given: list[str]) -> str:
+    """A literal as it is; the name of anything else, whose definition `given` gets."""
+    value = value.model_dump(exclude_unset=True) if hasattr(value, "model_dump") else value
+    if is_literal(repr(value), value):
+        return repr(value)
+    given.append(assignment(f"given_{key}", value))
+    return f"given_{key}"
 
 
 def _start(plan: ServePlan) -> Iterator[str]:

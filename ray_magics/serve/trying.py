@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import string
 import threading
 import time
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 BODY, PATH, ANSWER = 100_000, 2000, 20_000  # characters, characters, bytes
@@ -60,7 +61,10 @@ class Tries:
         answer = send(address, {"method": "GET", "path": path, "body": "", "type": ""}, limit=10**6)
         if answer["status"] == 200:
             with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError):  # not what OpenAPI says
-                self.calls[key] = calls_of(json.loads(answer["body"]), prefix)
+                calls = calls_of(json.loads(answer["body"]), prefix)
+                with self.lock:
+                    if key in self.calls:  # no newer version came meanwhile
+                        self.calls[key] = calls
 
 
 _EMPTY = {"state": "asked", "status": None, "type": "", "body": "", "cut": 0, "seconds": None, "error": ""}
@@ -77,6 +81,9 @@ def wrong_with(request: Any) -> str:
     path = request["path"]
     if not path.startswith("/") or len(path) > PATH or not path.isprintable() or " " in path:
         return "the path begins with / and has no spaces"
+    kind = request.get("type") or ""
+    if not isinstance(kind, str) or not kind.isprintable():
+        return "the type of the body is no media type"
     return f"the body is longer than {BODY:,} characters" if len(request["body"]) > BODY else ""
 
 
@@ -88,7 +95,7 @@ def send(address: str, request: Mapping[str, str], limit: int = ANSWER) -> dict[
     try:
         body = request["body"].encode() if request["body"] and request["method"] != "GET" else None
         headers = {"Content-Type": request.get("type") or "application/json"} if body is not None else {}
-        connection.request(request["method"], request["path"].encode().decode("latin-1"), body, headers)
+        connection.request(request["method"], quote(request["path"], safe=string.punctuation), body, headers)
         response = connection.getresponse()
         data, cut = _read(response, limit, began + PATIENCE)
         return {
@@ -114,7 +121,7 @@ def _read(response: http.client.HTTPResponse, limit: int, until: float) -> tuple
         if not piece:
             return data, 0
         data += piece
-    return data, max(int(response.getheader("Content-Length") or 0) - len(data), 0)
+    return data, response.length or 0
 
 
 # --- what FastAPI says --------------------------------------------------------------------------------------------

@@ -99,6 +99,8 @@ class Watch:
     # --- measuring
 
     def _measure(self, details: Mapping[str, Any], now: float) -> None:
+        served = details.get("applications") or {}
+        self.meters = {key: meter for key, meter in self.meters.items() if _app_of(key) in served}
         self._read_replicas(details, now)
         self._read_proxies(details, now)
         actors = [
@@ -181,6 +183,11 @@ class Watch:
             if app.get("docs_path") and app.get("route_prefix") and facts.status_of(details, name) == "RUNNING":
                 since = float(app.get("last_deployed_time_s") or 0.0)
                 self.tries.learn(name, since, address, app["route_prefix"])
+
+
+def _app_of(key: Any) -> str:
+    """Of the key of a meter."""
+    return key if isinstance(key, str) else str(key[0])
 
 
 def _short(line: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from .bench import Bench
 from .measure import Row, table
 
-WORKS = ("load_ext", "rerun", "fan_out", "big_array", "live_view", "flood", "tune")
+WORKS = ("load_ext", "rerun", "fan_out", "big_array", "live_view", "flood", "tune", "serve")
 
 
 def main() -> None:
