@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import nbformat
 import pytest
 
-from tests.browser import Notebook, Server, chromium, new_page
+from tests.browser import Notebook, Server, chromium, free_port, new_page
 from tests.conftest import wait_until
 
 Opener = Callable[..., Notebook]
@@ -277,6 +277,48 @@ def test_one_trial_is_stopped_while_the_cell_blocks(open_notebook: Opener, tmp_p
     notebook.wait_for(1)
     assert (notebook.error(1) or {})["ename"] == "RunCancelled"
     assert "★ Best" in notebook.area(1).inner_text()
+
+
+def test_an_application_is_tried_from_the_page_while_a_cell_blocks_and_updated(
+    open_notebook: Opener, tmp_path: Path
+) -> None:
+    line = f"%%ray_serve --name page --num-cpus 0.1 --port {free_port()}"
+    first = (
+        f"{line}\nclass Echo:\n    async def __call__(self, request):\n        return {{'got': await request.json()}}"
+    )
+    gate = tmp_path / "gate"
+    waiting = f"import os, time\nwhile not os.path.exists({str(gate)!r}):\n    time.sleep(0.1)"
+    notebook = open_notebook(first, waiting, "%ray_serve --delete page\n%ray_serve --shutdown")
+    notebook.run(0)
+    wait_until(lambda: "Running" in notebook.view(0).inner_text(), 60, "the application to run")
+    notebook.start(1)
+    send(notebook, '{"pixel": 7}')
+    answer = notebook.view(0).get_by_label("Body of the answer")
+    wait_until(lambda: answer.count() and '"pixel": 7' in answer.inner_text(), 20, "the answer")
+    assert not notebook.has_ended(1)
+    wait_until(lambda: "1 request" in notebook.view(0).inner_text(), 20, "the figures")
+    gate.touch()
+    notebook.wait_for(1)
+
+    notebook.change(0, first.replace("'got'", "'heard'"))
+    notebook.run(0)
+    wait_until(lambda: "Running" in notebook.view(0).inner_text(), 60, "the new version to run")
+    send(notebook, "no json")
+    wait_until(lambda: "500" in notebook.view(0).inner_text(), 20, "the failure of the request")
+    notebook.save()
+    notebook.load()
+    wait_until(lambda: notebook.view(0).get_by_role("button", name="Send").count(), 30, "the view after a reload")
+    notebook.run(2)
+    wait_until(lambda: "not served any more" in notebook.area(0).inner_text(), 20, "the still view")
+    assert notebook.page.complaints == []
+
+
+def send(notebook: Notebook, body: str) -> None:
+    """A POST from the try-it box of the first cell."""
+    view = notebook.view(0)
+    view.get_by_label("Method").select_option("POST")
+    view.get_by_label("Body", exact=True).fill(body)
+    view.get_by_role("button", name="Send").click()
 
 
 def trial(notebook: Notebook, number: int) -> Any:

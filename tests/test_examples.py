@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import socket
 import sys
 import tempfile
 import time
@@ -20,7 +21,8 @@ pytest.importorskip("matplotlib")
 
 pytestmark = pytest.mark.timeout(900)
 EXAMPLES = Path(__file__).parent.parent / "examples"
-QUICKSTART, TUNE = EXAMPLES / "quickstart.ipynb", EXAMPLES / "tune.ipynb"
+QUICKSTART, TUNE, SERVE = (EXAMPLES / f"{name}.ipynb" for name in ("quickstart", "tune", "serve"))
+RAN = {QUICKSTART: "executed", TUNE: "searched", SERVE: "served"}
 
 
 class Notebook:
@@ -60,6 +62,15 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Notebook:
     for package in ("torch", "xgboost", "optuna"):
         pytest.importorskip(package)
     return execute(TUNE, tmp_path_factory.mktemp("tune"))
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Notebook:
+    """serve.ipynb after such a run; its addresses name Serve's own port, 8000."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", 8000)) == 0:
+            pytest.skip("another program listens on port 8000")
+    return execute(SERVE, tmp_path_factory.mktemp("serve"))
 
 
 def execute(path: Path, folder: Path) -> Notebook:
@@ -176,20 +187,37 @@ def test_the_script_of_a_search_is_plain_ray(searched: Notebook) -> None:
     assert "ray_magics" not in script and "tuner.fit()" in ast.unparse(ast.parse(script))
 
 
-@pytest.mark.parametrize("path", [QUICKSTART, TUNE], ids=lambda path: path.stem)
+def test_every_cell_that_serves_runs_and_the_broken_one_fails(served: Notebook) -> None:
+    assert [cell.execution_count for cell in served.code] == list(range(1, len(served.code) + 1))
+    failed = [cell.id for cell in served.code if any(o.output_type == "error" for o in cell.outputs)]
+    assert failed == ["broken"] and served.outputs("broken")[-1].ename == "FileNotFoundError"
+    assert "200 {'digit': 2} | 422" in served.text("validated") and "largest batch" in served.text("batched")
+
+
+def test_an_update_under_load_loses_no_request(served: Notebook) -> None:
+    counted = ast.literal_eval(served.text("counted"))
+    assert set(counted) == {"one", "two"} and min(counted.values()) > 10
+
+
+def test_applications_are_saved_as_pictures_of_what_they_were(served: Notebook) -> None:
+    for cell, deployments in (("plain", ["Reader"]), ("composed", ["Front", "Scale"]), ("batch", ["Batches"])):
+        assert served.mime_types(cell) == ["text/html"]
+        assert all(name in served.text(cell) for name in deployments) and "Running" in served.text(cell)
+
+
+@pytest.mark.parametrize("path", RAN, ids=lambda path: path.stem)
 def test_the_notebook_of_the_repository_is_saved_with_its_outputs(path: Path) -> None:
     saved = Notebook(nbformat.read(path, as_version=4))
     assert [cell.execution_count for cell in saved.code] == list(range(1, len(saved.code) + 1))
-    assert "image/png" in saved.mime_types("figure")
+    assert path == SERVE or "image/png" in saved.mime_types("figure")
     assert saved.content.metadata.kernelspec.name == "python3"
     assert all(set(cell.metadata) <= {"tags"} for cell in saved.content.cells)
 
 
-@pytest.mark.parametrize("path", [QUICKSTART, TUNE], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RAN, ids=lambda path: path.stem)
 @pytest.mark.parametrize("source", ["saved", "executed"])
 def test_nothing_of_the_machine_is_in_the_file(source: str, path: Path, request: pytest.FixtureRequest) -> None:
-    done = "executed" if path == QUICKSTART else "searched"
-    content = nbformat.read(path, 4) if source == "saved" else request.getfixturevalue(done).content
+    content = nbformat.read(path, 4) if source == "saved" else request.getfixturevalue(RAN[path]).content
     text = re.sub(r'"image/png": "[^"]*"', "", nbformat.writes(content))
     folders = {str(Path.home()), tempfile.gettempdir(), sys.prefix, "/home/", "/Users/", "site-packages"}
     assert [folder for folder in folders if folder in text] == []

@@ -340,7 +340,7 @@ def test_what_cannot_work_is_one_line_and_nothing_changes(lab: Shell, web: Any, 
                      "missing a required argument: 'w'"),
         "--name b": ("class A:\n    def __call__(self, r):\n        return 1\nclass B(A):\n    pass", "several classes"),
         "--name c --autoscaling-config \"{'min_replica': 1}\"": (ECHO.format(version="x"), "min_replica"),
-        "--name d": ("import threading\nlock = threading.Lock()\ndef f(r):\n    return lock", "lock"),
+        "--name d": ("rows = (row for row in [1])\ndef f(r):\n    return rows", 'Cannot ship "rows" (generator), which f reads'),
     }  # fmt: skip
     for line, (cell, words) in cases.items():
         with pytest.raises(UsageError) as found:

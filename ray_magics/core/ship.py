@@ -216,7 +216,7 @@ def find_culprit(path: str, value: Any, namespace: Namespace, depth: int = 4) ->
     """The innermost part of a value that cannot be pickled: ``("model.lock", <lock>)``."""
     if depth:
         for part, inner in _parts(value):
-            if not _pickles(inner, namespace):
+            if not travels(inner, namespace):
                 return find_culprit(path + part, inner, namespace, depth - 1)
     return path, value
 
@@ -229,7 +229,8 @@ def _parts(value: Any) -> list[tuple[str, Any]]:
     return [(f".{name}", inner) for name, inner in getattr(value, "__dict__", {}).items()]
 
 
-def _pickles(value: Any, namespace: Namespace) -> bool:
+def travels(value: Any, namespace: Namespace) -> bool:
+    """Whether a value can be pickled."""
     try:
         Packer(namespace, 2**62).add("value", value)
     except Exception:  # any error of pickling means no

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..core.capture import reads_of
 from ..core.errors import UsageError
 from ..core.parsers import close_to
+from ..core.ship import Wanted, cannot_ship, travels
 from . import private
 from .plan import APPLICATION, DEFINITION, ServePlan, Subject
 from .private import Built
@@ -21,14 +24,28 @@ NOTEBOOK_DEFAULTS: Mapping[str, Any] = {
 }
 
 
-def make_built(subject: Subject, plan: ServePlan) -> Built:
+def make_built(subject: Subject, plan: ServePlan, namespace: dict[str, Any]) -> Built:
     """The application of a plan, built. Raises UsageError for what Serve would refuse."""
     try:
         with private.quiet():
             built = private.build(_application(subject, plan), plan.name, plan.route_prefix)
             return private.with_deployments(built, _configured(built, plan))
     except (ValueError, TypeError) as error:
+        _name_culprit(subject, namespace, error)
         raise UsageError(f"Ray Serve refuses this: {_first_line(error)}") from error
+
+
+def _name_culprit(subject: Subject, namespace: dict[str, Any], error: Exception) -> None:
+    """Where a class or function reads a value that cannot travel, raises UsageError that names it."""
+    for name in reads_of(subject.value, namespace):
+        if name in namespace and not travels(namespace[name], namespace):
+            raise cannot_ship(Wanted(name, via=subject.label), namespace, _not_picklable(error)) from error
+
+
+def _not_picklable(error: Exception) -> Exception:
+    """What pickle had against it; Serve says that somewhere in a long text."""
+    found = re.search(r"cannot pickle [^\n]+", f"{error}\n{error.__cause__}")
+    return TypeError(found[0]) if found else error
 
 
 def check_version(built: Built, subject: Subject, plan: ServePlan) -> Built:

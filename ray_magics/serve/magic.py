@@ -299,7 +299,7 @@ def carry_out(plan: ServePlan, subject: Subject, namespace: dict[str, Any], plac
     from ..views.show import LastingView
     from . import run as doing
 
-    built = doing.check(plan, subject, place.cell)
+    built = doing.check(plan, subject, namespace, place.cell)
     look, going = _looks(plan.name)
     view = LastingView(look, going, at_once=plan.background, quiet=plan.quiet, cell=place.cell)
     run = doing.start(plan, subject, built, namespace, place, view)

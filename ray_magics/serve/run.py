@@ -43,11 +43,11 @@ _versions: dict[tuple[Any, str], int] = {}  # (connection, application) -> how o
 # --- before anything starts -------------------------------------------------------------------------------------------
 
 
-def check(plan: ServePlan, subject: Subject, cell: str = "") -> Built:
+def check(plan: ServePlan, subject: Subject, namespace: dict[str, Any], cell: str = "") -> Built:
     """Connects and builds the application. Raises UsageError for what cannot work; nothing was touched then."""
     be_ready({})
     hide_worker_lines(OWN_ACTORS)
-    built = make_built(subject, plan)
+    built = make_built(subject, plan, namespace)
     for _, request, count in requests(built, at_once=True):
         be_ready(request if count else {})
     details = private.details()

@@ -1,0 +1,56 @@
+"""Applications in real kernels: interrupts, restarts, and what stays in a saved notebook."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from .conftest import Kernel
+
+pytestmark = pytest.mark.timeout(300)
+WORD = "def word(request):\n    return {!r}"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def get(kernel: Kernel, address: str) -> str:
+    return kernel.value(f"__import__('urllib.request').request.urlopen({address!r}, timeout=20).read().decode()")
+
+
+def test_an_interrupt_keeps_the_old_version_and_a_new_kernel_finds_it(kernel: Kernel, fresh_kernel: Kernel) -> None:
+    port = free_port()
+    address = f"http://127.0.0.1:{port}/word"
+    line = f"%%ray_serve --name word --num-cpus 0.1 --port {port}"
+    served = kernel.run(f"{line}\n{WORD.format('one')}")
+    assert served.error is None and get(kernel, address) == "one"
+    slow = "import time\nclass word:\n    def __init__(self):\n        time.sleep(60)\n    def __call__(self, r):\n        return 2"
+    updating = kernel.start(f"{line}\n{slow}")
+    starting = "any(r['version'] == 'new' for d in apps[0]['deployments'] for r in d['replicas'])"
+    look = "from ray_magics.serve import run as doing\napps = doing.snapshot('word').to_json()['apps']\n"
+    kernel.pump(lambda: any("old version" in str(data) for data in updating.data), 60)
+    kernel.interrupt()
+    kernel.finish(updating)
+    assert (updating.error or {})["ename"] == "RunCancelled" and "keeps serving" in (updating.error or {})["evalue"]
+    assert get(kernel, address) == "one"
+    assert kernel.run(f"{look}assert not {starting}, apps").error is None
+
+    found = fresh_kernel.run("%ray_serve word --into word")
+    assert found.error is None and any(address in str(data) for data in found.data)
+    assert fresh_kernel.value("word.remote(None).result()") == "'one'"
+    broken = fresh_kernel.run(f"{line}\nimport no_such_module_on_the_replica")
+    assert (broken.error or {})["ename"] == "ModuleNotFoundError"
+    broken = fresh_kernel.run(
+        f"{line}\nclass word:\n    def __init__(self):\n        1 / 0\n    def __call__(self, r):\n        pass"
+    )
+    assert (broken.error or {})["ename"] == "ZeroDivisionError" and get(fresh_kernel, address) == "one"
+    updated = fresh_kernel.run(f"{line}\n{WORD.format('two')}")
+    assert updated.error is None and get(fresh_kernel, address) == "two"
+    ended = fresh_kernel.run("%ray_serve --shutdown")
+    assert "Its applications ended: word" in ended.stdout
+    for cell in (served, updating, found, broken, updated, ended):
+        assert "Serve" not in cell.texts("stderr") and "(ServeReplica" not in cell.stdout, cell.messages
