@@ -309,7 +309,8 @@ def test_an_application_is_tried_from_the_page_while_a_cell_blocks_and_updated(
     notebook.load()
     wait_until(lambda: notebook.view(0).get_by_role("button", name="Send").count(), 30, "the view after a reload")
     notebook.run(2)
-    wait_until(lambda: "not served any more" in notebook.area(0).inner_text(), 20, "the still view")
+    wait_until(lambda: "not served any more" in notebook.area(0).inner_text(), 20, "the note")
+    wait_until(lambda: not notebook.view(0).count() and "page" in notebook.area(0).inner_text(), 20, "the still view")
     assert notebook.page.complaints == []
 
 

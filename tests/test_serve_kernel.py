@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import socket
 
 import pytest
@@ -19,7 +20,8 @@ def free_port() -> int:
 
 
 def get(kernel: Kernel, address: str) -> str:
-    return kernel.value(f"__import__('urllib.request').request.urlopen({address!r}, timeout=20).read().decode()")
+    read = f"__import__('urllib.request').request.urlopen({address!r}, timeout=20).read().decode()"
+    return str(ast.literal_eval(kernel.value(read)))
 
 
 def test_an_interrupt_keeps_the_old_version_and_a_new_kernel_finds_it(kernel: Kernel, fresh_kernel: Kernel) -> None:

@@ -146,8 +146,11 @@ def details() -> dict[str, Any] | None:
     there = client()
     if there is None:
         return None
-    found = ray.get(there._controller.get_serve_instance_details.remote(), timeout=_ASK)
-    return dict(found)
+    try:
+        return dict(ray.get(there._controller.get_serve_instance_details.remote(), timeout=_ASK))
+    except (ray.exceptions.RayActorError, ray.exceptions.RaySystemError) as error:
+        log.debug("Serve's controller is gone: %r", error)
+        return None
 
 
 def keep(name: str, deployments: Sequence[str], ingress: str) -> Told:
@@ -273,10 +276,3 @@ def delete(name: str) -> None:
     """Ends an application; returns at once."""
     with quiet():
         client().delete_apps([name], blocking=False)
-
-
-def is_gone(error: Exception) -> bool:
-    """Whether an error says that Serve's controller has ended."""
-    import ray
-
-    return isinstance(error, (ray.exceptions.RayActorError, ray.exceptions.RaySystemError))

@@ -58,9 +58,9 @@ class Watch:
     def _ask(self) -> dict[str, Any] | None:
         try:
             return private.details()
-        except Exception as error:  # the controller is busy, or goes away at this moment
+        except Exception as error:  # the controller is too busy to answer, as one that starts again is
             log.debug("Serve's controller does not answer: %r", error)
-            return None if private.is_gone(error) else self.details
+            return self.details
 
     def applications(self, names: Callable[[str], bool]) -> list[dict[str, Any]]:
         """The applications of these names as a view shows them."""
