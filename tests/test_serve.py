@@ -18,6 +18,7 @@ from IPython.core.error import UsageError
 
 from ray_magics.core.errors import RayMagicsError, RemoteError
 from ray_magics.core.run import registry
+from ray_magics.serve import private
 from ray_magics.serve import run as doing
 from ray_magics.serve.plan import ServePlan
 
@@ -117,6 +118,11 @@ def test_a_plain_class_is_served_and_answers_by_http_and_by_handle(lab: Shell, w
     assert web.get("/echo").json() == {"method": "GET", "w": 2}
     assert lab.run("echo.twice.remote(21).result()") == 42
     assert lab.run("await echo.twice.remote(4)") == 8
+    for call in ("echo.twice.remote({}).result()", "await echo.twice.remote({})"):
+        with pytest.raises(TypeError, match="unsupported operand") as failed:
+            lab.run(call)
+        shown = failed.value._render_traceback_()
+        assert len(shown) < 15 and any("return 2 * x" in line for line in shown)
     assert {name for name in set(lab.ns) - before if not name.startswith("_")} == {"Echo", "echo"}
     shown = app()
     assert shown["status"] == "RUNNING" and shown["deployments"][0]["max_ongoing"] == 100
@@ -319,6 +325,20 @@ def test_a_stopped_deployment_leaves_the_old_version(lab: Shell, web: Any) -> No
     assert web.get("/echo").text == "one" and len(replicas()) == 1
 
 
+def test_a_deployment_that_another_one_overtakes_says_so_and_takes_nothing_back(lab: Shell, web: Any) -> None:
+    serve(lab, "--name echo", ECHO.format(version="one"))
+    slow = "import time\nclass Echo:\n    def __init__(self):\n        time.sleep(20)\n    def __call__(self, r):\n        return 2"
+    first = serve(lab, "--name echo --background", slow)
+    wait_until(lambda: any(one["version"] == "new" for one in app()["deployments"][0]["replicas"]), what="both")
+    serve(lab, "--name echo", ECHO.format(version="two"))
+    assert first.state == "cancelled" and web.get("/echo").text == "two"
+    second = serve(lab, "--name echo --background", slow)
+    wait_until(lambda: any(one["version"] == "new" for one in app()["deployments"][0]["replicas"]), what="both")
+    private.delete("echo")  # as another notebook would
+    assert second.wait(30) and "was deleted meanwhile" in str(second.error)
+    wait_until(lambda: doing.served_names() == [], what="nothing to be served")
+
+
 def test_replace_stops_the_old_version_first(lab: Shell, web: Any) -> None:
     serve(lab, "--name echo", ECHO.format(version="one"))
     (before,) = replicas()
@@ -340,6 +360,8 @@ def test_what_cannot_work_is_one_line_and_nothing_changes(lab: Shell, web: Any, 
                      "missing a required argument: 'w'"),
         "--name b": ("class A:\n    def __call__(self, r):\n        return 1\nclass B(A):\n    pass", "several classes"),
         "--name c --autoscaling-config \"{'min_replica': 1}\"": (ECHO.format(version="x"), "min_replica"),
+        "--name big": ("import numpy as np\nbig = np.ones(20_000_000)\ndef f(r):\n    return big", '"big" (160 MB), which f'),
+        "--name u --user-config 1": ("def f(r):\n    return 1", "no method reconfigure"),
         "--name d": ("rows = (row for row in [1])\ndef f(r):\n    return rows", 'Cannot ship "rows" (generator), which f reads'),
     }  # fmt: skip
     for line, (cell, words) in cases.items():

@@ -41,9 +41,9 @@ def test_an_interrupt_keeps_the_old_version_and_a_new_kernel_finds_it(kernel: Ke
     assert get(kernel, address) == "one"
     assert kernel.run(f"{look}assert not {starting}, apps").error is None
 
-    found = fresh_kernel.run("%ray_serve word --into word")
+    found = fresh_kernel.run("%ray_serve word --into words")
     assert found.error is None and any(address in str(data) for data in found.data)
-    assert fresh_kernel.value("word.remote(None).result()") == "'one'"
+    assert fresh_kernel.value("words.remote(None).result()") == "'one'"
     broken = fresh_kernel.run(f"{line}\nimport no_such_module_on_the_replica")
     assert (broken.error or {})["ename"] == "ModuleNotFoundError"
     broken = fresh_kernel.run(
@@ -54,5 +54,8 @@ def test_an_interrupt_keeps_the_old_version_and_a_new_kernel_finds_it(kernel: Ke
     assert updated.error is None and get(fresh_kernel, address) == "two"
     ended = fresh_kernel.run("%ray_serve --shutdown")
     assert "Its applications ended: word" in ended.stdout
+    fresh_kernel.run("%ray_shutdown")
+    gone = fresh_kernel.run("words.remote(None)")
+    assert "a connection that has ended" in (gone.error or {})["evalue"]
     for cell in (served, updating, found, broken, updated, ended):
         assert "Serve" not in cell.texts("stderr") and "(ServeReplica" not in cell.stdout, cell.messages

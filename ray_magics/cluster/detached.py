@@ -24,7 +24,6 @@ from typing import Any
 from ..core.errors import UsageError
 from ..core.private_ray import LOOPBACK_SWITCH
 from .plan import ConnectPlan, plan_from_json
-from .quiet import REPLICAS
 from .reach import TooSlow
 
 log = logging.getLogger(__name__)
@@ -140,7 +139,7 @@ def _temporary(environ: Mapping[str, str]) -> Path:
 def _child_environment(environ: Mapping[str, str], session: Path) -> dict[str, str]:
     kernel_only = ("JPY_", "MPLBACKEND", "RAY_ADDRESS")
     kept = {name: value for name, value in environ.items() if not name.startswith(kernel_only)}
-    return {LOOPBACK_SWITCH: "0", **REPLICAS, **kept, "RAY_TMPDIR": str(session)}
+    return {LOOPBACK_SWITCH: "0", **kept, "RAY_TMPDIR": str(session)}
 
 
 def _address_when_ready(process: subprocess.Popen[bytes], session: Path, seconds: float) -> str:

@@ -51,22 +51,6 @@ def _read_all(file: Any) -> str:
     return str(file.read().decode(errors="replace"))
 
 
-REPLICAS = {"RAY_SERVE_LOG_TO_STDERR": "0"}
-"""Ray Serve's switch: what a replica prints goes to its log, in order with it, and not into whatever cell runs."""
-
-
-@contextmanager
-def replicas_log() -> Iterator[None]:
-    """A cluster that starts inside has `REPLICAS` in its environment, unless the user set it."""
-    missing = {name: value for name, value in REPLICAS.items() if name not in os.environ}
-    os.environ.update(missing)
-    try:
-        yield
-    finally:
-        for name in missing:
-            os.environ.pop(name, None)
-
-
 def import_quietly() -> None:
     if "ray" not in sys.modules:
         with silence():

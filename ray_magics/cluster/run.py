@@ -20,7 +20,7 @@ from ..core.run import registry
 from ..core.settings import settings
 from . import detached, reach
 from .plan import Connection, ConnectPlan, differences, make_connect_plan
-from .quiet import import_quietly, no_orphans, replicas_log, silence, twice
+from .quiet import import_quietly, no_orphans, silence, twice
 from .snapshot import living
 from .status import ClusterStatus
 from .watch import Watch, not_connected
@@ -253,7 +253,7 @@ def _start_here(plan: ConnectPlan) -> Connection:
 
 
 def _ray_init_here(plan: ConnectPlan) -> Any:
-    with no_orphans(), replicas_log():
+    with no_orphans():
         return _ray_init(plan, address="local", dashboard_host="127.0.0.1", **plan.sizing())
 
 

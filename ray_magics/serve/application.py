@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..core.capture import reads_of
+from ..core.capture import nbytes_of, reads_of
 from ..core.errors import UsageError
-from ..core.parsers import close_to
+from ..core.parsers import close_to, format_size
 from ..core.ship import Wanted, cannot_ship, travels
 from . import private
 from .plan import APPLICATION, DEFINITION, ServePlan, Subject
@@ -17,6 +17,7 @@ from .private import Built
 from .room import Requests
 from .watch import CHECK
 
+LARGEST = 100_000_000  # bytes
 NOTEBOOK_DEFAULTS: Mapping[str, Any] = {
     "max_ongoing_requests": 100,  # Ray's 5 makes a burst of requests wait for one another
     "max_surge_percent": 100,  # an update starts its replicas beside the old ones
@@ -40,6 +41,23 @@ def _name_culprit(subject: Subject, namespace: dict[str, Any], error: Exception)
     for name in reads_of(subject.value, namespace):
         if name in namespace and not travels(namespace[name], namespace):
             raise cannot_ship(Wanted(name, via=subject.label), namespace, _not_picklable(error)) from error
+
+
+def check_size(built: Built, namespace: dict[str, Any]) -> None:
+    """Serve's controller keeps the code of every deployment with its values; large ones block it. Raises UsageError."""
+    for name, one in built.deployments.items():
+        size = private.size_of(one)
+        if size <= LARGEST:
+            continue
+        read = {
+            key: nbytes_of(namespace[key]) or 0 for key in reads_of(one.func_or_class, namespace) if key in namespace
+        }
+        largest = max(read, key=lambda key: read[key], default="")
+        what = f'"{largest}" ({format_size(read[largest])}), which {name} reads,' if largest else f"{name}"
+        raise UsageError(
+            f"{what} is too large to travel with a deployment: Serve's controller keeps {format_size(LARGEST)} of each "
+            "at most. Load it in __init__, from a file that the replicas can read."
+        )
 
 
 def _not_picklable(error: Exception) -> Exception:
@@ -68,6 +86,8 @@ def _application(subject: Subject, plan: ServePlan) -> Any:
         return subject.value
     deployment: Any = serve.deployment(subject.value) if subject.kind == DEFINITION else subject.value
     _check_arguments(deployment.func_or_class, plan.bind, subject.label)
+    if "user_config" in plan.options and not hasattr(deployment.func_or_class, "reconfigure"):
+        raise UsageError(f"--user-config: {subject.label} has no method reconfigure(self, config) that would take it.")
     return deployment.bind(**plan.bind)
 
 

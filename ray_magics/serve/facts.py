@@ -235,3 +235,13 @@ def is_stopping(replica: Details) -> bool:
 def message_of(details: Details | None, app: str) -> str:
     """What Serve says of an application, "" if nothing."""
     return str((((details or {}).get("applications") or {}).get(app) or {}).get("message") or "")
+
+
+def held_by(details: Details | None, app: str) -> list[tuple[str, Mapping[str, float]]]:
+    """(node, what a replica reserves there) of each living replica of an application."""
+    deployments = (((details or {}).get("applications") or {}).get(app) or {}).get("deployments") or {}
+    return [
+        (str(replica.get("node_ip") or ""), one.get("required_resources") or {})
+        for one in deployments.values()
+        for replica in one.get("replicas") or ()
+    ]

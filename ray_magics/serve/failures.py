@@ -17,6 +17,9 @@ _FRAME = re.compile(r'^\s*File "([^"]+)", line (\d+), in (\S+)')
 _TITLE = re.compile(r"^[A-Za-z_][\w.<>]*(: .*)?$")
 
 
+DIED = "its process ended before it was ready (sys.exit, os._exit, out of memory, or a crash in native code)"
+
+
 def error_of(deployment: str, message: str, after: str, namespace: dict[str, Any], label: Label) -> RayMagicsError:
     """The user's own exception with the line of their cell, where the message holds one; else the message.
 
@@ -25,7 +28,7 @@ def error_of(deployment: str, message: str, after: str, namespace: dict[str, Any
     """
     found = description_of(message, deployment)
     if found is None:
-        words = " ".join(message.split())
+        words = DIED if "ActorDiedError" in message else " ".join(message.split())
         return RayMagicsError(f"{deployment} did not start: {_shortened(words)}. {after[:1].upper()}{after[1:]}.")
     error = remote_error(found, namespace, label, after)
     if error.__cause__ is None:  # of a class that is not known here

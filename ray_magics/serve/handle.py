@@ -5,8 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import Thread
 from typing import Any
+
+from ..core import connection
+from ..core.errors import Label, RayMagicsError, remote_error
+from ..core.failures import described_by_ray
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a handle was made: in which connection, and what calls a file a cell."""
+
+    session: tuple[str, ...]
+    label: Label = str
 
 
 class Handle:
@@ -19,8 +33,8 @@ class Handle:
         for word in digits.options(stream=True).chat.remote("hello"): ...
     """
 
-    def __init__(self, ray: Any) -> None:
-        self.ray = ray
+    def __init__(self, ray: Any, place: Place | None = None) -> None:
+        self.ray, self.place = ray, place or Place(connection.session())
 
     @property
     def name(self) -> str:
@@ -28,18 +42,23 @@ class Handle:
         return str(self.ray.app_name)
 
     def remote(self, *arguments: Any, **named: Any) -> Response:
-        """Sends a request; returns at once."""
-        return Response(self.ray.remote(*arguments, **named))
+        """Sends a request; returns at once. Raises RayMagicsError where the connection has ended since."""
+        if not connection.is_up() or connection.session() != self.place.session:
+            raise RayMagicsError(
+                f"This handle of {self.name} is of a connection that has ended; %ray_serve {self.name} --into NAME "
+                "binds another one where the application is still served."
+            )
+        return Response(self.ray.remote(*arguments, **named), self.place)
 
     def options(self, **options: Any) -> Handle:
         """As Ray's: ``method_name``, ``stream``, ``multiplexed_model_id`` …"""
-        return Handle(self.ray.options(**options))
+        return Handle(self.ray.options(**options), self.place)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
         found = getattr(self.ray, name)
-        return Handle(found) if hasattr(found, "remote") else found
+        return Handle(found, self.place) if hasattr(found, "remote") else found
 
     def __reduce__(self) -> Any:
         """On its way to the cluster it is Ray's own handle."""
@@ -52,20 +71,21 @@ class Handle:
 class Response:
     """An answer under way; of a streaming handle, its pieces."""
 
-    def __init__(self, ray: Any) -> None:
-        self.ray = ray
+    def __init__(self, ray: Any, place: Place) -> None:
+        self.ray, self.place = ray, place
 
     def result(self, timeout_s: float | None = None) -> Any:
         """Waits, also inside a running event loop. Raises what the deployment raised, TimeoutError after that long."""
-        return elsewhere(lambda: self.ray.result(timeout_s=timeout_s))
+        with self._short():
+            return elsewhere(lambda: self.ray.result(timeout_s=timeout_s))
 
     def cancel(self) -> None:
         """Asks Serve to cancel the request."""
         self.ray.cancel()
 
     def __await__(self) -> Generator[Any, None, Any]:
-        found: Generator[Any, None, Any] = self.ray.__await__()
-        return found
+        with self._short():
+            return (yield from self.ray.__await__())
 
     def __aiter__(self) -> AsyncIterator[Any]:
         found: AsyncIterator[Any] = self.ray.__aiter__()
@@ -73,8 +93,20 @@ class Response:
 
     def __iter__(self) -> Iterator[Any]:
         pieces = iter(self.ray)
-        while (piece := elsewhere(lambda: next(pieces, _END))) is not _END:
-            yield piece
+        with self._short():
+            while (piece := elsewhere(lambda: next(pieces, _END))) is not _END:
+                yield piece
+
+    @contextmanager
+    def _short(self) -> Iterator[None]:
+        """What the deployment raised, as the user's own exception with the line of their cell."""
+        try:
+            yield
+        except Exception as error:
+            description = described_by_ray(error)
+            if description is None:
+                raise
+            raise remote_error(description, {}, self.place.label) from None
 
     def __reduce__(self) -> Any:
         """As an argument of another request it is Ray's own response."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from argparse import Namespace as Line
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from IPython.core.getipython import get_ipython
@@ -17,6 +19,7 @@ from ..core.run import interrupt_raises, interrupts_wait
 from .plan import ServePlan, Subject, choose, kind_of, make_plan
 
 _AUTOSCALE = re.compile(r"(\d+):(\d+)(?:@(\d+(?:\.\d+)?))?\Z")
+_LAST = "this is how it was last seen"
 _EXPRESSIONS = ("user_config", "autoscaling_config", "grpc_servicer_functions")
 
 
@@ -30,6 +33,8 @@ def autoscale(text: str) -> dict[str, float]:
     if high < max(low, 1):
         raise Unfit("has a maximum below its minimum, or of 0")
     wanted = {"min_replicas": low, "max_replicas": high}
+    if target is not None and float(target) == 0:
+        raise Unfit("wants no ongoing requests for each")
     if target is not None:
         wanted["target_ongoing_requests"] = float(target)  # type: ignore[assignment]
     return dict(wanted)
@@ -107,12 +112,16 @@ def ray_serve(line: Line, cell: str | None = None) -> Any:
     The cell runs in the notebook, as any other. What it serves is its last line, a name that it binds to an
     Application, or its only deployment; a plain class with __call__ or a function is made one. Run it again, and the
     new version starts beside the old one, which serves until the new one is ready, and goes on if that fails.
-    Serve listens on 127.0.0.1 alone. The view stays live: replicas, requests, latencies, logs, a box to try it.
+    HTTP listens on 127.0.0.1 alone; Ray itself binds gRPC, and a port of each replica that others of Serve use, on all
+    addresses of the machine. The view stays live: replicas, requests, latencies, logs, a box to try it.
 
         %%ray_serve --name digits --num-cpus 0.1 --into digits
         class Classifier:
             async def __call__(self, request):
                 return int(model.predict([await request.json()])[0])
+
+        await digits.remote(pixels)         # or digits.remote(pixels).result()
+        digits.options(stream=True)         # for a method that yields
 
         %ray_serve                          # all that is served, live
         %ray_serve digits --into digits     # one that runs already, also after a kernel restart
@@ -123,7 +132,7 @@ def ray_serve(line: Line, cell: str | None = None) -> Any:
     shell: Any = get_ipython()
     with interrupts_wait():
         if line.shutdown or line.delete:
-            return _end(line)
+            return _end(line, cell)
         if cell is None and line.app is None:
             return _show_all(line, shell)
         if cell is not None and line.app is not None:
@@ -133,10 +142,14 @@ def ray_serve(line: Line, cell: str | None = None) -> Any:
         return _deploy(line, cell, shell)
 
 
-def _end(line: Line) -> None:
+def _end(line: Line, cell: str | None) -> None:
     from ..core import connection
     from . import run as doing
 
+    given = [key for key, value in vars(line).items() if value not in (None, False) and key != "quiet"]
+    if len(given) > 1 or cell is not None:
+        option = "--shutdown" if line.shutdown else f"--delete {line.delete}"
+        raise UsageError(f"{option} stands alone on its line: %ray_serve {option}")
     if line.shutdown:
         connection.find()
         print(doing.shutdown())
@@ -168,6 +181,7 @@ def _is_served(text: str, namespace: Mapping[str, Any]) -> bool:
 
 def _change(line: Line, shell: Any) -> None:
     """Options of a running application that need no new replicas; its view, its handle."""
+    from ..core.private import cell_label
     from . import run as doing
     from .plan import options_of
 
@@ -176,7 +190,7 @@ def _change(line: Line, shell: Any) -> None:
     if options:
         doing.reconfigure(served, options)
     if line.into:
-        shell.user_ns[line.into] = doing.handle_of(served)
+        shell.user_ns[line.into] = doing.handle_of(served, partial(cell_label, shell))
     if not line.quiet:
         _show(served, shell)
 
@@ -198,16 +212,16 @@ def _looks(served: str) -> tuple[Callable[[], Mapping[str, Any]], Callable[[], b
     version: list[int] = []
 
     def look() -> Mapping[str, Any]:
-        if last and not connection.is_up():
-            return {**last[-1], "note": "Not served any more: the connection to Ray has ended."}
+        if last and last[-1]["apps"] and not connection.is_up():
+            return {**last[-1], "note": f"The connection to Ray has ended; {_LAST}."}
         version[:] = version or [doing.version(served)]
         if last and doing.version(served) != version[0]:
             return {**last[-1], "note": "Another cell serves a newer version since."}
         if last and doing.is_updating(served):
             return last[-1]
         snapshot = doing.snapshot(served).to_json()
-        if served and last and all(app["status"] == "DELETING" for app in snapshot["apps"]):
-            return {**last[-1], "note": f'"{served}" is not served any more.'}
+        if served and last and last[-1]["apps"] and all(app["status"] == "DELETING" for app in snapshot["apps"]):
+            return {**last[-1], "note": f'"{served}" is not served any more; {_LAST}.'}
         last[:] = [snapshot]
         return snapshot
 
@@ -225,6 +239,7 @@ def _deploy(line: Line, cell: str | None, shell: Any) -> Any:
         place = place_of(shell, "", is_cell=False)
         if line.dry_run:
             return _explain(plan, f"{text}\n", shell.user_ns)
+        _check_known(text, shell.user_ns)
         return carry_out(plan, _named(text, line.app.evaluate(shell.user_ns, "APP"), shell), shell.user_ns, place)
     from ..core.cell import read_cell
 
@@ -237,6 +252,15 @@ def _deploy(line: Line, cell: str | None, shell: Any) -> Any:
         return _explain(plan, place.source, shell.user_ns)
     value = run_cell(parsed, place, shell.user_ns)
     return carry_out(plan, choose(value, parsed.binds, shell.user_ns), shell.user_ns, place)
+
+
+def _check_known(text: str, namespace: Mapping[str, Any]) -> None:
+    from ..core import connection
+    from . import run as doing
+
+    if text.isidentifier() and text not in namespace and not hasattr(builtins, text):
+        served = doing.served() if connection.is_up() else "there is no cluster"
+        raise UsageError(f'"{text}" is neither a name of the notebook nor an application that is served; {served}.')
 
 
 def _named(text: str, value: Any, shell: Any) -> Subject:

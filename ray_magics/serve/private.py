@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -276,3 +276,29 @@ def delete(name: str) -> None:
     """Ends an application; returns at once."""
     with quiet():
         client().delete_apps([name], blocking=False)
+
+
+def is_of(told: Told, names: Collection[str]) -> bool:
+    """Whether the controller still has these deployments in the version that it was told."""
+    import ray
+
+    proto = _protos()
+    versions = {}
+    for data in told.deployments:
+        one = proto.DeploymentArgs.FromString(data)
+        if one.deployment_name in names:
+            versions[one.deployment_name] = proto.DeploymentConfig.FromString(one.deployment_config).version
+    controller = client()._controller
+    refs = [controller.get_deployment_info.remote(name, told.name) for name in versions]
+    try:
+        found = [proto.DeploymentRoute.FromString(data).deployment_info for data in ray.get(refs, timeout=_ASK)]
+    except KeyError:
+        return False
+    return [one.version for one in found] == list(versions.values())
+
+
+def size_of(deployment: Any) -> int:
+    """Bytes of a deployment's code with the values that it brings along. Fallback: 0."""
+    config = getattr(deployment, "_replica_config", None)
+    parts = ("serialized_deployment_def", "serialized_init_args", "serialized_init_kwargs")
+    return sum(len(getattr(config, part, None) or b"") for part in parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from ..core.resources import NodeResources, number_text, resources_text
 
@@ -26,6 +27,16 @@ def no_room(requests: Requests, nodes: Iterable[NodeResources]) -> str:
     return ""
 
 
+def with_more(nodes: Iterable[NodeResources], freed: Iterable[tuple[str, Mapping[str, float]]]) -> list[NodeResources]:
+    """The nodes as they will be when these amounts, by the name of a node, are free again."""
+    found = [replace(node, available=dict(node.available)) for node in nodes]
+    for name, amounts in freed:
+        node = next((node for node in found if node.name == name), found[0] if found else None)
+        for resource, amount in amounts.items() if node else ():
+            node.available[resource] = node.available.get(resource, 0.0) + amount  # type: ignore[index, union-attr]
+    return found
+
+
 def _fits(request: Mapping[str, float], free: Mapping[str, float]) -> bool:
     return all(free.get(resource, 0.0) + _TINY >= amount for resource, amount in request.items())
 
@@ -41,14 +52,15 @@ def told(name: str, requests: Requests, nodes: Iterable[NodeResources], updating
     left = resources_text({key: free.get(key, 0.0) for key in total})
     held = f" Others that hold room: {', '.join(holders)}." if holders else ""
     beside = " beside the old version, which keeps serving" if updating else ""
-    ways = "--num-cpus 0.1 asks for less"
+    ways = ["--num-cpus 0.1 asks for less"] if total.get("CPU", 0.0) > 0.1 * replicas + _TINY else []
     if updating:
-        ways += ", --replace stops the old version first"
+        ways.append("--replace stops the old version first")
     elif holders:
-        ways += ", %ray_serve --delete NAME makes room"
+        ways.append("%ray_serve --delete NAME makes room")
     each = "a replica" if replicas == 1 else f"{number_text(replicas)} replicas"
     whose = name if len(wanted) == 1 else "its deployments together"
-    return f"No room for {each} of {whose} ({asked}){beside}: free is {left}.{held} {ways}."
+    advice = f" {', '.join(ways)}." if ways else ""
+    return f"No room for {each} of {whose} ({asked}){beside}: free is {left}.{held}{advice}"
 
 
 def _sum(amounts: Iterable[tuple[Mapping[str, float], int]]) -> dict[str, float]:

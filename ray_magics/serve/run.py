@@ -7,23 +7,24 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..core import connection
-from ..core.errors import RayMagicsError, RunCancelled, UsageError
+from ..core.errors import Label, RayMagicsError, RunCancelled, UsageError
 from ..core.launch import be_ready, launch
 from ..core.place import Place
 from ..core.private_ray import hide_worker_lines
 from ..core.resources import STARTS
-from ..core.run import Event, Run, Viewer
+from ..core.run import Event, Run, Viewer, registry
 from . import application, facts, private
 from .application import make_built, requests
 from .failures import error_of
 from .handle import Handle
+from .handle import Place as HandlePlace
 from .plan import DEFAULT_NAME, DEFAULT_PORT, LOOPBACK, ServePlan, Subject
 from .private import Built, Told
-from .room import no_room, told
+from .room import no_room, told, with_more
 from .status import ServeStatus
 from .watch import CHECK, watch
 
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 OWN_ACTORS = ("ServeController", "ServeReplica", "ProxyActor")  # whose lines a view and %ray_logs show
 STARTS_SLOWLY = 8.0  # seconds without a running replica after which a view says why
+COMPARED = 1.0  # seconds between two looks at whose version the controller has
 FREED_LATE = 3.0  # seconds that the cluster may take to count what was just freed
 LEFT = 30.0  # seconds that an application under deletion gets
 
@@ -48,6 +50,7 @@ def check(plan: ServePlan, subject: Subject, namespace: dict[str, Any], cell: st
     be_ready({})
     hide_worker_lines(OWN_ACTORS)
     built = make_built(subject, plan, namespace)
+    application.check_size(built, namespace)
     for _, request, count in requests(built, at_once=True):
         be_ready(request if count else {})
     details = private.details()
@@ -115,13 +118,14 @@ def check_names(plan: ServePlan, built: Built, details: Mapping[str, Any] | None
 def check_room(plan: ServePlan, built: Built, details: Mapping[str, Any] | None) -> None:
     """Replicas that find no room now would wait for ever without a word."""
     updating = any(facts.replicas_of(details, plan.name).values())
-    if connection.can_grow() or (updating and plan.replace):
+    if connection.can_grow():
         return
-    wanted = requests(built, at_once=updating)
+    wanted = requests(built, at_once=updating and not plan.replace)
+    freed = facts.held_by(details, plan.name) if plan.replace else []
     end = time.monotonic() + FREED_LATE
-    while name := no_room(wanted, connection.nodes(0.0)):
+    while name := no_room(wanted, nodes := with_more(connection.nodes(0.0), freed)):
         if time.monotonic() > end:
-            raise UsageError(told(name, wanted, connection.nodes(0.0), updating, _holders(details, plan.name)))
+            raise UsageError(told(name, wanted, nodes, updating and not plan.replace, _holders(details, plan.name)))
         time.sleep(0.25)
 
 
@@ -144,9 +148,19 @@ def start(
     plan: ServePlan, subject: Subject, built: Built, namespace: dict[str, Any], place: Place, view: Viewer
 ) -> ServeRun:
     """Deploys; it is over when this returns, unless it is in the background."""
+    stop_runs(lambda name: name == plan.name)
     run = ServeRun(plan, subject, built, namespace, place)
     launch(run, view, plan.background)
     return run
+
+
+def stop_runs(names: Callable[[str], bool]) -> None:
+    """Deployments of these applications that are under way in this kernel end before anything else happens to them."""
+    going = [run for run in registry.live() if isinstance(run, ServeRun) and names(run.plan.name)]
+    for run in going:
+        run.stop()
+    for run in going:
+        run.over.wait(10.0)
 
 
 def finish(run: ServeRun) -> Any:
@@ -170,13 +184,14 @@ class ServeRun(Run):
     ) -> None:
         super().__init__(plan.name, "ray_serve", place.cell)
         self.plan, self.subject, self.built, self.namespace, self.place = plan, subject, built, namespace, place
-        self.phase, self.note = "starting", ""
+        self.phase, self.note = "", ""
         self.kept: Told | None = None
         self.told: Told | None = None
         self.steps: list[str] = []
         self.old: frozenset[str] = frozenset()
         self.there: frozenset[str] = frozenset()
-        self.since = 0.0
+        self.since = self.compared = 0.0
+        self.taken_in = False
         self.done = self.total = 0
         self.bound_before = namespace.get(plan.into) if plan.into else None
 
@@ -184,6 +199,7 @@ class ServeRun(Run):
         self.state = "running"
         if private.client() is not None:
             return self._begin()
+        self.phase = "starting"
         context = contextvars.copy_context()
         threading.Thread(target=context.run, args=(self._start_serve,), name="ray_magics-serve", daemon=True).start()
 
@@ -232,7 +248,7 @@ class ServeRun(Run):
         return [*check, *(["joining"] if new - there else []), "updating"]
 
     def _next(self) -> None:
-        self.phase, self.since = self.steps.pop(0), time.monotonic()
+        self.phase, self.since, self.taken_in = self.steps.pop(0), time.monotonic(), False
         if self.phase == "checking":
             told = private.told(application.check_version(self.built, self.subject, self.plan))
         else:
@@ -253,12 +269,14 @@ class ServeRun(Run):
     def tick(self) -> None:
         now = time.monotonic()
         self.watch_cluster(now)
-        if not self.live or self.state == "stopping" or self.phase == "starting":
+        if not self.live or self.state == "stopping" or self.phase in ("", "starting"):
             return
         details = watch().look(0.1)
         if self.phase == "leaving":
             return self._wait_until_left(details, now)
         status = facts.status_of(details, self.target)
+        if self.phase != "checking" and self._overtaken(status, now):
+            return
         self.done, self.total = facts.ready(details, self.target, self.old, self._coming())
         if status == "DEPLOY_FAILED":
             self._refused(facts.failed_deployments(details, self.target), details)
@@ -266,6 +284,26 @@ class ServeRun(Run):
             self._arrived()
         else:
             self._give_up_if(now - self.since > self.plan.timeout, self._too_slow(details))
+
+    def _overtaken(self, status: str, now: float, arrived: bool = False) -> bool:
+        """Whether somebody else has deleted or deployed the application meanwhile, which ends this deployment."""
+        if status in ("", "DELETING"):
+            what = "was deleted"
+        elif now < self.compared + COMPARED or self.told is None:
+            return False
+        else:
+            self.compared = now
+            is_ours = private.is_of(self.told, self._coming())
+            if is_ours or not (self.taken_in or arrived):
+                self.taken_in = is_ours
+                return False
+            what = "was deployed from elsewhere"
+        watch().old.pop(self.plan.name, None)
+        self.end(
+            "failed",
+            RayMagicsError(f'The application "{self.plan.name}" {what} meanwhile; this version is not served.'),
+        )
+        return True
 
     def _coming(self) -> set[str]:
         """The deployments that come up in this phase."""
@@ -288,6 +326,9 @@ class ServeRun(Run):
             private.delete(self.target)
         if self.steps:
             return self._next()
+        self.compared = 0.0
+        if self._overtaken(facts.status_of(watch().look(0.0), self.target), time.monotonic(), arrived=True):
+            return
         watch().old.pop(self.plan.name, None)
         key = connection.session(), self.plan.name
         _owners[key], _versions[key] = self.cell, _versions.get(key, 0) + 1
@@ -311,7 +352,8 @@ class ServeRun(Run):
         waiting = [
             name
             for name, some in facts.replicas_of(details, self.target).items()
-            if not any(facts.is_running(one) and one["replica_id"] not in self.old for one in some)
+            if name in self.built.deployments
+            and not any(facts.is_running(one) and one["replica_id"] not in self.old for one in some)
         ]
         who = ", ".join(waiting[:3]) or self.plan.name
         return (
@@ -353,7 +395,7 @@ class ServeRun(Run):
             self.namespace[into] = self.value()
 
     def value(self) -> Handle:
-        return handle_of(self.plan.name)
+        return handle_of(self.plan.name, self.place.label)
 
     def logs(self) -> str:
         return watch().text(self.plan.name)
@@ -409,13 +451,13 @@ def start_serve(plan: ServePlan) -> None:
         serve.start(**options)
 
 
-def handle_of(name: str) -> Handle:
+def handle_of(name: str, label: Label = str) -> Handle:
     """A handle of a running application. Raises UsageError where there is none."""
     from ray import serve
 
     try:
         with private.quiet():
-            return Handle(serve.get_app_handle(name))
+            return Handle(serve.get_app_handle(name), HandlePlace(connection.session(), label))
     except Exception as error:
         raise UsageError(f'No application "{name}" is served here; {served()}.') from error
 
@@ -438,7 +480,9 @@ def reconfigure(name: str, options: Mapping[str, Any]) -> None:
 
 def delete(name: str) -> str:
     """Ends an application; waits until its route is gone."""
-    connection.ensure_connected()
+    if not connection.find():
+        raise UsageError(f'No application "{name}" is served here; there is no cluster.')
+    stop_runs(lambda one: one == name)
     if name not in served_names():
         raise UsageError(f'No application "{name}" is served here; {served()}.')
     private.delete(name)
@@ -451,7 +495,9 @@ def delete(name: str) -> str:
 
 def shutdown() -> str:
     """Ends Serve on this cluster with all its applications; starts nothing."""
-    names = served_names() if connection.is_up() else []
+    if connection.is_up():
+        stop_runs(lambda _: True)
+    names = served_names()
     if not connection.is_up() or private.client() is None:
         return "Serve does not run here; nothing to shut down."
     from ray import serve

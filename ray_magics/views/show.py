@@ -229,15 +229,26 @@ class LiveFeed(Shown):
         self.shown.finish(self.whole)
 
     def _run(self) -> None:
-        while self.going():
+        while self._goes_on():
             if self.closed.wait(self.interval):
                 return
-            self.whole = self.look()
+            try:
+                self.whole = self.look()
+            except Exception as error:  # a busy cluster; the next look may tell more
+                log.debug("a live view could not look: %r", error)
+                continue
             if self._facts(self.whole) != self.last:
                 self.last = self._facts(self.whole)
                 self.shown.update(self.whole)
         if not self.closed.is_set():
             self.shown.finish(self.look())
+
+    def _goes_on(self) -> bool:
+        try:
+            return self.going()
+        except Exception as error:
+            log.debug("a live view could not ask whether it goes on: %r", error)
+            return True
 
     def _facts(self, snapshot: Snapshot) -> Snapshot:
         return {key: value for key, value in snapshot.items() if key not in _CLOCKWORK}
