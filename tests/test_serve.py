@@ -18,8 +18,9 @@ from IPython.core.error import UsageError
 
 from ray_magics.core.errors import RayMagicsError, RemoteError
 from ray_magics.core.run import registry
+from ray_magics.serve import control as doing
 from ray_magics.serve import private
-from ray_magics.serve import run as doing
+from ray_magics.serve.checks import check_address
 from ray_magics.serve.plan import ServePlan
 
 from .conftest import Shell, wait_until
@@ -281,6 +282,10 @@ def test_an_application_scales_from_zero(lab: Shell, web: Any) -> None:
     }
     assert web.get("/echo").text == "awake"
     assert app()["deployments"][0]["target"] == 1 and len(replicas()) == 1
+    with pytest.raises(ValueError, match="never asleep"):
+        serve(lab, "--name echo --autoscale 0:2@1", "class Echo:\n    def __init__(self):\n        "
+              "raise ValueError('never asleep')\n    def __call__(self, request):\n        return 1")  # fmt: skip
+    assert web.get("/echo").text == "awake"
 
 
 def test_a_killed_replica_is_counted_and_replaced_while_the_other_answers(lab: Shell, address: tuple[str, str]) -> None:
@@ -380,7 +385,7 @@ def test_a_port_that_another_program_has_is_told_before_serve_starts() -> None:
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(UsageError, match=f"Another program listens on 127.0.0.1:{port}; .*--port {port + 1}"):
-            doing.check_address(ServePlan(port=port), None)
+            check_address(ServePlan(port=port), None)
 
 
 def test_the_try_it_box_sends_to_serve_and_nowhere_else(lab: Shell) -> None:

@@ -486,7 +486,7 @@ def test_the_replicas_at_the_start_are_counted(deployment: Any, count: int) -> N
     ],
 )
 def test_what_ray_refuses_is_one_line(text: str, line: str) -> None:
-    assert application._first_line(ValueError(text)) == line
+    assert application.first_line(ValueError(text)) == line
 
 
 # --- the script ---------------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ def make_built(subject: Subject, plan: ServePlan, namespace: dict[str, Any]) -> 
             return private.with_deployments(built, _configured(built, plan))
     except (ValueError, TypeError) as error:
         _name_culprit(subject, namespace, error)
-        raise UsageError(f"Ray Serve refuses this: {_first_line(error)}") from error
+        raise UsageError(f"Ray Serve refuses this: {first_line(error)}") from error
 
 
 def _name_culprit(subject: Subject, namespace: dict[str, Any], error: Exception) -> None:
@@ -159,7 +159,7 @@ def replicas_of(deployment: Any) -> int:
     return int(initial if initial is not None else scaling.min_replicas)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """The first sentence of an error; pydantic's begin with a heading and end with a link."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and "further information" not in line]
     if len(lines) > 1 and "validation error" in lines[0]:

@@ -65,6 +65,6 @@ def serve(app: Any, *, namespace: dict[str, Any], **options: Any) -> Any:
     done = carry_out(plan, Subject(str(getattr(app, "__name__", "")), kind, app), namespace, Place(""))
     if plan.background:
         return done
-    from . import run as doing
+    from .control import handle_of
 
-    return doing.handle_of(plan.name)
+    return handle_of(plan.name)

@@ -245,3 +245,10 @@ def held_by(details: Details | None, app: str) -> list[tuple[str, Mapping[str, f
         for one in deployments.values()
         for replica in one.get("replicas") or ()
     ]
+
+
+def serves(details: Details | None, app: str) -> bool:
+    """Whether an application of this name is there to be kept: not one that never came up, or is going."""
+    status = status_of(details, app)
+    running = any(is_running(one) for some in replicas_of(details, app).values() for one in some)
+    return running or status in ("RUNNING", "UNHEALTHY")

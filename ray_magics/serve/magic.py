@@ -62,9 +62,9 @@ def port(text: str) -> int:
 
 def _served(_namespace: Mapping[str, Any]) -> list[str]:
     from ..core import connection
-    from . import run as doing
+    from . import control
 
-    return doing.served_names() if connection.is_up() else []
+    return control.served_names() if connection.is_up() else []
 
 
 serve_options = group(
@@ -144,7 +144,7 @@ def ray_serve(line: Line, cell: str | None = None) -> Any:
 
 def _end(line: Line, cell: str | None) -> None:
     from ..core import connection
-    from . import run as doing
+    from . import control
 
     given = [key for key, value in vars(line).items() if value not in (None, False) and key != "quiet"]
     if len(given) > 1 or cell is not None:
@@ -152,9 +152,9 @@ def _end(line: Line, cell: str | None) -> None:
         raise UsageError(f"{option} stands alone on its line: %ray_serve {option}")
     if line.shutdown:
         connection.find()
-        print(doing.shutdown())
+        print(control.shutdown())
     else:
-        print(doing.delete(line.delete))
+        print(control.delete(line.delete))
 
 
 def _show_all(line: Line, shell: Any) -> None:
@@ -172,25 +172,25 @@ def _show_all(line: Line, shell: Any) -> None:
 def _is_served(text: str, namespace: Mapping[str, Any]) -> bool:
     """Whether the word names a running application, and nothing of the notebook that could be served."""
     from ..core import connection
-    from . import run as doing
+    from . import control
 
     if kind_of(namespace.get(text)):
         return False
-    return connection.find() and text in doing.served_names()
+    return connection.find() and text in control.served_names()
 
 
 def _change(line: Line, shell: Any) -> None:
     """Options of a running application that need no new replicas; its view, its handle."""
     from ..core.private import cell_label
-    from . import run as doing
+    from . import control
     from .plan import options_of
 
     served = line.app.text
     options = options_of(line, _values(line, shell.user_ns))
     if options:
-        doing.reconfigure(served, options)
+        control.reconfigure(served, options)
     if line.into:
-        shell.user_ns[line.into] = doing.handle_of(served, partial(cell_label, shell))
+        shell.user_ns[line.into] = control.handle_of(served, partial(cell_label, shell))
     if not line.quiet:
         _show(served, shell)
 
@@ -206,7 +206,7 @@ def _show(served: str, shell: Any) -> None:
 def _looks(served: str) -> tuple[Callable[[], Mapping[str, Any]], Callable[[], bool]]:
     """What a live view asks: a snapshot, and whether there will be others."""
     from ..core import connection
-    from . import run as doing
+    from . import control
 
     last: list[Mapping[str, Any]] = []
     version: list[int] = []
@@ -214,20 +214,20 @@ def _looks(served: str) -> tuple[Callable[[], Mapping[str, Any]], Callable[[], b
     def look() -> Mapping[str, Any]:
         if last and last[-1]["apps"] and not connection.is_up():
             return {**last[-1], "note": f"The connection to Ray has ended; {_LAST}."}
-        version[:] = version or [doing.version(served)]
-        if last and doing.version(served) != version[0]:
+        version[:] = version or [control.version(served)]
+        if last and control.version(served) != version[0]:
             return {**last[-1], "note": "Another cell serves a newer version since."}
-        if last and doing.is_updating(served):
+        if last and control.is_updating(served):
             return last[-1]
-        snapshot = doing.snapshot(served).to_json()
+        snapshot = control.snapshot(served).to_json()
         if served and last and last[-1]["apps"] and all(app["status"] == "DELETING" for app in snapshot["apps"]):
             return {**last[-1], "note": f'"{served}" is not served any more; {_LAST}.'}
         last[:] = [snapshot]
         return snapshot
 
     def going() -> bool:
-        there = not served or not last or served in doing.served_names()
-        return connection.is_up() and there and (not version or doing.version(served) == version[0])
+        there = not served or not last or served in control.served_names()
+        return connection.is_up() and there and (not version or control.version(served) == version[0])
 
     return look, going
 
@@ -256,10 +256,10 @@ def _deploy(line: Line, cell: str | None, shell: Any) -> Any:
 
 def _check_known(text: str, namespace: Mapping[str, Any]) -> None:
     from ..core import connection
-    from . import run as doing
+    from . import control
 
     if text.isidentifier() and text not in namespace and not hasattr(builtins, text):
-        served = doing.served() if connection.is_up() else "there is no cluster"
+        served = control.served() if connection.is_up() else "there is no cluster"
         raise UsageError(f'"{text}" is neither a name of the notebook nor an application that is served; {served}.')
 
 
@@ -322,8 +322,9 @@ def carry_out(plan: ServePlan, subject: Subject, namespace: dict[str, Any], plac
     """Does what the plan says and binds the handle; returns what the cell shows, or a Run."""
     from ..views.show import LastingView
     from . import run as doing
+    from .checks import check
 
-    built = doing.check(plan, subject, namespace, place.cell)
+    built = check(plan, subject, namespace, place.cell)
     look, going = _looks(plan.name)
     view = LastingView(look, going, at_once=plan.background, quiet=plan.quiet, cell=place.cell)
     run = doing.start(plan, subject, built, namespace, place, view)
@@ -331,9 +332,9 @@ def carry_out(plan: ServePlan, subject: Subject, namespace: dict[str, Any], plac
 
 
 def _command(action: str, part: str, content: Mapping[str, Any]) -> str:
-    from . import run as doing
+    from . import control
 
-    return doing.command(action, part, content)
+    return control.command(action, part, content)
 
 
 def _logs(wanted: str) -> str | None:
@@ -341,9 +342,9 @@ def _logs(wanted: str) -> str | None:
 
     if "ray.serve" not in sys.modules and f"{__package__}.watch" not in sys.modules:
         return None
-    from . import run as doing
+    from . import control
 
-    return doing.logs(wanted)
+    return control.logs(wanted)
 
 
 MAGICS = (ray_serve,)

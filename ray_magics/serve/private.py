@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from ..core.errors import RayMagicsError
+
 log = logging.getLogger(__name__)
 
 NAMESPACE = "serve"
-_ASK = 5.0  # seconds
+_ASK, _TAKE_IN = 5.0, 30.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -188,10 +190,11 @@ def tell(told: Told) -> None:
     import ray
 
     arguments = _protos().ApplicationArgs().SerializeToString()
-    ray.get(
-        client()._controller.deploy_applications.remote({told.name: list(told.deployments)}, {told.name: arguments}),
-        timeout=_ASK,
-    )
+    sent = client()._controller.deploy_applications.remote({told.name: list(told.deployments)}, {told.name: arguments})
+    try:
+        ray.get(sent, timeout=_TAKE_IN)
+    except ray.exceptions.GetTimeoutError as error:
+        raise RayMagicsError(f"Serve's controller did not take it in within {_TAKE_IN:g} s.") from error
 
 
 def reconfigured(kept: Told, deployment: str, changes: Mapping[str, Any]) -> Told:

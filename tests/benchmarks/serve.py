@@ -56,7 +56,7 @@ serve.run(deployment.bind(), name="{app}", route_prefix="/{app}");
 """
 HELPERS = """
 import json, time
-from ray_magics.serve.run import snapshot
+from ray_magics.serve.control import snapshot
 from ray_magics.views import show
 def tell(file, value):
     with open(file, "w") as out: json.dump(value, out)
