@@ -292,12 +292,14 @@ def is_of(told: Told, names: Collection[str]) -> bool:
         if one.deployment_name in names:
             versions[one.deployment_name] = proto.DeploymentConfig.FromString(one.deployment_config).version
     controller = client()._controller
-    refs = [controller.get_deployment_info.remote(name, told.name) for name in versions]
     try:
-        found = [proto.DeploymentRoute.FromString(data).deployment_info for data in ray.get(refs, timeout=_ASK)]
-    except KeyError:
+        for name, version in versions.items():
+            data = ray.get(controller.get_deployment_info.remote(name, told.name), timeout=_ASK)
+            if proto.DeploymentRoute.FromString(data).deployment_info.version != version:
+                return False
+    except KeyError:  # one of them is not there
         return False
-    return [one.version for one in found] == list(versions.values())
+    return True
 
 
 def size_of(deployment: Any) -> int:
