@@ -13,8 +13,9 @@ from IPython.core.error import UsageError
 
 from ray_magics.core.errors import RayMagicsError, RemoteError
 from ray_magics.core.resources import NodeResources
+from ray_magics.core.twin import line_of
 from ray_magics.serve import application
-from ray_magics.serve.call import _OPTIONS, serve
+from ray_magics.serve.call import _NOT_HERE, serve
 from ray_magics.serve.failures import description_of, error_of
 from ray_magics.serve.magic import _bound, _values, ray_serve
 from ray_magics.serve.plan import APPLICATION, DEFINITION, DEPLOYMENT, ServePlan, Subject, choose, kind_of, make_plan
@@ -208,7 +209,11 @@ def test_a_timeout_of_nothing_is_not_the_default() -> None:
 
 def test_the_twin_takes_what_the_line_takes() -> None:
     declared = {flag[2:].replace("-", "_") for flag in ray_serve.options}
-    assert declared - {"delete", "shutdown", "dry_run"} == set(_OPTIONS)
+    line = vars(line_of(ray_serve, {"name": "a"}, _NOT_HERE))
+    assert declared - {"delete", "shutdown", "dry_run"} == set(line)
+    assert (line["name"], line["quiet"], line["replace"], line["timeout"]) == ("a", True, False, None)
+    plain = vars(ray_serve.parse("--name a --quiet", True))
+    assert {key: plain[key] for key in line} == line
 
 
 def test_the_twin_refuses_what_is_no_option_or_cannot_be_served() -> None:

@@ -389,11 +389,19 @@ def test_every_script_is_python(line: str) -> None:
 
 
 def test_the_twin_takes_what_the_line_takes() -> None:
-    from ray_magics.tune.call import _OPTIONS
+    from ray_magics.core.twin import line_of
+    from ray_magics.tune.call import _NOT_HERE
 
+    line = line_of(ray_tune, {}, _NOT_HERE)
     declared = {flag[2:].replace("-", "_") for flag in ray_tune.options}
-    assert declared - {"space", "scheduler", "search", "stop", "form", "show", "dry_run"} == set(_OPTIONS)
-    assert SimpleNamespace(**_OPTIONS).quiet and set(SEARCHES) > {"optuna"} and search_name("optuna").name == "optuna"
+    assert declared - {"space", "scheduler", "search", "stop", "form", "show", "dry_run"} == set(vars(line))
+    assert (
+        line.quiet
+        and line.resume is False
+        and line.metric is None
+        and set(SEARCHES) > {"optuna"}
+        and search_name("optuna").name == "optuna"
+    )
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,11 @@ class Argument:
         return self.flags[0] if self.is_option else self.settings.get("metavar") or self.flags[0]
 
     @property
+    def name(self) -> str:
+        """Under which the value is found: `num_cpus`, `run`."""
+        return str(self.settings.get("dest") or self.flags[0].lstrip("-").replace("-", "_"))
+
+    @property
     def is_option(self) -> bool:
         return self.flags[0].startswith("-")
 

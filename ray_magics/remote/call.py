@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 from ..core.cell import read_cell
 from ..core.parsers import for_clause
 from ..core.place import Place
-from .magic import carry_out
+from ..core.twin import line_of
+from .magic import carry_out, ray_remote
 from .plan import RAY_OPTIONS, make_plan
 
-_DEFAULTS: dict[str, Any] = {
-    "chunk": None,
-    "on_error": None,
-    "into": None,
-    "inputs": None,
-    "outputs": None,
-    "lazy": False,
-    "timeout": None,
-    "background": False,
-    "run": False,
-    "quiet": True,
-}
+_NOT_HERE = ("items", "expression", "dry_run")
 
 
 def remote(source: str, *, namespace: dict[str, Any], for_: str | None = None, **options: Any) -> Any:
@@ -40,10 +29,8 @@ def remote(source: str, *, namespace: dict[str, Any], for_: str | None = None, *
         TypeError: an option that there is not.
         UsageError: what the magic would refuse.
     """
-    unknown = set(options) - {*_DEFAULTS, *RAY_OPTIONS}
-    if unknown:
-        raise TypeError(f"remote() has no option {sorted(unknown)[0]!r}; it takes those of %%ray_remote")
-    line = SimpleNamespace(**{**_DEFAULTS, **options}, items=for_clause(for_) if for_ else None)
+    line = line_of(ray_remote, options, _NOT_HERE)
+    line.items = for_clause(for_) if for_ else None
     ray_options = {key: options[key] for key in RAY_OPTIONS if options.get(key) is not None}
     plan = make_plan(read_cell(source), line, namespace, ray_options)
     return carry_out(plan, namespace, Place(source, name="remote()", filename="<remote>"))

@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 from ..core.errors import UsageError
 from ..core.place import Place
+from ..core.twin import line_of
 from .magic import autoscale as read_autoscale
-from .magic import carry_out
+from .magic import carry_out, ray_serve
 from .plan import Subject, kind_of, make_plan
 
-_OPTIONS: dict[str, Any] = {
-    "name": None,
-    "route_prefix": None,
-    "num_replicas": None,
-    "autoscale": None,
-    "autoscaling_config": None,
-    "max_ongoing_requests": None,
-    "num_cpus": None,
-    "num_gpus": None,
-    "user_config": None,
-    "bind": None,
-    "host": None,
-    "port": None,
-    "grpc_port": None,
-    "grpc_servicer_functions": None,
-    "keep_old": False,
-    "replace": False,
-    "timeout": None,
-    "into": None,
-    "background": False,
-    "quiet": True,
-}
+_NOT_HERE = ("app", "delete", "shutdown", "dry_run")
 _VALUES = ("user_config", "autoscaling_config", "grpc_servicer_functions", "bind")
 
 
@@ -51,10 +30,7 @@ def serve(app: Any, *, namespace: dict[str, Any], **options: Any) -> Any:
         TypeError: an option that there is not.
         UsageError: what the magic would refuse.
     """
-    unknown = set(options) - set(_OPTIONS)
-    if unknown:
-        raise TypeError(f"serve() has no option {sorted(unknown)[0]!r}; it takes those of %ray_serve")
-    line = SimpleNamespace(**{**_OPTIONS, **options})
+    line = line_of(ray_serve, options, _NOT_HERE)
     if isinstance(line.autoscale, str):
         line.autoscale = read_autoscale(line.autoscale, "autoscale")
     values = {key: options[key] for key in _VALUES if options.get(key) is not None}

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any
 
 from ..core.errors import UsageError
 from ..core.place import Place
+from ..core.twin import line_of
 from .algorithms import FIFO, RANDOM, SCHEDULERS, SEARCHES, Choice
-from .magic import carry_out
+from .magic import carry_out, ray_tune
 from .plan import Trainable, make_plan, named_trainable
 from .space import make_space, of_dict, space_word
 
-_OPTIONS: dict[str, Any] = {
-    "metric": None,
-    "mode": None,
-    "num_samples": None,
-    "max_concurrent_trials": None,
-    "reuse_actors": False,
-    "seed": None,
-    "time_budget_s": None,
-    "num_cpus": None,
-    "num_gpus": None,
-    "storage_path": None,
-    "name": None,
-    "resume": False,
-    "into": None,
-    "background": False,
-    "quiet": True,
-}
+_NOT_HERE = ("trainable", "space", "scheduler", "search", "stop", "form", "show", "dry_run")
 
 
 def tune(
@@ -60,10 +44,7 @@ def tune(
         TypeError: an option that there is not.
         UsageError: what the magic would refuse.
     """
-    unknown = set(options) - set(_OPTIONS)
-    if unknown:
-        raise TypeError(f"tune() has no option {sorted(unknown)[0]!r}; it takes those of %ray_tune")
-    line = SimpleNamespace(**{**_OPTIONS, **options})
+    line = line_of(ray_tune, options, _NOT_HERE)
     if isinstance(space, (str, list)):
         dimensions = make_space([space_word(text, "space") for text in _words(space)], namespace)
     else:
