@@ -128,7 +128,7 @@ def test_a_plain_class_is_served_and_answers_by_http_and_by_handle(lab: Shell, w
     shown = app()
     assert shown["status"] == "RUNNING" and shown["deployments"][0]["max_ongoing"] == 100
     assert wait_until(lambda: app()["figures"]["total"], what="the request in the figures") == 1
-    assert any("loading" in line for line in replicas()[0]["log"])
+    wait_until(lambda: any("loading" in line for line in replicas()[0]["log"]), what="what it printed")
 
 
 def test_an_update_loses_no_request_and_a_broken_one_changes_nothing(lab: Shell, address: tuple[str, str]) -> None:

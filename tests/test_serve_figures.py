@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ray_magics.serve import figures, logs
-from ray_magics.serve.figures import Access, Meter, access, percentile
+from ray_magics.serve.figures import Access, Meter, access, logged_at, percentile
 from ray_magics.serve.logs import BACK, KEPT, SHOWN, Tail
 
 PROXY = "INFO 2026-11-21 10:14:21,904 proxy 10.0.0.7 3f0c9d5e-1b7a-4c7e-8a60-000000000001 -- "
@@ -319,3 +320,9 @@ def test_lines_that_are_not_kept_any_more_are_counted(file: Path, pieces: list[i
     for count in pieces:
         tail.keep(["x"] * count)
     assert len(tail.kept) == KEPT and tail.shown()[1] == KEPT + 5 - SHOWN
+
+
+def test_a_line_tells_when_it_was_written_in_the_time_of_this_machine() -> None:
+    now = int(time.time())
+    line = time.strftime("INFO %Y-%m-%d %H:%M:%S,123 proxy 10.0.0.1 -- GET / 200 5.3ms", time.localtime(now))
+    assert logged_at(line) == now and logged_at("Traceback (most recent call last):") == logged_at("") == 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -29,6 +30,15 @@ def access(line: str) -> Access | None:
     status = found["status"]
     failed = status.startswith("5") if status.isdigit() else status not in ("OK", "CANCELLED")
     return Access(found["route"], failed, float(found["ms"]))
+
+
+def logged_at(line: str) -> float:
+    """When a line of Serve's logs was written, in whole seconds since 1970; 0 where it does not say."""
+    words = line.split(maxsplit=3)
+    try:
+        return time.mktime(time.strptime(f"{words[1]} {words[2].partition(',')[0]}", "%Y-%m-%d %H:%M:%S"))
+    except (IndexError, ValueError, OverflowError):
+        return 0.0
 
 
 class Meter:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..core import connection
 from . import facts, private
-from .figures import Access, Meter, access
+from .figures import Access, Meter, access, logged_at
 from .logs import Tail
 from .trying import Tries
 
@@ -140,9 +140,10 @@ class Watch:
     def _read_proxies(self, details: Mapping[str, Any], now: float) -> None:
         routes = facts.by_route(details)
         for proxy in (details.get("proxies") or {}).values():
-            tail = self._tail(f"proxy {proxy.get('actor_name')}", proxy.get("log_file_path"), from_end=True)
+            tail = self._tail(f"proxy {proxy.get('actor_name')}", proxy.get("log_file_path"), from_end=False)
+            lines = tail.look() if tail.looked else [line for line in tail.look() if logged_at(line) >= int(self.began)]
             found: dict[str, list[Access]] = {}
-            for request in map(access, tail.look()):
+            for request in map(access, lines):
                 if request is not None and (app := facts.application_of(request.route, routes)):
                     found.setdefault(app, []).append(request)
             for app in routes.values():
@@ -162,8 +163,6 @@ class Watch:
             return Tail("", False)
         if key not in self.tails:
             self.tails[key] = Tail(os.path.join(private.logs_folder(), path.lstrip("/")), from_end)
-            if key.startswith("proxy "):
-                self.tails[key].look()
         return self.tails[key]
 
     def _meter(self, key: Any, now: float) -> Meter:
