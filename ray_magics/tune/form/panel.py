@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -79,7 +80,8 @@ class Form(Shown):
         """Takes it away for good and stops its search."""
         shell = get_ipython()
         if shell is not None and self.handle is not None:
-            shell.events.unregister("post_run_cell", self._after_cell)
+            with contextlib.suppress(ValueError):  # it was never shown in a cell
+                shell.events.unregister("post_run_cell", self._after_cell)
         self.launch.stop()
         close_all(self.root)
 
