@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from ray_magics.core.capture import find_captures, handled_as_refs
 from ray_magics.core.cell import read_cell
-from ray_magics.core.errors import RemoteError, remote_error, render
+from ray_magics.core.errors import RemoteError, RunCancelled, remote_error, render
 from ray_magics.core.output import Fold, Log, replay
-from ray_magics.core.run import Registry, Run, interrupt_calls
+from ray_magics.core.run import Registry, Run, interrupt_calls, interrupts_wait
 from ray_magics.core.ship import fingerprint, sources
 from ray_magics.core.status import RunStatus, WorkerOutput
 from ray_magics.core.worker.failure import describe, revive
@@ -342,6 +342,32 @@ def test_an_interrupt_is_a_stop_and_raises_nothing() -> None:
     with interrupt_calls(lambda: calls.append(1)):
         signal.raise_signal(signal.SIGINT)
     assert calls == [1] and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_that_comes_as_the_run_ends_still_stops_run_all() -> None:
+    class Late(Counting):
+        def handle(self, event: tuple[Any, ...]) -> None:
+            super().handle(event)
+            signal.raise_signal(signal.SIGINT)
+
+    run = Late()
+    run.post("finished")
+    with pytest.raises(RunCancelled, match="done already"), interrupts_wait():
+        run.drive()
+    assert run.state == "finished" and run.cancelled == []
+
+
+def test_an_interrupt_that_stopped_its_run_is_not_told_twice() -> None:
+    class Pressed(Counting):
+        def submit(self) -> None:
+            super().submit()
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+    run = Pressed()
+    with interrupts_wait():
+        run.drive()
+    assert run.state == "cancelled" and run.cancelled == [False, True]
 
 
 def test_waiting_has_a_deadline() -> None:

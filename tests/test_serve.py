@@ -116,6 +116,7 @@ def test_a_plain_class_is_served_and_answers_by_http_and_by_handle(lab: Shell, w
         "class Echo:\n    def __init__(self):\n        print('loading')\n    async def __call__(self, request):\n"
         "        return {'method': request.method, 'w': weights['a']}\n    def twice(self, x):\n        return 2 * x",
     )
+    wait_until(lambda: any("loading" in line for line in replicas()[0]["log"]), what="what it printed")
     assert web.get("/echo").json() == {"method": "GET", "w": 2}
     assert lab.run("echo.twice.remote(21).result()") == 42
     assert lab.run("await echo.twice.remote(4)") == 8
@@ -128,7 +129,6 @@ def test_a_plain_class_is_served_and_answers_by_http_and_by_handle(lab: Shell, w
     shown = app()
     assert shown["status"] == "RUNNING" and shown["deployments"][0]["max_ongoing"] == 100
     assert wait_until(lambda: app()["figures"]["total"], what="the request in the figures") == 1
-    wait_until(lambda: any("loading" in line for line in replicas()[0]["log"]), what="what it printed")
 
 
 def test_an_update_loses_no_request_and_a_broken_one_changes_nothing(lab: Shell, address: tuple[str, str]) -> None:

@@ -136,9 +136,12 @@ class Run:
                 self.end("failed", ClusterLost(words))
 
     def drive(self) -> None:
-        """Submits and handles events until the run has ended; on the main thread an interrupt stops the run."""
+        """Submits and handles events until the run has ended; on the main thread an interrupt stops the run.
+
+        One that comes too late to stop anything is noted for the magic, so that Run All stops all the same.
+        """
         try:
-            with interrupt_calls(self.stop):
+            with interrupt_calls(self._interrupted):
                 if _take_noted():
                     self.stop()
                 self._drive()
@@ -156,8 +159,13 @@ class Run:
                 event = self.events.get(timeout=timeout)
                 self._guard(self._take, event)
 
+    def _interrupted(self) -> None:
+        _noted.append(True)
+        self.stop()
+
     def _take(self, event: Event) -> None:
         if event[0] == "stop":
+            _take_noted()
             force = event[1] or self.state == "stopping"
             self.state = "stopping"
             self.cancel(force)
@@ -219,7 +227,7 @@ def interrupts_wait() -> Iterator[None]:
     with interrupt_calls(lambda: _noted.append(True)):
         yield
     if _take_noted():
-        raise RunCancelled("Interrupted; nothing of this cell is left running on the cluster.")
+        raise RunCancelled("Interrupted when the work of this cell was done already.")
 
 
 _noted: list[bool] = []
