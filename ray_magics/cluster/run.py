@@ -1,33 +1,29 @@
-"""Finds or starts a cluster, and puts it away. The only file of this verb that says `ray.`"""
+"""The present connection: made when it is asked for, watched while it lasts, put away at the end."""
 
 from __future__ import annotations
 
 import logging
 import os
-import platform
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
-from ..core import private_ray as private
 from ..core.connection import session
 from ..core.errors import UsageError
 from ..core.resources import NodeResources
 from ..core.run import registry
 from ..core.settings import settings
-from . import detached, reach
+from . import detached, join, reach
 from .plan import Connection, ConnectPlan, differences, make_connect_plan
-from .quiet import import_quietly, no_orphans, silence, twice
+from .quiet import silence
 from .snapshot import living
 from .status import ClusterStatus
 from .watch import Watch, not_connected
 from .words import connection_text, deserted, gone
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 STOP_RUNS_SECONDS = 5.0
 GUARD_SECONDS = 2.0
@@ -41,7 +37,6 @@ class _Memory:
     watch: Watch | None = None
     lost: ClusterStatus | None = None
     identity: tuple[str, ...] = ()
-    took_token: bool = False
 
 
 _memory = _Memory()
@@ -98,9 +93,9 @@ def connect(plan: ConnectPlan, restart: bool = False) -> Connection:
             return _same_or_error(plan)
         _forget()
         try:
-            connection = _join_or_start(plan)
+            connection = join.join_or_start(plan)
         except BaseException:
-            _give_token_back()
+            join.give_token_back()
             raise
         _remember(connection)
         return connection
@@ -236,103 +231,11 @@ def _end_present(plan: ConnectPlan) -> None:
         _stop_detached()
 
 
-def _join_or_start(plan: ConnectPlan) -> Connection:
-    if plan.detached:
-        return _detached(plan)
-    if plan.is_open and (known := detached.find(detached.runtime_folder(os.environ))):
-        return _join_detached(known, plan, started=False)
-    return _start_here(plan) if plan.starts else _join(plan)
-
-
-def _start_here(plan: ConnectPlan) -> Connection:
-    if threading.current_thread() is not threading.main_thread():
-        raise UsageError("Ray is not running, and only a cell can start it: run %ray_init first.")
-    reach.make_token()
-    context = twice(lambda: _ray_init_here(plan))
-    return _connection(plan, context, address="local", started=True)
-
-
-def _ray_init_here(plan: ConnectPlan) -> Any:
-    with no_orphans():
-        return _ray_init(plan, address="local", dashboard_host="127.0.0.1", **plan.sizing())
-
-
-def _join(plan: ConnectPlan) -> Connection:
-    address = plan.address or "auto"
-    if address != "auto":
-        reach.check_listens(address, plan.source)
-        _take_token()
-    if address != "auto" and not address.startswith("ray://"):
-        import_quietly()
-        reach.check_answers(address)
-    return _connection(plan, _ray_init(plan, address=address), address)
-
-
-def _detached(plan: ConnectPlan) -> Connection:
-    folder = detached.runtime_folder(os.environ)
-    with detached.locked(folder):
-        known = detached.find(folder)
-        started = known is None
-        if known is None:
-            reach.make_token()
-            _take_token()
-            known = twice(lambda: detached.start(plan, folder, os.environ))
-    _check_same_cluster(known, plan)
-    return _join_detached(known, plan, started)
-
-
-def _check_same_cluster(known: detached.Detached, plan: ConnectPlan) -> None:
-    there = replace(known.plan, namespace=plan.namespace, runtime_env=plan.runtime_env)
-    if found := differences(there, plan):
-        raise UsageError(
-            f"Your detached Ray cluster at {known.address} runs with other options: {'; '.join(found)}. "
-            "Add --restart to stop it and start a new one."
-        )
-
-
-def _join_detached(known: detached.Detached, plan: ConnectPlan, started: bool) -> Connection:
-    _take_token()
-    import_quietly()
-    reach.check_answers(known.address)
-    context = _ray_init(plan, address=known.address)
-    joined = replace(known.plan, namespace=plan.namespace, runtime_env=plan.runtime_env)
-    return replace(_connection(joined, context, known.address, started), detached=True)
-
-
-def _connection(plan: ConnectPlan, context: Any, address: str, started: bool = False) -> Connection:
-    found = _adopted()
-    actual = address if address.startswith("ray://") else found.address
-    dashboard = getattr(context, "dashboard_url", "") or ""
-    return replace(
-        found,
-        address=actual,
-        dashboard=f"http://{dashboard}" if dashboard and "://" not in dashboard else dashboard,
-        started=started,
-        plan=replace(plan, address="local" if address == "local" else actual),
-    )
-
-
-def _adopted() -> Connection:
-    import ray
-
-    context = ray.get_runtime_context()
-    address, node_id, _ = session()
-    return Connection(
-        address=address,
-        dashboard=private.dashboard_url(),
-        namespace=context.namespace,
-        node_id=node_id,
-        ray=ray.__version__,
-        python=platform.python_version(),
-        plan=ConnectPlan(address=address, namespace=context.namespace),
-    )
-
-
 def _watch() -> Watch:
     with _lock:
         if _memory.watch is None or _memory.identity != session():
             _forget()
-            _remember(_adopted())
+            _remember(join.adopted())
         assert _memory.watch is not None
         return _memory.watch
 
@@ -374,7 +277,7 @@ def _disconnect() -> None:
     with silence():
         ray.shutdown()
     _forget()
-    _give_token_back()
+    join.give_token_back()
 
 
 def _after_disconnect(connection: Connection) -> str:
@@ -409,26 +312,3 @@ def _stop_runs() -> str:
     for run in going:
         run.over.wait(max(0.0, end - time.monotonic()))
     return f"Stopped {len(going)} run{'s' if len(going) > 1 else ''} of this kernel." if going else ""
-
-
-def _ray_init(plan: ConnectPlan, **options: Any) -> Any:
-    import_quietly()
-    import ray
-
-    with private.loopback_only(), silence() as noise:
-        try:
-            return ray.init(logging_level=logging.ERROR, log_to_driver=True, **options, **plan.joining())
-        except Exception as error:
-            log.debug("ray.init failed: %r\n%s", error, noise())
-            ray.shutdown()
-            raise reach.failure(error, plan) from error
-
-
-def _take_token() -> None:
-    _memory.took_token = reach.take_token() or _memory.took_token
-
-
-def _give_token_back() -> None:
-    if _memory.took_token:
-        private.use_no_token()
-        _memory.took_token = False

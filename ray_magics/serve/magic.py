@@ -17,6 +17,7 @@ from ..core.parsers import Unfit, expression, name, number, parser, positive_int
 from ..core.place import Place, place_of
 from ..core.run import interrupt_raises, interrupts_wait
 from .plan import ServePlan, Subject, choose, kind_of, make_plan
+from .status import LOOKS
 
 _AUTOSCALE = re.compile(r"(\d+):(\d+)(?:@(\d+(?:\.\d+)?))?\Z")
 _LAST = "this is how it was last seen"
@@ -200,7 +201,7 @@ def _show(served: str, shell: Any) -> None:
     from ..views.show import LiveFeed
 
     look, going = _looks(served)
-    LiveFeed(look, going, cell_id(shell))
+    LiveFeed(look, going, cell_id(shell), LOOKS)
 
 
 def _looks(served: str) -> tuple[Callable[[], Mapping[str, Any]], Callable[[], bool]]:
@@ -326,7 +327,7 @@ def carry_out(plan: ServePlan, subject: Subject, namespace: dict[str, Any], plac
 
     built = check(plan, subject, namespace, place.cell)
     look, going = _looks(plan.name)
-    view = LastingView(look, going, at_once=plan.background, quiet=plan.quiet, cell=place.cell)
+    view = LastingView(look, going, LOOKS, at_once=plan.background, quiet=plan.quiet, cell=place.cell)
     run = doing.start(plan, subject, built, namespace, place, view)
     return run if plan.background else doing.finish(run)
 

@@ -216,15 +216,20 @@ def _plain(changes: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value.model_dump() if hasattr(value, "model_dump") else value for key, value in changes.items()}
 
 
-def ongoing(actors: Sequence[str], timeout: float = 0.5) -> dict[str, int]:
-    """Actor name of a replica -> its requests under way, of those that answer in time."""
+def ongoing(actors: Sequence[str], known: dict[str, Any], timeout: float = 0.5) -> dict[str, int]:
+    """Actor name of a replica -> its requests under way, of those that answer in time.
+
+    `known` keeps the actors from one time to the next, for finding them costs the cluster more than asking them.
+    """
     import ray
 
+    for name in set(known) - set(actors):
+        del known[name]
     asked: dict[Any, str] = {}
     for name in actors:
         try:
-            actor = ray.get_actor(name, namespace=NAMESPACE)
-            asked[actor.get_num_ongoing_requests.remote()] = name
+            known[name] = known.get(name) or ray.get_actor(name, namespace=NAMESPACE)
+            asked[known[name].get_num_ongoing_requests.remote()] = name
         except (ValueError, AttributeError) as error:  # it is gone, or has no such method any more
             log.debug("no figures of %s: %s", name, error)
     if not asked:

@@ -8,7 +8,8 @@ from typing import Any
 
 from ..core.status import RunStatus
 
-FRESH = 1.0  # seconds
+FRESH = 1.0  # seconds; figures in a view are no older
+LOOKS = 0.75  # seconds between two looks, so that they are not
 
 
 @dataclass(frozen=True)

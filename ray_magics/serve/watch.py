@@ -18,7 +18,7 @@ from .trying import Tries
 
 log = logging.getLogger(__name__)
 
-DETAILS, REPLICAS = 0.25, 1.0  # seconds between two looks at the controller, at logs and replicas
+DETAILS, REPLICAS = 0.25, 0.7  # seconds between two looks at the controller, at logs and replicas
 _OF_RAY = (":job_id:", ":actor_name:", ":task_name:")  # what Ray writes into a worker's output
 CHECK = "~check"  # ends the name of the application that an update tries beside the old version
 
@@ -42,6 +42,7 @@ class Watch:
         self.tails: dict[str, Tail] = {}
         self.meters: dict[Any, Meter] = {}
         self.ongoing: Mapping[str, int] = {}
+        self.actors: dict[str, Any] = {}
         self.ended_well: set[str] = set()
 
     def look(self, max_age: float = DETAILS) -> dict[str, Any] | None:
@@ -110,7 +111,7 @@ class Watch:
             for replica in replicas
             if facts.is_running(replica) and replica.get("actor_name")
         ]
-        self.ongoing = private.ongoing(actors[:200])
+        self.ongoing = private.ongoing(actors[:200], self.actors)
 
     def _read_replicas(self, details: Mapping[str, Any], now: float) -> None:
         known = set()

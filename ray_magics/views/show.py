@@ -255,11 +255,13 @@ class LiveFeed(Shown):
 
 
 class LastingView(RunView):
-    """The view of a run that goes on to show, live, what the run has made; `look` and `going` as of a LiveFeed."""
+    """The view of a run that goes on to show, live, what the run has made; see LiveFeed for how."""
 
-    def __init__(self, look: Callable[[], Snapshot], going: Callable[[], bool], **options: Any) -> None:
+    def __init__(
+        self, look: Callable[[], Snapshot], going: Callable[[], bool], interval: float = 1.0, **options: Any
+    ) -> None:
         super().__init__(**options)
-        self.look, self.going = look, going
+        self.look, self.going, self.interval = look, going, interval
         self.handed_on = False
 
     def close(self, status: RunStatus) -> None:
@@ -268,4 +270,4 @@ class LastingView(RunView):
         with self.updating:
             if not self.handed_on:
                 self.handed_on = True
-                LiveFeed(self.look, self.going, self.cell, shown=self.shown)
+                LiveFeed(self.look, self.going, self.cell, self.interval, self.shown)
