@@ -10,8 +10,9 @@ import pytest
 from ray_magics.cluster import magic as edge
 from ray_magics.cluster import run as doing
 from ray_magics.core.errors import UsageError
+from ray_magics.core.output import Log
 from ray_magics.core.run import Registry, Run
-from ray_magics.core.status import RunStatus, WorkerOutput
+from ray_magics.core.status import RunStatus
 
 
 class Fake(Run):
@@ -27,11 +28,13 @@ class Fake(Run):
         self.state = "stopping"
 
     def status(self) -> RunStatus:
-        workers = tuple(WorkerOutput(where, 1, 0, ()) for where in ("11@a", "12@a"))
-        return RunStatus(self.id, self.name, self.verb, self.state, 1.0, workers=workers)
+        return RunStatus(self.id, self.name, self.verb, self.state, 1.0)
 
-    def logs(self) -> str:
-        return "--- worker 11@a ---\none\n--- worker 12@a ---\ntwo\nthree\n"
+    def logs(self, worker: str = "") -> str:
+        log = Log()
+        log.add("11@10.0.0.1", [("stdout", "one\n")])
+        log.add("12@10.0.0.1", [("stdout", "two\n"), ("stderr", "three\n")])
+        return log.text(worker)
 
 
 @pytest.fixture
@@ -135,7 +138,15 @@ def test_an_unknown_run_is_told_with_the_known_ones(registry):
             magic("99")
 
 
-@pytest.mark.parametrize("options, lines", [("--worker 11", ["one"]), ("--tail 1", ["three"])])
+@pytest.mark.parametrize(
+    "options, lines",
+    [
+        ("--worker 11", ["one"]),
+        ("--worker 12@10.0.0.1", ["two", "three"]),
+        ("--tail 1", ["three"]),
+        ("", ["--- worker 11 on 10.0.0.1 ---", "one", "--- worker 12 on 10.0.0.1 ---", "two", "three"]),
+    ],
+)
 def test_the_logs_of_a_run_are_printed(options, lines, capsys, registry):
     run = Fake()
     registry.add(run)
@@ -146,7 +157,7 @@ def test_the_logs_of_a_run_are_printed(options, lines, capsys, registry):
 def test_an_unknown_worker_is_told_with_the_known_ones(registry):
     run = Fake()
     registry.add(run)
-    with pytest.raises(UsageError, match="those that did: 11@a, 12@a"):
+    with pytest.raises(UsageError, match=r"those that did: 11@10\.0\.0\.1, 12@10"):
         edge.ray_logs(f"{run.id} --worker 99")
 
 

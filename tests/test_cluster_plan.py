@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from ray_magics.cluster import detached, reach
-from ray_magics.cluster.logs import chosen_lines
+from ray_magics.cluster.logs import last_lines
 from ray_magics.cluster.plan import (
     ConnectPlan,
     differences,
@@ -307,25 +307,18 @@ def test_the_json_of_a_cluster_has_the_fields_that_the_views_read():
 
 # logs
 
-LOGS = "--- worker 1@a ---\none\n--- worker 2@a ---\ntwo\n--- worker 9@z ---\nthree\n--- worker 1@a ---\nfour\n"
-
 
 @pytest.mark.parametrize(
-    "worker, last, lines",
+    "tail, lines",
     [
-        pytest.param(None, 2, ["--- worker 1@a ---", "four"], id="the last of all"),
-        pytest.param("1", None, ["one", "four"], id="one worker by its process"),
-        pytest.param("1@a", 1, ["four"], id="the last of one worker"),
-        pytest.param("2@a", None, ["two", "--- worker 9@z ---", "three"], id="a printed heading is a line"),
-        pytest.param(None, 0, [], id="none"),
+        pytest.param(None, ["... 2 earlier lines; %ray_logs 3 --tail 4 prints them all ...", "c", "d"], id="not all"),
+        pytest.param(3, ["b", "c", "d"], id="the last"),
+        pytest.param(9, ["a", "b", "c", "d"], id="more than there are"),
+        pytest.param(0, [], id="none"),
     ],
 )
-def test_the_logs_that_were_asked_for(worker, last, lines):
-    assert chosen_lines(LOGS, ["1@a", "2@a"], worker, last).splitlines() == lines
-
-
-def test_the_only_worker_has_no_heading():
-    assert chosen_lines("one\ntwo\n", ["1@a"], "1") == "one\ntwo"
+def test_the_lines_of_a_log_that_were_asked_for(tail, lines):
+    assert last_lines("a\nb\nc\nd\n", tail, "3", 2).splitlines() == lines
 
 
 # tokens

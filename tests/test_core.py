@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -335,6 +336,48 @@ def test_an_error_while_handling_cancels_and_fails_the_run() -> None:
     run.post("fail")
     run.drive()
     assert run.state == "failed" and isinstance(run.error, ValueError) and run.cancelled == [True]
+
+
+def test_a_view_that_cannot_draw_does_no_harm() -> None:
+    class Blind:
+        def offer(self, status: Callable[[], RunStatus]) -> float:
+            raise OSError("no screen")
+
+        def close(self, status: RunStatus) -> None:
+            pass
+
+    run = Counting()
+    run.view = Blind()
+    run.post("finished")
+    run.drive()
+    assert run.state == "finished"
+
+
+def test_an_error_of_the_cancel_does_not_hide_the_first() -> None:
+    class Stuck(Counting):
+        def cancel(self, force: bool) -> None:
+            raise ConnectionError
+
+    run = Stuck()
+    run.post("fail")
+    run.drive()
+    assert isinstance(run.error, ValueError)
+
+
+def test_a_command_that_breaks_is_answered() -> None:
+    registry = Registry()
+    registry.desks["kitchen"] = lambda *_: 1 // 0  # type: ignore[assignment, return-value]
+    answer = registry.command({"action": "cook", "run": "kitchen"})
+    assert answer["status"] == "error" and "ZeroDivisionError" in answer["message"]
+
+
+def test_a_progress_bar_shows_its_last_state_however_long_it_is_rewritten() -> None:
+    fold = Fold(5)
+    for percent in range(1000):
+        fold.add("stderr", f"\r{percent}" + "." * 100)
+    assert len(fold.open) < 2001 and fold.snapshot("1").tail == (("stdout", "999" + "." * 100, 1),)
+    fold.add("stderr", "x" * 10_000_000)
+    assert len(fold.open) <= 2000
 
 
 def test_an_interrupt_is_a_stop_and_raises_nothing() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import textwrap
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +104,41 @@ def test_what_a_method_changes_in_place_comes_back(notebook: Shell, capsys: Caps
     notebook.run("%%ray_remote\nxs.append(2)")
     assert notebook.ns["xs"] == [1, 2]
     assert "xs changed in place" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("weights", [10, 10_000, 100_000], ids=["small", "in the message", "in the object store"])
+def test_a_model_that_gets_new_weights_in_place_comes_back(notebook: Shell, weights: int) -> None:
+    notebook.run(
+        f"import numpy as np\nclass Model:\n    def __init__(self):\n        self.w = np.zeros({weights})\n"
+        "    def step(self):\n        self.w = self.w + 1\nmodel = Model()"
+    )
+    notebook.run("%%ray_remote\nmodel.step()")
+    assert notebook.run("model.w.min()") == 1
+
+
+def test_values_that_were_replaced_are_not_kept_alive(notebook: Shell) -> None:
+    notebook.run("import numpy as np\nx = np.zeros(50_000)")
+    for _ in range(3):
+        old = weakref.ref(notebook.ns["x"])
+        notebook.run("%%ray_remote\nx = x + 1")
+        gc.collect()
+        assert old() is None
+    with pytest.raises(UsageError, match="went to its cell"):
+        registry.runs()[-1].result()
+
+
+def test_the_log_of_one_of_several_workers(notebook: Shell, capsys: Capsys) -> None:
+    notebook.run(
+        "%%ray_remote --for \"i in range(4)\" --chunk 1 --quiet\nimport time, os\nprint('at', os.getpid())\ntime.sleep(0.5)"
+    )
+    run = registry.runs()[-1]
+    pids = {where.partition("@")[0] for where in run.inbox.log.workers}
+    for pid in pids:
+        capsys.readouterr()
+        notebook.run(f"%ray_logs {run.id} --worker {pid}")
+        assert set(capsys.readouterr().out.splitlines()) == {f"at {pid}"}
+    with pytest.raises(UsageError, match='No worker "0"'):
+        notebook.run(f"%ray_logs {run.id} --worker 0")
 
 
 def test_a_name_deleted_there_is_deleted_here(notebook: Shell) -> None:

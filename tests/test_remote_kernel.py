@@ -97,6 +97,14 @@ def test_a_quick_cell_shows_no_view(kernel: Kernel) -> None:
     assert [list(data) for data in kernel.run("%%ray_remote\n40 + 2").data] == [["text/plain"]]
 
 
+def test_the_connection_ends_after_the_runs_that_use_it(fresh_kernel: Kernel) -> None:
+    kernel = fresh_kernel
+    kernel.run("nap = get_ipython().run_cell_magic('ray_remote', '--background', 'import time\\ntime.sleep(600)')")
+    wait_until(lambda: kernel.value("nap.state") == "'running'", 60)
+    assert kernel.run("%ray_shutdown").stdout.startswith("Stopped 1 run of this kernel. Disconnected")
+    assert kernel.value("(nap.state, type(nap.error).__name__)") == "('cancelled', 'RunCancelled')"
+
+
 def test_a_cell_ends_with_its_cluster_and_the_kernel_lives_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     kernel = Kernel()

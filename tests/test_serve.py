@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from IPython.core.error import UsageError
 
@@ -386,6 +388,8 @@ def test_a_port_that_another_program_has_is_told_before_serve_starts() -> None:
         port = other.getsockname()[1]
         with pytest.raises(UsageError, match=f"Another program listens on 127.0.0.1:{port}; .*--port {port + 1}"):
             check_address(ServePlan(port=port), None)
+    with pytest.raises(UsageError, match=r"Serve cannot listen on 203\.0\.113\.9:8000: .*assign"):
+        check_address(ServePlan(host="203.0.113.9"), None)
 
 
 def test_the_try_it_box_sends_to_serve_and_nowhere_else(lab: Shell) -> None:
@@ -445,3 +449,44 @@ def test_the_twin_serves_from_python(lab: Shell, web: Any) -> None:
     assert web.get("/twice?x=4").text == "8" and handle.remote(5).result() == 10
     with pytest.raises(TypeError, match="no option 'replica'"):
         ray_magics.serve(twice, replica=2)
+
+
+def test_what_only_a_new_version_can_have_is_refused_by_a_served_one(lab: Shell) -> None:
+    serve(lab, "--name echo", ECHO.format(version="one"))
+    for options in ("--dry-run", "--route-prefix /other", "--bind x=1", "--port 1234", "--background", "--replace"):
+        with pytest.raises(UsageError, match=rf"{options.split()[0]} has no effect on .echo., which is served"):
+            lab.run(f"%ray_serve echo --num-replicas 2 {options}")
+    assert app()["deployments"][0]["target"] == 1
+
+
+def test_an_error_between_two_pieces_of_a_stream_is_the_users_own(lab: Shell) -> None:
+    serve(
+        lab,
+        "--name parts --into parts",
+        "class Parts:\n    async def __call__(self, request):\n        return 'x'\n"
+        "    def some(self):\n        yield 1\n        raise KeyError('second')",
+    )
+    lab.run("found = []\nstream = parts.options(stream=True).some.remote()")
+    with pytest.raises(KeyError, match="second") as failed:
+        lab.run("async for piece in stream:\n    found.append(piece)")
+    assert lab.ns["found"] == [1]
+    assert isinstance(failed.value, RemoteError) and len(failed.value._render_traceback_()) < 15
+
+
+def test_a_controller_that_does_not_answer_for_a_while_is_no_reason_to_give_up(
+    lab: Shell, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is stopped as a process for longer than a question waits, in the middle of an update."""
+    serve(lab, "--name echo", ECHO.format(version="one"))
+    (pid,) = [one.pid for one in psutil.process_iter(["name", "cmdline"]) if "ServeController" in str(one.info)]
+    caplog.set_level(logging.DEBUG, "ray_magics.serve.watch")
+    serve(lab, "--name echo --background", ECHO.format(version="two"))
+    run = registry.runs()[-1]
+    wait_until(lambda: run.phase == "updating", what="the update")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_until(lambda: "does not answer" in caplog.text, what="a question without an answer")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert run.wait(120) and run.state == "finished", run.error
+    assert app()["status"] == "RUNNING"

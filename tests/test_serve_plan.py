@@ -473,8 +473,8 @@ def fake(replicas: Any = None, **scaling: Any) -> Any:
 )
 def test_the_replicas_at_the_start_are_counted(deployment: Any, count: int) -> None:
     built = application.Built("a", {"M": deployment}, "M", None)
-    assert application.requests(built, at_once=False) == [("M", {"CPU": 2.0}, count)]
-    assert application.requests(built, at_once=True) == [("M", {"CPU": 2.0}, 1)]
+    assert application.requests(built, one_each=False) == [("M", {"CPU": 2.0}, count)]
+    assert application.requests(built, one_each=True) == [("M", {"CPU": 2.0}, 1)]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -108,12 +108,13 @@ def start(plan: ConnectPlan, folder: Path, environ: Mapping[str, str], seconds: 
         )
     try:
         address = _address_when_ready(process, session, seconds)
-        known = Detached(address, process.pid, _created(process.pid), plan, str(session))
+        sizes = replace(plan, namespace=None, runtime_env=None)  # these are each connection's own, and may hold secrets
+        known = Detached(address, process.pid, _created(process.pid), sizes, str(session))
+        _write(folder, known)
     except BaseException:
         _end(process.pid, 0.0)
         shutil.rmtree(session, ignore_errors=True)
         raise
-    _write(folder, known)
     return known
 
 

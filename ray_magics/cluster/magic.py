@@ -14,7 +14,7 @@ from ..core.errors import UsageError
 from ..core.options import argument, magic
 from ..core.parsers import count, expression, size
 from ..core.run import Run, registry
-from .logs import chosen_lines, is_named
+from .logs import last_lines
 
 _STARTING = ("num_cpus", "num_gpus", "object_store_memory", "namespace", "detached", "restart")
 _LOG_LINES = 1000  # printed by %ray_logs unless it is told how many
@@ -110,15 +110,13 @@ def ray_logs(line: Line) -> None:
     %ray_logs 3 --worker 4711
     %ray_logs digits
     """
-    if (found := registry.logs_of(line.run)) is not None:
-        return print(_last_lines(found, line.tail, line.run) or f"{line.run} has logged nothing.")
+    if line.run not in registry.known and (found := registry.logs_of(line.run)) is not None:
+        if line.worker:
+            raise UsageError("--worker picks a worker of a run; the log of an application names its replicas.")
+        return print(last_lines(found, line.tail, line.run, _LOG_LINES) or f"{line.run} has logged nothing.")
     run = registry.find(line.run)
-    workers = [worker.id for worker in run.status().workers]
-    if line.worker and not any(is_named(worker, line.worker) for worker in workers):
-        known = ", ".join(workers[:10]) or "none so far"
-        raise UsageError(f'No worker "{line.worker}" printed in run {run.id}; those that did: {known}.')
-    text = chosen_lines(run.logs(), workers, line.worker)
-    print(_last_lines(text, line.tail, run.id) or f"Run {run.id} has printed nothing.")
+    text = last_lines(run.logs(line.worker or ""), line.tail, run.id, _LOG_LINES)
+    print(text or f"Run {run.id} has printed nothing.")
 
 
 @magic("ray_stop", kind="line")
@@ -155,15 +153,6 @@ def ray_shutdown(line: Line) -> None:
 
     print(doing.shutdown())
     rest()
-
-
-def _last_lines(text: str, tail: int | None, run: str) -> str:
-    lines = text.splitlines()
-    wanted = _LOG_LINES if tail is None else tail
-    if tail is None and len(lines) > wanted:
-        note = f"... {len(lines) - wanted:,} earlier lines; %ray_logs {run} --tail {len(lines)} prints them all ..."
-        return "\n".join([note, *lines[-wanted:]])
-    return "\n".join(lines[len(lines) - wanted :] if wanted < len(lines) else lines)
 
 
 def _value(given: Any, namespace: dict[str, Any], option: str) -> Any:

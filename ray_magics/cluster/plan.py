@@ -272,4 +272,6 @@ def _value_text(name: str, value: Any) -> str:
         return "not set"
     if name == "object_store_memory":
         return size_text(value)
+    if name == "runtime_env":  # its environment variables may be secrets
+        return "another one"
     return json.dumps(value, default=str) if isinstance(value, Mapping) else str(value)

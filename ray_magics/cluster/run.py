@@ -86,9 +86,9 @@ def connect(plan: ConnectPlan, restart: bool = False) -> Connection:
     Raises `UsageError` when the present connection is another one (`restart` ends it first), when nothing
     answers, when the token is missing or wrong, and when a cluster would start in a thread of its own.
     """
+    if restart:
+        _end_present(plan)
     with _lock:
-        if restart:
-            _end_present(plan)
         if is_connected():
             return _same_or_error(plan)
         _forget()
@@ -153,13 +153,13 @@ def shutdown() -> str:
 
     A cluster that this kernel started stops, and so does this user's detached one; others go on running.
     """
+    stopped = _stop_runs() if is_connected() else ""
     with _lock:
         if not is_connected():
             _forget()
             _memory.lost = None
             return _stop_detached() or "Nothing to shut down: this kernel is not connected to a Ray cluster."
         connection = current()
-        stopped = _stop_runs()
         _disconnect()
         return " ".join(filter(None, (stopped, _after_disconnect(connection))))
 
@@ -305,10 +305,13 @@ def _stop_detached() -> str:
 
 
 def _stop_runs() -> str:
+    """Not under the lock, which runs that end ask for."""
     going = registry.live()
     for run in going:
         run.stop(force=True)
     end = time.monotonic() + STOP_RUNS_SECONDS
     for run in going:
         run.over.wait(max(0.0, end - time.monotonic()))
-    return f"Stopped {len(going)} run{'s' if len(going) > 1 else ''} of this kernel." if going else ""
+    ended = sum(run.over.is_set() for run in going)
+    late = f" {len(going) - ended} did not confirm that." if ended < len(going) else ""
+    return f"Stopped {len(going)} run{'s' if len(going) > 1 else ''} of this kernel.{late}" if going else ""

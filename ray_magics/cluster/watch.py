@@ -142,4 +142,4 @@ def not_connected(clock: Callable[[], float] = time.time) -> ClusterStatus:
 
 def live_runs() -> tuple[RunStatus, ...]:
     """The runs of this kernel that have not ended, newest first."""
-    return tuple(run.status() for run in reversed(registry.live()))
+    return tuple(run.brief() for run in reversed(registry.live()))

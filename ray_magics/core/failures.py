@@ -60,10 +60,10 @@ def lost(error: BaseException) -> RayMagicsError:
     """An error of Ray's own as one sentence; the original is its ``__cause__``."""
     kind = type(error).__name__
     if "OutOfMemory" in kind:
-        text = "a node ran out of memory and Ray killed the worker; ask for more with --memory, or send less"
+        text = "a node ran out of memory and Ray killed the worker; reserve more for it, or send less"
     elif "WorkerCrashed" in kind or "NodeDied" in kind:
         text = "the worker died while it ran the cell (killed, os._exit, or a crash in native code), "
-        text += "each time that Ray tried: --max-retries says how often (3)"
+        text += "each time that Ray tried"
     elif "TaskCancelled" in kind:
         text = "the task was cancelled from elsewhere"
     else:

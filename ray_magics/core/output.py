@@ -14,12 +14,15 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .connection import session
+from .errors import UsageError
 from .status import WorkerOutput, worker_name
+from .worker.output import settle
 
 log = logging.getLogger(__name__)
 Letter = Mapping[str, Any]
 Deliver = Callable[[Letter], None]
 NAMESPACE = "ray_magics"
+LONGEST = 2000  # characters of a line in a view
 
 
 class Mailroom:
@@ -173,9 +176,10 @@ class Fold:
             self.tail.append((kind, f"... {data['lines']:,} lines not shown ...", 1))
             self.lines += data["lines"]
             return
-        *lines, self.open = (self.open + data).split("\n")
+        *lines, rest = (self.open + data).split("\n")
+        self.open = settle(rest)[:LONGEST]
         for line in lines:
-            self._add_line(kind, line.rpartition("\r")[2][:2000])
+            self._add_line(kind, line.rpartition("\r")[2][:LONGEST])
 
     def _add_line(self, stream: str, text: str) -> None:
         self.lines += 1
@@ -185,7 +189,8 @@ class Fold:
             self.tail.append((stream, text, 1))
 
     def snapshot(self, where: str) -> WorkerOutput:
-        tail = (*self.tail, *([("stdout", self.open[:2000], 1)] if self.open else []))
+        rest = self.open.strip("\r")
+        tail = (*self.tail, *([("stdout", rest, 1)] if rest else []))
         shown = sum(repeats for stream, _, repeats in tail if stream != "hidden")
         return WorkerOutput(where, max(self.lines, shown), max(self.lines - shown, 0), tail)
 
@@ -208,16 +213,27 @@ class Log:
         while self.size > self.limit and len(self.entries) > 1:
             self.size -= len(self.entries.popleft()[2])
 
-    def text(self) -> str:
-        """All there is, by worker, with headings where there are several; of a flood what the worker has on disk."""
-        workers = list(dict.fromkeys([where for where, _, _ in self.entries] + list(self.files)))
+    @property
+    def workers(self) -> list[str]:
+        """Those that printed, as ``4711@10.0.0.1``; `list` copies at once, for the run's thread may add meanwhile."""
+        return list(dict.fromkeys([where for where, _, _ in list(self.entries)] + list(self.files)))
+
+    def text(self, worker: str = "") -> str:
+        """All there is, by worker, with headings where there are several; of a flood what the worker has on disk.
+
+        `worker` chooses one, as ``4711@10.0.0.1`` or ``4711``. Raises UsageError where that one printed nothing.
+        """
+        workers = [where for where in self.workers if not worker or worker in (where, where.partition("@")[0])]
+        if worker and not workers:
+            known = ", ".join(self.workers[:10]) or "none so far"
+            raise UsageError(f'No worker "{worker}" printed in this run; those that did: {known}.')
         parts = [self._of_worker(where) for where in workers]
         if len(parts) > 1:
             parts = [f"--- {worker_name(where)} ---\n{part}" for where, part in zip(workers, parts, strict=True)]
         return "".join(part if part.endswith("\n") else part + "\n" for part in parts)
 
     def _of_worker(self, where: str) -> str:
-        kept = "".join(data for worker, _, data in self.entries if worker == where)
+        kept = "".join(data for worker, _, data in list(self.entries) if worker == where)
         files = [read_there(where, path) for path in self.files.get(where, ())]
         return "".join(files) if files and all(files) else kept
 

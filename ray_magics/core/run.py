@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import itertools
+import logging
 import queue
 import signal
 import threading
@@ -16,6 +17,7 @@ from . import connection
 from .errors import ClusterLost, RayMagicsError, RunCancelled, UsageError
 from .status import ENDED, LIVE, RunsStatus, RunStatus
 
+log = logging.getLogger(__name__)
 Event = tuple[Any, ...]
 SILENT = 10.0  # seconds without a word of the cluster after which a run ends
 
@@ -39,7 +41,7 @@ class NoView:
 
 
 class Run:
-    """One executed plan. A verb supplies `submit`, `handle`, `cancel`, `outstanding`, `status` and `value`.
+    """One executed plan. A verb supplies `submit`, `handle`, `cancel`, `status` and `value`.
 
     All of a run happens on the thread that drives it; other threads `post` events to it.
     """
@@ -54,6 +56,7 @@ class Run:
         self.over = threading.Event()
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.view: Viewer = NoView()
+        self.kept = True
         self._cluster_at = self.started + 1.0
 
     # what a verb supplies
@@ -67,7 +70,7 @@ class Run:
         raise NotImplementedError
 
     def cancel(self, force: bool) -> None:
-        """Asks Ray to cancel everything outstanding; `stop_if_done` is called when the answers come."""
+        """Asks Ray to cancel all that is under way; the run ends when that is confirmed."""
         raise NotImplementedError
 
     def tick(self) -> None:
@@ -80,9 +83,20 @@ class Run:
         """The value of a finished run."""
         raise NotImplementedError
 
-    def logs(self) -> str:
-        """All that its workers printed."""
+    def brief(self) -> RunStatus:
+        """The status as a list of runs needs it: at once, without asking anybody."""
+        return self.status()
+
+    def logs(self, worker: str = "") -> str:
+        """All that its workers printed, or one of them. Raises UsageError for one that has not."""
         return ""
+
+    def release(self) -> None:
+        """Lets go of what only a run under way needs; the registry keeps ended ones for long."""
+
+    def let_go(self) -> None:
+        """Lets go of the value, too: the cell that waited for it has it."""
+        self.kept = False
 
     def command(self, action: str, part: str) -> str:
         """Does something to one part of the run, from any thread; returns what is wrong with that, "" if nothing."""
@@ -117,11 +131,14 @@ class Run:
         return True
 
     def result(self, timeout: float | None = None) -> Any:
-        """Waits, then returns the value or raises the run's error. Raises TimeoutError after `timeout` seconds."""
+        """Waits, then returns the value or raises the run's error. Raises TimeoutError after `timeout` seconds,
+        UsageError where the value went to the cell that waited for it and is not kept here."""
         if not self.wait(timeout):
             raise TimeoutError(f"run {self.id} is still {self.state}")
         if self.error is not None:
             raise self.error
+        if not self.kept:
+            raise UsageError(f"What run {self.id} returned went to its cell; only runs with --background keep it.")
         return self.value()
 
     def end(self, state: str, error: BaseException | None = None) -> None:
@@ -147,6 +164,7 @@ class Run:
                 self._drive()
         finally:
             self.end("failed", RayMagicsError("the run was torn down"))
+            self.release()
             self.over.set()
             self.view.close(self.status())
 
@@ -154,10 +172,18 @@ class Run:
         self._guard(self.submit)
         while self.live:
             self._guard(self.tick)
-            timeout = min(0.25, self.view.offer(self.status))
+            timeout = min(0.25, self._offer())
             with contextlib.suppress(queue.Empty):
                 event = self.events.get(timeout=timeout)
                 self._guard(self._take, event)
+
+    def _offer(self) -> float:
+        """A view that cannot draw does not harm the run."""
+        try:
+            return self.view.offer(self.status)
+        except Exception as error:
+            log.debug("run %s could not be drawn: %r", self.id, error)
+            return 0.25
 
     def _interrupted(self) -> None:
         _noted.append(True)
@@ -179,7 +205,13 @@ class Run:
         except Exception as error:
             if self.live:
                 self.end("failed", error)
-                self.cancel(True)
+                self._cancel_all()
+
+    def _cancel_all(self) -> None:
+        try:
+            self.cancel(True)
+        except Exception as error:  # the first error is the one to tell
+            log.debug("run %s could not be cancelled: %r", self.id, error)
 
     def in_background(self) -> None:
         """Drives the run on a thread of its own, whose output belongs to the launching cell."""
@@ -294,7 +326,7 @@ class Registry:
         self.find(run).stop(force)
 
     def status(self) -> RunsStatus:
-        return RunsStatus(tuple(run.status() for run in reversed(self.runs())))
+        return RunsStatus(tuple(run.brief() for run in reversed(self.runs())))
 
     def command(self, content: Any) -> dict[str, Any]:
         """Carries out a command of a view; nothing of it is evaluated.
@@ -312,6 +344,9 @@ class Registry:
             problem = run.command(action, str(part)[:100]) if part is not None else _stop(run, action, content)
         except UsageError as error:
             problem = str(error)
+        except Exception as error:  # whatever it is, the page gets an answer
+            log.debug("a command failed: %r", error, exc_info=True)
+            problem = f"that failed: {type(error).__name__}: {error}"[:300]
         return _reply(problem)
 
     def logs_of(self, name: str) -> str | None:

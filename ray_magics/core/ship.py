@@ -204,11 +204,7 @@ def cannot_ship(wanted: Wanted, namespace: Namespace, reason: Exception) -> Usag
     return UsageError(
         f'Cannot ship "{wanted.name}" ({type_name(namespace[wanted.name])}), {where}{inside}: '
         f"{str(reason).splitlines()[0] if str(reason) else type(reason).__name__}. "
-        + (
-            "Create it inside the cell, or exclude it with --inputs."
-            if wanted.line
-            else "Create it inside the function."
-        )
+        + ("Create it inside the cell." if wanted.line else "Create it inside the function.")
     )
 
 

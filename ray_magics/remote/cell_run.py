@@ -58,6 +58,10 @@ class CellRun(TaskRun):
     def value(self) -> Any:
         return self.found.get(VALUE)
 
+    def let_go(self) -> None:
+        super().let_go()
+        self.found, self.header = {}, {}
+
     def shown(self) -> Any:
         if self.header.get("shown"):
             replay([("display", {"data": self.header["shown"], "metadata": {}, "transient": {}})], self.id)

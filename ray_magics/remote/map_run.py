@@ -210,6 +210,15 @@ class MapRun(TaskRun):
             for position, name in enumerate(self.plan.binds)
         }
 
+    def release(self) -> None:
+        super().release()
+        self.chunks.clear()
+        vars(self).pop("iterator", None)
+
+    def let_go(self) -> None:
+        super().let_go()
+        self.results = {}
+
     def progress(self) -> dict[str, Any]:
         return {
             "total": getattr(self, "total", None),

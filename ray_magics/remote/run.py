@@ -41,7 +41,9 @@ def finish(run: TaskRun) -> Any:
     if run.note and not run.plan.quiet:
         print(run.note)
     cell = run.plan.cell
-    return run.shown() if cell.expression and not (run.plan.into or cell.silent) else None
+    shown = run.shown() if cell.expression and not (run.plan.into or cell.silent) else None
+    run.let_go()
+    return shown
 
 
 def define(plan: RemotePlan, namespace: Namespace, place: Place) -> None:

@@ -254,6 +254,11 @@ class TaskRun(Run):
             self.bind_late()
         super().end(state, error)
 
+    def release(self) -> None:
+        self.before.clear()
+        for name in ("luggage", "orders", "remote", "refs"):
+            vars(self).pop(name, None)
+
     @property
     def bound(self) -> dict[str, Any]:
         """The names that come back, with their values."""
@@ -277,8 +282,8 @@ class TaskRun(Run):
         """What the cell shows as its output."""
         return self.value()
 
-    def logs(self) -> str:
-        return self.inbox.log.text()
+    def logs(self, worker: str = "") -> str:
+        return self.inbox.log.text(worker)
 
     def status(self) -> RunStatus:
         return RunStatus(

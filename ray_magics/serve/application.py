@@ -143,10 +143,10 @@ def _of_line(deployment: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     return {**options, "ray_actor_options": {**(deployment.ray_actor_options or {}), **actor}}
 
 
-def requests(built: Built, at_once: bool) -> Requests:
-    """What the replicas reserve that start together: all of a first version, of an update one a deployment."""
+def requests(built: Built, one_each: bool) -> Requests:
+    """What the replicas reserve that start together: all of a first version, of an update `one_each` deployment."""
     return [
-        (name, private.request_of(one), 1 if at_once else replicas_of(one)) for name, one in built.deployments.items()
+        (name, private.request_of(one), 1 if one_each else replicas_of(one)) for name, one in built.deployments.items()
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import time
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ def check(plan: ServePlan, subject: Subject, namespace: dict[str, Any], cell: st
     hide_worker_lines(OWN_ACTORS)
     built = make_built(subject, plan, namespace)
     application.check_size(built, namespace)
-    for _, request, count in requests(built, at_once=True):
+    for _, request, count in requests(built, one_each=True):
         be_ready(request if count else {})
     details = private.details()
     check_address(plan, details)
@@ -41,8 +42,8 @@ def check_address(plan: ServePlan, details: Mapping[str, Any] | None) -> None:
     if details is None:
         host, port = plan.host or LOOPBACK, plan.port or DEFAULT_PORT
         for one, option in ((port, "--port"), (plan.grpc_port, "--grpc-port")):
-            if one is not None and is_taken(host, one):
-                raise UsageError(f"Another program listens on {host}:{one}; choose another port: {option} {one + 1}.")
+            if one is not None:
+                check_free(host, one, option)
         return
     there = details.get("http_options") or {}
     grpc = details.get("grpc_options") or {}
@@ -62,16 +63,19 @@ def _other_address(option: str, has: Any, wanted: Any) -> str:
     )
 
 
-def is_taken(host: str, port: int) -> bool:
-    """Whether something listens there."""
+def check_free(host: str, port: int, option: str) -> None:
+    """Raises UsageError where something listens there, or nothing may."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return True
-    return False
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                words = f"Another program listens on {host}:{port}; choose another port: {option} {port % 65535 + 1}."
+            else:
+                words = f"Serve cannot listen on {host}:{port}: {error.strerror or error}; see --host and {option}."
+            raise UsageError(words) from error
 
 
 def check_names(plan: ServePlan, built: Built, details: Mapping[str, Any] | None, cell: str) -> None:
@@ -96,7 +100,7 @@ def check_room(plan: ServePlan, built: Built, details: Mapping[str, Any] | None)
     updating = any(facts.replicas_of(details, plan.name).values())
     if connection.can_grow():
         return
-    wanted = requests(built, at_once=updating and not plan.replace)
+    wanted = requests(built, one_each=updating and not plan.replace)
     freed = facts.held_by(details, plan.name) if plan.replace else []
     end = time.monotonic() + FREED_LATE
     while name := no_room(wanted, nodes := with_more(connection.nodes(0.0), freed)):

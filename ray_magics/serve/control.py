@@ -42,10 +42,12 @@ def handle_of(name: str, label: Label = str) -> Handle:
     """A handle of a running application. Raises UsageError where there is none."""
     from ray import serve
 
+    if private.client() is None:
+        raise UsageError(f'No application "{name}" is served here; Serve does not run.')
     try:
         with private.quiet():
             return Handle(serve.get_app_handle(name), HandlePlace(connection.session(), label))
-    except Exception as error:
+    except serve.exceptions.RayServeException as error:
         raise UsageError(f'No application "{name}" is served here; {served()}.') from error
 
 
@@ -86,6 +88,8 @@ def delete(name: str) -> str:
     while facts.status_of(private.details(), name) and time.monotonic() < end:
         time.sleep(0.1)
     _owners.pop((connection.session(), name), None)
+    if facts.status_of(private.details(), name):
+        return f'The application "{name}" is being deleted; its replicas still end.'
     return f'Deleted the application "{name}".'
 
 

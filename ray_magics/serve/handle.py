@@ -87,9 +87,10 @@ class Response:
         with self._short():
             return (yield from self.ray.__await__())
 
-    def __aiter__(self) -> AsyncIterator[Any]:
-        found: AsyncIterator[Any] = self.ray.__aiter__()
-        return found
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        with self._short():
+            async for piece in self.ray:
+                yield piece
 
     def __iter__(self) -> Iterator[Any]:
         pieces = iter(self.ray)

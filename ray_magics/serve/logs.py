@@ -45,7 +45,8 @@ class Tail:
         except OSError:
             return []
         self.position += len(data)
-        *lines, self.rest = (self.rest + data).split(b"\n")
+        *lines, rest = (self.rest + data).split(b"\n")
+        self.rest = rest[-AT_ONCE:]
         if self.torn and lines:
             lines, self.torn = lines[1:], False
         return [line.decode(errors="replace") for line in lines]

@@ -22,6 +22,8 @@ from .status import LOOKS
 _AUTOSCALE = re.compile(r"(\d+):(\d+)(?:@(\d+(?:\.\d+)?))?\Z")
 _LAST = "this is how it was last seen"
 _EXPRESSIONS = ("user_config", "autoscaling_config", "grpc_servicer_functions")
+_IN_PLACE = ("app", "num_replicas", "autoscale", "autoscaling_config", "max_ongoing_requests", "user_config",
+             "num_cpus", "num_gpus", "into", "quiet")  # fmt: skip
 
 
 @parser("replicas as MIN:MAX or MIN:MAX@N, N ongoing requests for each", "1:4", "0:3@2", metavar="MIN:MAX[@N]")
@@ -187,6 +189,7 @@ def _change(line: Line, shell: Any) -> None:
     from .plan import options_of
 
     served = line.app.text
+    _check_change(line, served)
     options = options_of(line, _values(line, shell.user_ns))
     if options:
         control.reconfigure(served, options)
@@ -194,6 +197,18 @@ def _change(line: Line, shell: Any) -> None:
         shell.user_ns[line.into] = control.handle_of(served, partial(cell_label, shell))
     if not line.quiet:
         _show(served, shell)
+
+
+def _check_change(line: Line, served: str) -> None:
+    """Raises UsageError for what only a new version can have."""
+    given = [key for key, value in vars(line).items() if value not in (None, False)]
+    other = [key for key in given if key not in _IN_PLACE]
+    if other:
+        option = f"--{other[0].replace('_', '-')}"
+        raise UsageError(
+            f'{option} has no effect on "{served}", which is served already: in place change --num-replicas, '
+            "--autoscale, --max-ongoing-requests and --user-config. For the rest, run its cell again."
+        )
 
 
 def _show(served: str, shell: Any) -> None:
@@ -339,9 +354,9 @@ def _command(action: str, part: str, content: Mapping[str, Any]) -> str:
 
 
 def _logs(wanted: str) -> str | None:
-    import sys
+    from ..core import connection
 
-    if "ray.serve" not in sys.modules and f"{__package__}.watch" not in sys.modules:
+    if not connection.is_up():
         return None
     from . import control
 

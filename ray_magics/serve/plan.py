@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..core.capture import Captures
-from ..core.cell import Cell
 from ..core.errors import UsageError
 from .private import parts
 
@@ -48,7 +46,6 @@ class ServePlan:
         grpc_functions: ``grpc_servicer_functions`` of Serve.
         replace: whether the old version may stop before the new one is ready.
         timeout: seconds that the new version gets to be ready.
-        captures: what the cell reads; for the script alone.
     """
 
     name: str = DEFAULT_NAME
@@ -64,8 +61,6 @@ class ServePlan:
     into: str | None = None
     background: bool = False
     quiet: bool = False
-    captures: Captures = field(default_factory=Captures)
-    cell: Cell | None = None
 
 
 def make_plan(line: Any, values: Mapping[str, Any]) -> ServePlan:

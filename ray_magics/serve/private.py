@@ -8,17 +8,25 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from ..core import connection
 from ..core.errors import RayMagicsError
+from ..core.quiet import Quiet
 
 log = logging.getLogger(__name__)
 
 NAMESPACE = "serve"
 _ASK, _TAKE_IN = 5.0, 30.0  # seconds
+
+quiet = Quiet(logging.ERROR, ("ray.serve",), least=logging.WARNING)
+"""Serve tells its driver things that a view shows better."""
+
+
+class NoAnswer(RayMagicsError):
+    """Serve's controller is there, but does not answer just now."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +100,9 @@ def autoscaling_of(deployment: Any) -> Any:
 
 
 def client() -> Any:
-    """Serve's client of this cluster; None while Serve does not run."""
+    """Serve's client of this cluster; None while Serve does not run, or where there is no connection to ask."""
+    if not connection.is_up():  # Ray would start a cluster of its own
+        return None
     with quiet():
         return import_module("ray.serve.context")._get_global_client(raise_if_no_controller_running=False)
 
@@ -149,10 +159,27 @@ def details() -> dict[str, Any] | None:
     if there is None:
         return None
     try:
-        return dict(ray.get(there._controller.get_serve_instance_details.remote(), timeout=_ASK))
+        return dict(_answer(there._controller.get_serve_instance_details.remote()))
     except (ray.exceptions.RayActorError, ray.exceptions.RaySystemError) as error:
         log.debug("Serve's controller is gone: %r", error)
         return None
+
+
+def _answer(asked: Any, timeout: float = _ASK) -> Any:
+    """What the controller says, to one question or several. Raises NoAnswer."""
+    import ray
+
+    try:
+        return ray.get(asked, timeout=timeout)
+    except (ray.exceptions.GetTimeoutError, ray.exceptions.ActorUnavailableError) as error:
+        raise NoAnswer("Serve's controller does not answer just now; try again in a moment.") from error
+
+
+def _controller() -> Any:
+    there = client()
+    if there is None:
+        raise RayMagicsError("Serve does not run here any more.")
+    return there._controller
 
 
 def keep(name: str, deployments: Sequence[str], ingress: str) -> Told:
@@ -160,9 +187,9 @@ def keep(name: str, deployments: Sequence[str], ingress: str) -> Told:
     import ray
 
     proto = _protos()
-    controller = client()._controller
+    controller = _controller()
     refs = [controller.get_deployment_info.remote(one, name) for one in deployments]
-    routes = [proto.DeploymentRoute.FromString(data) for data in ray.get(refs, timeout=_ASK)]
+    routes = [proto.DeploymentRoute.FromString(data) for data in _answer(refs)]
     job = ray.get_runtime_context().get_job_id()
     arguments = [
         _arguments(proto, one, route, job, one == ingress) for one, route in zip(deployments, routes, strict=True)
@@ -187,14 +214,9 @@ def _arguments(proto: Any, name: str, route: Any, job: str, ingress: bool) -> An
 
 def tell(told: Told) -> None:
     """Tells the controller; returns at once. Replicas that run in a version that is told again stay as they are."""
-    import ray
-
     arguments = _protos().ApplicationArgs().SerializeToString()
-    sent = client()._controller.deploy_applications.remote({told.name: list(told.deployments)}, {told.name: arguments})
-    try:
-        ray.get(sent, timeout=_TAKE_IN)
-    except ray.exceptions.GetTimeoutError as error:
-        raise RayMagicsError(f"Serve's controller did not take it in within {_TAKE_IN:g} s.") from error
+    sent = _controller().deploy_applications.remote({told.name: list(told.deployments)}, {told.name: arguments})
+    _answer(sent, _TAKE_IN)
 
 
 def reconfigured(kept: Told, deployment: str, changes: Mapping[str, Any]) -> Told:
@@ -225,6 +247,8 @@ def ongoing(actors: Sequence[str], known: dict[str, Any], timeout: float = 0.5) 
 
     for name in set(known) - set(actors):
         del known[name]
+    if not connection.is_up():
+        return {}
     asked: dict[Any, str] = {}
     for name in actors:
         try:
@@ -246,18 +270,6 @@ def _numbers(ready: Sequence[Any], asked: Mapping[Any, str]) -> Iterator[tuple[s
             yield asked[ref], int(ray.get(ref))
         except ray.exceptions.RayError as error:
             log.debug("no figures of %s: %s", asked[ref], error)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Serve tells its driver things that a view shows better; of other times, what is a warning at least."""
-    logger = logging.getLogger("ray.serve")
-    before = max(logger.level, logging.WARNING)
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 def _protos() -> Any:
@@ -283,23 +295,22 @@ def ingress_of(app: Mapping[str, Any]) -> str:
 def delete(name: str) -> None:
     """Ends an application; returns at once."""
     with quiet():
-        client().delete_apps([name], blocking=False)
+        if (there := client()) is not None:
+            there.delete_apps([name], blocking=False)
 
 
 def is_of(told: Told, names: Collection[str]) -> bool:
     """Whether the controller still has these deployments in the version that it was told."""
-    import ray
-
     proto = _protos()
     versions = {}
     for data in told.deployments:
         one = proto.DeploymentArgs.FromString(data)
         if one.deployment_name in names:
             versions[one.deployment_name] = proto.DeploymentConfig.FromString(one.deployment_config).version
-    controller = client()._controller
+    controller = _controller()
     try:
         for name, version in versions.items():
-            data = ray.get(controller.get_deployment_info.remote(name, told.name), timeout=_ASK)
+            data = _answer(controller.get_deployment_info.remote(name, told.name))
             if proto.DeploymentRoute.FromString(data).deployment_info.version != version:
                 return False
     except KeyError:  # one of them is not there

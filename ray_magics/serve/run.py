@@ -8,11 +8,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..core.errors import RayMagicsError, RunCancelled
+from ..core.errors import RayMagicsError, RunCancelled, UsageError
 from ..core.launch import launch
 from ..core.place import Place
 from ..core.resources import STARTS
 from ..core.run import Event, Run, Viewer
+from ..core.status import RunStatus
 from . import application, facts, private
 from .control import LEFT, VERB, common, handle_of, note_version, start_serve, stop_runs
 from .failures import error_of
@@ -24,6 +25,7 @@ from .watch import CHECK, watch
 
 STARTS_SLOWLY = 8.0  # seconds without a running replica after which a view says why
 COMPARED = 1.0  # seconds between two looks at whose version the controller has
+_STARTING = "Serve itself may still be starting"
 
 
 def start(
@@ -49,7 +51,7 @@ class ServeRun(Run):
     Attributes:
         phase: "starting" Serve, "leaving" (an application of that name), "checking" the new version out of reach of
             requests, "joining" (its parts start beside those of the old one), "updating".
-        kept: the old version, where there is one.
+        former: the old version, where there is one.
     """
 
     def __init__(
@@ -58,7 +60,7 @@ class ServeRun(Run):
         super().__init__(plan.name, VERB, place.cell)
         self.plan, self.subject, self.built, self.namespace, self.place = plan, subject, built, namespace, place
         self.phase, self.note = "", ""
-        self.kept: Told | None = None
+        self.former: Told | None = None
         self.told: Told | None = None
         self.steps: list[str] = []
         self.old: frozenset[str] = frozenset()
@@ -95,14 +97,14 @@ class ServeRun(Run):
     # bringing the new version up
 
     def _begin(self) -> None:
-        details = watch().look(0.0)
+        details = watch().look(0.0, strict=True)
         if facts.status_of(details, self.plan.name) == "DELETING":
             self.phase, self.since = "leaving", time.monotonic()
             return
         replicas = facts.replicas_of(details, self.plan.name)
         self.old = frozenset(one["replica_id"] for some in replicas.values() for one in some)
         if facts.serves(details, self.plan.name):
-            self.kept = private.keep(self.plan.name, list(replicas), self._ingress(details))
+            self.former = private.keep(self.plan.name, list(replicas), self._ingress(details))
             watch().old[self.plan.name] = self.old
         self.there = frozenset(replicas)
         self.steps = self._way()
@@ -116,8 +118,8 @@ class ServeRun(Run):
         all of them tells that none will fail.
         """
         new, there = set(self.built.deployments), self.there
-        idle = not all(count for _, _, count in application.requests(self.built, at_once=False))
-        if self.kept is None or self.plan.replace or (new == there and len(new) == 1 and not idle):
+        idle = not all(count for _, _, count in application.requests(self.built, one_each=False))
+        if self.former is None or self.plan.replace or (new == there and len(new) == 1 and not idle):
             return ["updating"]
         check = ["checking"] if new & there or idle else []
         return [*check, *(["joining"] if new - there else []), "updating"]
@@ -128,8 +130,8 @@ class ServeRun(Run):
             told = private.told(application.check_version(self.built, self.subject, self.plan))
         else:
             self.told = self.told or private.told(self.built)
-            joins = self.phase == "joining" and self.kept is not None
-            told = private.joined(self.kept, self.told) if joins and self.kept else self.told
+            joins = self.phase == "joining" and self.former is not None
+            told = private.joined(self.former, self.told) if joins and self.former else self.told
         private.tell(told)
         watch().look(0.0)
 
@@ -144,6 +146,8 @@ class ServeRun(Run):
     def tick(self) -> None:
         now = time.monotonic()
         self.watch_cluster(now)
+        if self.live and self.phase == "starting" and self.elapsed > self.plan.timeout:
+            self.end("failed", RayMagicsError(f"Ray Serve was not up after {self.plan.timeout:g} s; {_STARTING}."))
         if not self.live or self.state == "stopping" or self.phase in ("", "starting"):
             return
         details = watch().look(0.1)
@@ -168,7 +172,10 @@ class ServeRun(Run):
             return False
         else:
             self.compared = now
-            is_ours = private.is_of(self.told, self._coming())
+            try:
+                is_ours = private.is_of(self.told, self._coming())
+            except private.NoAnswer:
+                return False
             if is_ours or not (self.taken_in or arrived):
                 self.taken_in = is_ours
                 return False
@@ -242,8 +249,8 @@ class ServeRun(Run):
         if self.phase == "checking":
             private.delete(self.target)
             return f'the old version of "{name}" keeps serving'
-        if self.kept is not None:
-            private.tell(self.kept)
+        if self.former is not None:
+            private.tell(self.former)
             return f'the old version of "{name}" {"starts again" if self.plan.replace else "keeps serving"}'
         if self.phase == "updating":
             private.delete(name)
@@ -252,6 +259,9 @@ class ServeRun(Run):
     def cancel(self, force: bool) -> None:
         if self.phase != "starting" or not self.live:
             self._stopped()
+        elif force:
+            self.note = _STARTING
+            self.end("cancelled", RunCancelled(f"The deployment was stopped; {_STARTING}."))
 
     def _stopped(self) -> None:
         self.note = self._take_back()
@@ -271,8 +281,25 @@ class ServeRun(Run):
     def value(self) -> Handle:
         return handle_of(self.plan.name, self.place.label)
 
-    def logs(self) -> str:
+    def release(self) -> None:
+        self.former = self.told = self.bound_before = None
+
+    def logs(self, worker: str = "") -> str:
+        if worker:
+            raise UsageError("--worker picks a worker of a run; the log of an application names its replicas.")
         return watch().text(self.plan.name)
+
+    def brief(self) -> RunStatus:
+        return RunStatus(
+            self.id,
+            self.name,
+            self.verb,
+            self.state,
+            self.elapsed,
+            unit="replica",
+            total=self.total or None,
+            done=self.done,
+        )
 
     def status(self) -> ServeStatus:
         waiting = self.state == "running" and self.phase in ("starting", "leaving")

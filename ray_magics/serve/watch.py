@@ -45,12 +45,15 @@ class Watch:
         self.actors: dict[str, Any] = {}
         self.ended_well: set[str] = set()
 
-    def look(self, max_age: float = DETAILS) -> dict[str, Any] | None:
-        """What the controller says, at most `max_age` seconds old."""
+    def look(self, max_age: float = DETAILS, strict: bool = False) -> dict[str, Any] | None:
+        """What the controller says, at most `max_age` seconds old, or what it said last where it is too busy.
+
+        Raises `private.NoAnswer` there if `strict`.
+        """
         with self.lock:
             now = time.monotonic()
             if now - self.looked >= max_age:
-                self.details, self.looked = self._ask(), now
+                self.details, self.looked = private.details() if strict else self._ask(), now
             if now - self.measured >= REPLICAS and self.details is not None:
                 self.measured = now
                 self._measure(self.details, now)

@@ -1,8 +1,9 @@
-"""The books of a search: its trials as they change; written by the thread of the search, read by views."""
+"""The books of a search: its trials as they change; written by the thread of the search, marked and read by others."""
 
 from __future__ import annotations
 
 import math
+import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -35,6 +36,7 @@ class Board:
     def __init__(self, params: tuple[str, ...], metric: str, mode: str) -> None:
         self.params, self.metric, self.mode = params, metric, mode
         self.adopts = not params
+        self.lock = threading.RLock()
         self.interrupted = 0
         self.trials: dict[str, Trial] = {}
         self.states: Counter[str] = Counter()
@@ -52,12 +54,18 @@ class Board:
                 self.params = (*self.params, *new)[:COLUMNS]
 
     def change(self, trial: str, **facts: Any) -> None:
-        before = self.trials.get(trial)
-        if before is not None and any(getattr(before, key) != value for key, value in facts.items()):
-            self._put(replace(before, **facts))
+        """Also from other threads."""
+        with self.lock:
+            before = self.trials.get(trial)
+            if before is not None and any(getattr(before, key) != value for key, value in facts.items()):
+                self._put(replace(before, **facts))
 
     def report(self, trial: str, result: Mapping[str, Any], checkpoint: bool) -> None:
         """Takes a report in: its numbers, a point of the curve, the best."""
+        with self.lock:
+            self._report(trial, result, checkpoint)
+
+    def _report(self, trial: str, result: Mapping[str, Any], checkpoint: bool) -> None:
         before = self.trials[trial]
         numbers = {key: float(value) for key, value in flat_metrics(result).items()}
         iteration = int(result.get("training_iteration", 0))

@@ -255,6 +255,9 @@ class TuneRun(Run):
             self._bind_late()
         super().end(state, error)
 
+    def release(self) -> None:
+        self.before = self.trainable = None
+
     def bind(self) -> None:
         """Gives the notebook the result, also that of a search which was stopped or failed."""
         if self.plan.into and self.grid is not None:
@@ -275,8 +278,8 @@ class TuneRun(Run):
         """Ray's Result of the best trial so far; None before the end, or where nothing was reported."""
         return getattr(self.grid, "best", None)
 
-    def logs(self) -> str:
-        return self.inbox.log.text()
+    def logs(self, worker: str = "") -> str:
+        return self.inbox.log.text(worker)
 
     def status(self) -> TuneStatus:
         plan, board = self.plan, self.board

@@ -241,7 +241,14 @@ class LiveFeed(Shown):
                 self.last = self._facts(self.whole)
                 self.shown.update(self.whole)
         if not self.closed.is_set():
-            self.shown.finish(self.look())
+            self.shown.finish(self._last_look())
+
+    def _last_look(self) -> Snapshot:
+        try:
+            return self.look()
+        except Exception as error:
+            log.debug("a live view could not look at its end: %r", error)
+            return self.whole
 
     def _goes_on(self) -> bool:
         try:

@@ -21,6 +21,7 @@ from .values import Namespace, Packer, load, pack
 
 VALUE = "value of the cell"  # the packed name of the last expression; no identifier, so it collides with none
 _FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+MOST = 2**24  # bytes up to which a value is looked at for changes in place
 SMALL = 2**16  # bytes up to which a captured value is copied for each item of a fan-out
 UNCHANGEABLE = (type(None), bool, int, float, complex, str, bytes, types.ModuleType, types.FunctionType, type)
 _programs: collections.OrderedDict[tuple[str, str], tuple[Any, Any]] = collections.OrderedDict()
@@ -88,7 +89,7 @@ def run_cell(orders: Orders, payload: bytes, references: Sequence[Any], *shared:
         try:
             with task.interruptible():
                 namespace = open_namespace(orders, payload, references, shared)
-                before = {name: fingerprint(namespace, name) for name in orders["calls"]}
+                before = fingerprints(namespace, orders)
                 prepare(task.sink, namespace, orders["uses_ipython"])
                 value = execute(*program(orders["source"], orders["filename"]), namespace, orders["is_async"])
         except BaseException as error:
@@ -100,17 +101,44 @@ def run_cell(orders: Orders, payload: bytes, references: Sequence[Any], *shared:
         throw(failure, {**describe(failure, namespace), **task.ending()}, orders["retried"])
     if orders["lazy"]:
         return answer_lazily(task, namespace, value)
-    changed = [name for name in before if fingerprint(namespace, name) != before[name]]
+    after = fingerprints(namespace, orders)
+    changed = [name for name in before if after[name] != before[name]]
     return answer(task, namespace, changed, value)
 
 
-def fingerprint(namespace: Namespace, name: str, most: int = 2**24) -> Any:
-    """Tells whether a small value was changed in place; large ones are read-only, unpicklable ones do not come back."""
+def fingerprints(namespace: Namespace, orders: Orders) -> dict[str, Any]:
+    """Of the values whose methods the cell calls."""
+    return {name: fingerprint(namespace, name, orders["share_above"]) for name in orders["calls"]}
+
+
+def can_be_copied(namespace: Namespace, name: str, most: int) -> bool:
+    """Whether a value can change, can be pickled, and is no larger than `most` bytes; nothing with large buffers."""
+    value = namespace.get(name)
+    if isinstance(value, UNCHANGEABLE):
+        return False
+    packer, refused = pack([(name, value)], namespace, SMALL)
+    return not refused and not packer.buffers and packer.sizes[name] <= most
+
+
+def fingerprint(namespace: Namespace, name: str, shared: int) -> Any:
+    """Tells whether a value was changed in place; None of one above MOST bytes, or one that cannot be pickled.
+
+    Buffers from `shared` bytes on arrive read-only: of those it counts only which they are.
+    """
     value = namespace.get(name)
     if isinstance(value, UNCHANGEABLE):
         return None
-    packer, refused = pack([(name, value)], namespace, 2**16)
-    return None if refused or packer.buffers or packer.sizes[name] > most else hash(packer.payload)
+    packer, refused = pack([(name, value)], namespace, shared)
+    if refused or len(packer.payload) > MOST:
+        return None
+    return hash(packer.payload), *map(_address, packer.buffers)
+
+
+def _address(buffer: Any) -> tuple[int, int]:
+    import numpy
+
+    found = numpy.frombuffer(buffer.raw(), numpy.uint8)
+    return int(found.__array_interface__["data"][0]), found.nbytes
 
 
 def bound_names(orders: Orders, namespace: Namespace) -> list[str]:
@@ -233,8 +261,8 @@ def may_change(orders: Orders, namespace: Namespace) -> Namespace:
     All small ones, and larger ones where the cell assigns into them or calls a method for its effect alone; not what
     cannot be copied.
     """
-    called = [name for name in orders["calls"] if fingerprint(namespace, name) is not None]
-    small = [name for name in orders["values"] if fingerprint(namespace, name, SMALL) is not None]
+    called = [name for name in orders["calls"] if can_be_copied(namespace, name, MOST)]
+    small = [name for name in orders["values"] if can_be_copied(namespace, name, SMALL)]
     names = [name for name in {*orders["updates"], *called, *small} if name in namespace]
     return {name: namespace[name] for name in names if _copies(namespace[name])}
 

@@ -6,6 +6,7 @@ import collections
 import contextlib
 import io
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -124,6 +125,14 @@ def _settle_line(line: str) -> str:
     return back + last + end
 
 
+def _make_own(folder: str) -> None:
+    """Raises OSError for a folder of somebody else: those of temporary files are everybody's to make."""
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    found = os.lstat(folder)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise PermissionError(folder)
+
+
 class Archive:
     """Everything printed: in memory while it is short, from a flood on in the file `path` (of this user alone)."""
 
@@ -151,8 +160,9 @@ class Archive:
         """From here on to the file; a full or read-only disk loses the archive, not the run."""
         if self.file is None and self.path:
             try:
-                os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
-                number = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+                _make_own(os.path.dirname(os.path.dirname(self.path)))
+                _make_own(os.path.dirname(self.path))
+                number = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
                 self.file = os.fdopen(number, "w", encoding="utf-8", errors="replace")
                 self.file.write("".join(self.texts))
             except OSError:

@@ -21,7 +21,7 @@ Stamps = Mapping[str, tuple[str, int, int]]
 
 
 class Task:
-    """`orders` is what the notebook says of this execution; see `core.ship.orders`."""
+    """`orders` is what the notebook says of this execution; see `core.dispatch.orders_for`."""
 
     def __init__(self, orders: Orders) -> None:
         self.orders = orders

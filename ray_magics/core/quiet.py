@@ -1,0 +1,60 @@
+"""Libraries that say less while a view says it better."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+class Quiet:
+    """Loggers at a level, and environment variables at values, while anybody is inside; several threads may be.
+
+    Afterwards they are as before, but no logger below `least`.
+    """
+
+    def __init__(
+        self,
+        level: int,
+        loggers: tuple[str, ...],
+        environ: Mapping[str, str] | None = None,
+        least: int = logging.NOTSET,
+    ) -> None:
+        self.level, self.loggers, self.least = level, loggers, least
+        self.environ = dict(environ or {})
+        self.lock = threading.Lock()
+        self.inside = 0
+        self.before: dict[str, Any] = {}
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self.lock:
+            self.inside += 1
+            if self.inside == 1:
+                self._begin()
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.inside -= 1
+                if self.inside == 0:
+                    self._end()
+
+    def _begin(self) -> None:
+        self.before = {name: logging.getLogger(name).level for name in self.loggers}
+        self.before |= {name: os.environ.get(name) for name in self.environ}
+        os.environ.update(self.environ)
+        for name in self.loggers:
+            logging.getLogger(name).setLevel(self.level)
+
+    def _end(self) -> None:
+        for name in self.loggers:
+            logging.getLogger(name).setLevel(max(self.before[name], self.least))
+        for name in self.environ:
+            if self.before[name] is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = self.before[name]
