@@ -1,4 +1,4 @@
-"""ray_magics: notebook cells as Ray tasks, datasets, trainers, tuners and deployments, with live views.
+"""ray_magics: notebook cells as Ray tasks, searches and web services, with live views.
 
     %load_ext ray_magics
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from IPython.core.error import UsageError
 
-from ray_magics.core.errors import RayMagicsError, RemoteError
+from ray_magics.core.errors import RayMagicsError, RemoteError, first_line
 from ray_magics.core.resources import NodeResources
 from ray_magics.core.twin import line_of
 from ray_magics.serve import application
@@ -491,7 +491,7 @@ def test_the_replicas_at_the_start_are_counted(deployment: Any, count: int) -> N
     ],
 )
 def test_what_ray_refuses_is_one_line(text: str, line: str) -> None:
-    assert application.first_line(ValueError(text)) == line
+    assert first_line(ValueError(text)) == line
 
 
 # --- the script ---------------------------------------------------------------------------------------------------
@@ -524,6 +524,14 @@ ONGOING = "options(max_ongoing_requests=100)"
         pytest.param(PLAIN, f"serve.deployment(Model).{ONGOING}.bind()", id="class"),
         pytest.param(f"{PLAIN}Model", f"serve.deployment(Model).{ONGOING}.bind()", id="class on the last line"),
         pytest.param("def f(r):\n    return 1", f"serve.deployment(f).{ONGOING}.bind()", id="function"),
+        pytest.param(
+            f"{PLAIN}class _Base(Model):\n    pass\n".replace("class Model", "class _Model").replace(
+                "(Model)", "(_Model)"
+            )
+            + "class Own(_Base):\n    pass",
+            f"serve.deployment(Own).{ONGOING}.bind()",
+            id="class that inherits it",
+        ),
         pytest.param("async def f(r):\n    return 1", f"serve.deployment(f).{ONGOING}.bind()", id="async function"),
         pytest.param(
             "async def f(r):\n    return 1\nf", f"serve.deployment(f).{ONGOING}.bind()", id="async, last line"

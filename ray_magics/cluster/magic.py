@@ -11,7 +11,7 @@ from IPython.core.getipython import get_ipython
 
 from ..core import private
 from ..core.errors import UsageError
-from ..core.options import argument, magic
+from ..core.options import argument, evaluated, magic
 from ..core.parsers import count, expression, size
 from ..core.run import Run, registry
 from .logs import last_lines
@@ -58,12 +58,7 @@ def ray_init(line: Line) -> None:
     from . import run as doing
     from .words import card_text
 
-    connection = doing.init(
-        line.address,
-        **given,
-        resources=_value(line.resources, shell.user_ns, "--resources"),
-        runtime_env=_value(line.runtime_env, shell.user_ns, "--runtime-env"),
-    )
+    connection = doing.init(line.address, **given, **evaluated(line, ("resources", "runtime_env"), shell.user_ns))
     _show(replace(doing.snapshot(), message=card_text(connection)).to_json())
 
 
@@ -153,10 +148,6 @@ def ray_shutdown(line: Line) -> None:
 
     print(doing.shutdown())
     rest()
-
-
-def _value(given: Any, namespace: dict[str, Any], option: str) -> Any:
-    return None if given is None else given.evaluate(namespace, option)
 
 
 def _show(snapshot: Mapping[str, Any]) -> None:

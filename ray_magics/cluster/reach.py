@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from ..core import private_ray as private
-from ..core.errors import UsageError
+from ..core.errors import UsageError, first_line
 from .plan import ConnectPlan, has_token, host_and_port, token_path, wants_token
 
 PROBE_SECONDS = 3.0
@@ -87,7 +87,7 @@ def failure(error: BaseException, plan: ConnectPlan) -> UsageError:
     if "timed out during startup" in text:
         return TooSlow("Ray did not start: it was not ready after 30 s. Is this machine busy? Try again.")
     verb = "Ray did not start" if plan.starts else f"Ray could not connect to {place}"
-    return UsageError(f"{verb}: {_first_line(error)}")
+    return UsageError(f"{verb}: {first_line(error)}")
 
 
 def take_token() -> bool:
@@ -122,11 +122,6 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
 
 
 def _versions(text: str) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..core.connection import session
+from ..core.connection import is_up, session
 from ..core.errors import UsageError
 from ..core.resources import NodeResources
 from ..core.run import registry
@@ -24,6 +23,7 @@ from .watch import Watch, not_connected
 from .words import connection_text, deserted, gone
 
 log = logging.getLogger(__name__)
+is_connected = is_up  # whoever made the connection
 
 STOP_RUNS_SECONDS = 5.0
 GUARD_SECONDS = 2.0
@@ -72,12 +72,6 @@ def init(
         detached=detached,
     )
     return connect(plan, restart)
-
-
-def is_connected() -> bool:
-    """Whether this process has a connection, whoever made it. Does not import Ray."""
-    ray = sys.modules.get("ray")
-    return bool(ray is not None and ray.is_initialized())
 
 
 def connect(plan: ConnectPlan, restart: bool = False) -> Connection:

@@ -55,6 +55,23 @@ class InvalidCell(_Short, SyntaxError):
         return [*"".join(where).splitlines(), f"{RED}SyntaxError{RESET}: {self.msg}"]
 
 
+def first_line(error: BaseException) -> str:
+    """The first sentence of an error, at most 300 characters; pydantic's begin with a heading and end with a link."""
+    lines = [line for line in _lines(error) if "further information" not in line]
+    if len(lines) > 1 and "validation error" in lines[0]:
+        return " ".join(lines[1:3])[:300]
+    return (lines or [type(error).__name__])[0][:300]
+
+
+def last_line(error: BaseException | str) -> str:
+    """The last one, which says of a traceback what it was."""
+    return (_lines(error) or [type(error).__name__])[-1][:2000]
+
+
+def _lines(error: BaseException | str) -> list[str]:
+    return [line.strip() for line in str(error).splitlines() if line.strip()]
+
+
 def invalid_cell(error: SyntaxError, source: str, label: str) -> InvalidCell:
     """The same error, told of the cell `label`; Python leaves the line out where it finds no file."""
     lines, number = source.splitlines(), error.lineno or 1

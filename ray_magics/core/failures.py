@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from .errors import RayMagicsError, UsageError, WorkerLost
+from .errors import RayMagicsError, UsageError, WorkerLost, last_line
 from .worker.failure import CARRIED, CellFailed, describe
 
 Description = Mapping[str, Any]
@@ -67,8 +67,7 @@ def lost(error: BaseException) -> RayMagicsError:
     elif "TaskCancelled" in kind:
         text = "the task was cancelled from elsewhere"
     else:
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        text = f"{kind}: {(lines or [''])[-1].strip()}"
+        text = f"{kind}: {last_line(error)}"
     made = WorkerLost(text)
     made.__cause__ = error
     return made

@@ -15,7 +15,7 @@ import functools
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, NoReturn, TypeVar
 
@@ -129,6 +129,27 @@ def argument(*flags: str, completer: Completer | None = None, **settings: Any) -
 def group(*parts: Group | Argument) -> Group:
     """Several options as one decorator."""
     return Group(*parts)
+
+
+run_options = group(
+    argument("--background", action="store_true", help="Return a Run at once; its view lives on in this cell."),
+    argument("--dry-run", action="store_true", help="Show the plan and the plain Ray script; start nothing."),
+    argument("--quiet", action="store_true", help="No view, no notes; only what the cell prints and returns."),
+)
+
+
+def evaluated(line: Any, names: Iterable[str], namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of these names that the line gives, expressions among them evaluated in the notebook."""
+    given = {name: value for name in names if (value := getattr(line, name)) is not None}
+    return {
+        name: value.evaluate(namespace, option_of(name)) if hasattr(value, "evaluate") else value
+        for name, value in given.items()
+    }
+
+
+def option_of(name: str) -> str:
+    """``"num_cpus"`` -> ``"--num-cpus"``"""
+    return "--" + name.replace("_", "-")
 
 
 def _declared(function: Callable[..., Any]) -> tuple[Argument, ...]:

@@ -6,9 +6,13 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import private
+from .errors import invalid_cell
+
+if TYPE_CHECKING:
+    from .cell import Cell
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class Place:
         name: ``In[4]``.
         filename: what tracebacks call it.
         cell: the notebook's id of the cell, "" where there is none.
-        label: file name -> ``Cell In[4]`` for cells, "" for other files.
+        label: file name -> ``Cell In[4]`` for cells, "" for files that errors leave out.
     """
 
     source: str
@@ -28,6 +32,15 @@ class Place:
     filename: str = "<code>"
     cell: str = ""
     label: Callable[[str], str] = str
+
+    def read(self) -> Cell:
+        """What the code reads and binds. Raises InvalidCell, with the line of the cell, where it is no Python."""
+        from .cell import read_cell
+
+        try:
+            return read_cell(self.source)
+        except SyntaxError as error:
+            raise invalid_cell(error, self.source, self.label(self.filename) or self.name) from None
 
 
 def place_of(shell: Any, text: str, is_cell: bool) -> Place:

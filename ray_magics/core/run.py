@@ -83,6 +83,24 @@ class Run:
         """The value of a finished run."""
         raise NotImplementedError
 
+    def facts(self) -> dict[str, Any]:
+        """What the status of every run begins with."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "verb": self.verb,
+            "elapsed": self.elapsed,
+            "error": self.failure_text,
+        }
+
+    @property
+    def failure_text(self) -> str:
+        """What a view says of a failed run: ``item 3: ValueError: …``; "" for others."""
+        if self.error is None or self.state != "failed":
+            return ""
+        item = getattr(self.error, "item", "")
+        return f"{item + ': ' if item else ''}{type(self.error).__name__}: {self.error}"[:2000]
+
     def brief(self) -> RunStatus:
         """The status as a list of runs needs it: at once, without asking anybody."""
         return self.status()

@@ -12,7 +12,7 @@ class RayMagics(SingletonConfigurable):
     address = Unicode(
         "", help="Cluster to connect to without %ray_init; empty: RAY_ADDRESS, else one on this machine."
     ).tag(config=True)
-    num_cpus = Float(None, allow_none=True, min=0.0, help="CPUs that a cell reserves unless it says --num-cpus.").tag(
+    num_cpus = Float(None, allow_none=True, min=0.0, help="CPUs of a %%ray_remote cell without --num-cpus.").tag(
         config=True
     )
     view_after = Float(1.0, min=0.0, help="Seconds before a running cell shows its view.").tag(config=True)

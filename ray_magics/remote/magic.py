@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.getipython import get_ipython
 
-from ..core.errors import UsageError, invalid_cell
-from ..core.options import argument, group, magic
+from ..core.errors import UsageError
+from ..core.options import argument, evaluated, group, magic, option_of, run_options
 from ..core.parsers import expression, for_clause, name, names, number, positive_int, seconds, size
 from ..core.place import Place, place_of
 from ..core.run import interrupts_wait
@@ -44,10 +44,8 @@ task_options = group(
 @argument("--outputs", type=names, metavar="c,d", help="Of the names the cell assigns, only these come back.")
 @argument("--lazy", action="store_true", help="Leave the results on the cluster, as object refs.")
 @argument("--timeout", type=seconds, metavar="SECONDS", help="Stop the run after so many seconds.")
-@argument("--background", action="store_true", help="Return a Run at once; its view lives on in this cell.")
-@argument("--dry-run", action="store_true", help="Show the plan and the plain Ray script; start nothing.")
 @argument("--run", action="store_true", help="Run the cell even if it only defines functions and classes.")
-@argument("--quiet", action="store_true", help="No view, no notes; only what the cell prints and returns.")
+@run_options
 def ray_remote(line: Line, cell: str | None = None) -> Any:
     """Run this cell on the Ray cluster.
 
@@ -69,17 +67,12 @@ def ray_remote(line: Line, cell: str | None = None) -> Any:
 
         %ray_remote sum(x * x for x in xs)
     """
-    from ..core.cell import read_cell
     from .plan import make_plan
 
     shell: Any = get_ipython()
     with interrupts_wait():
         place = place_of(shell, line.expression if cell is None else cell, is_cell=cell is not None)
-        try:
-            read = read_cell(place.source)
-        except SyntaxError as error:
-            raise invalid_cell(error, place.source, place.label(place.filename) or place.name) from None
-        plan = make_plan(read, line, shell.user_ns, _ray_options(line, shell.user_ns))
+        plan = make_plan(place.read(), line, shell.user_ns, _ray_options(line, shell.user_ns))
         if line.dry_run:
             return show_plan(plan, shell.user_ns, place)
         return carry_out(plan, shell.user_ns, place)
@@ -110,23 +103,17 @@ def _ray_options(line: Line, namespace: dict[str, Any]) -> dict[str, Any]:
     """Ray's options that the line gives, under Ray's names, with expressions evaluated."""
     from .plan import RAY_OPTIONS
 
-    given = {key: getattr(line, key) for key in RAY_OPTIONS if getattr(line, key) is not None}
+    found = evaluated(line, RAY_OPTIONS, namespace)
     if settings().num_cpus is not None:
-        given.setdefault("num_cpus", settings().num_cpus)
-    evaluated = {key: _evaluated(key, value, namespace) for key, value in given.items()}
+        found.setdefault("num_cpus", settings().num_cpus)
     for key in ("resources", "label_selector"):
-        if not isinstance(evaluated.get(key, {}), Mapping):
-            option = "--" + key.replace("_", "-")
-            raise UsageError(f"{option}: {evaluated[key]!r} is not a dict; try {option} \"{{'name': 1}}\"")
-    strategy = evaluated.get("scheduling_strategy")
+        if not isinstance(found.get(key, {}), Mapping):
+            option = option_of(key)
+            raise UsageError(f"{option}: {found[key]!r} is not a dict; try {option} \"{{'name': 1}}\"")
+    strategy = found.get("scheduling_strategy")
     if isinstance(strategy, str) and strategy not in ("DEFAULT", "SPREAD"):
-        evaluated["scheduling_strategy"] = expression(strategy).evaluate(namespace, "--scheduling-strategy")
-    return evaluated
-
-
-def _evaluated(key: str, value: Any, namespace: dict[str, Any]) -> Any:
-    evaluate = getattr(value, "evaluate", None)
-    return value if evaluate is None else evaluate(namespace, "--" + key.replace("_", "-"))
+        found["scheduling_strategy"] = expression(strategy).evaluate(namespace, "--scheduling-strategy")
+    return found
 
 
 MAGICS = (ray_remote,)

@@ -287,25 +287,15 @@ class TaskRun(Run):
 
     def status(self) -> RunStatus:
         return RunStatus(
-            id=self.id,
-            name=self.name,
-            verb=self.verb,
+            **self.facts(),
             state="pending" if self.why and self.state == "running" else self.state,
-            elapsed=self.elapsed,
             waited=self.waited or 0.0,
             failed=self.failed,
             why=self.why if self.live else "",
             note=self.note,
-            error=self._error_text()[:2000],
             workers=self.inbox.workers,
             **self.progress(),
         )
-
-    def _error_text(self) -> str:
-        if self.error is None or self.state != "failed":
-            return ""
-        item = getattr(self.error, "item", "")
-        return f"{item + ': ' if item else ''}{type(self.error).__name__}: {self.error}"
 
     def progress(self) -> dict[str, Any]:
         """Of the fields of `RunStatus`, those that count."""

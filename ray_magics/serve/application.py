@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core.capture import nbytes_of, reads_of
-from ..core.errors import UsageError
+from ..core.errors import UsageError, first_line
 from ..core.parsers import close_to, format_size
 from ..core.ship import Wanted, cannot_ship, travels
 from . import private
@@ -157,11 +157,3 @@ def replicas_of(deployment: Any) -> int:
         return int(deployment.num_replicas or 1)
     initial = getattr(scaling, "initial_replicas", None)
     return int(initial if initial is not None else scaling.min_replicas)
-
-
-def first_line(error: Exception) -> str:
-    """The first sentence of an error; pydantic's begin with a heading and end with a link."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip() and "further information" not in line]
-    if len(lines) > 1 and "validation error" in lines[0]:
-        return " ".join(lines[1:3])[:300]
-    return (lines or [type(error).__name__])[0][:300]

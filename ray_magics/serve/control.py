@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..core import connection
-from ..core.errors import Label, UsageError
+from ..core.errors import Label, UsageError, first_line
 from ..core.private_ray import hide_worker_lines
 from ..core.run import registry
 from . import facts, private
-from .application import first_line
 from .handle import Handle
 from .handle import Place as HandlePlace
 from .plan import DEFAULT_PORT, LOOPBACK, ServePlan
@@ -20,6 +19,7 @@ from .watch import CHECK, watch
 
 VERB = "ray_serve"
 OWN_ACTORS = ("ServeController", "ServeReplica", "ProxyActor")  # whose lines a view and %ray_logs show
+_LAST = "this is how it was last seen"
 LEFT = 30.0  # seconds that an application under deletion gets
 
 _owners: dict[tuple[Any, str], str] = {}  # (connection, application) -> the cell that deployed it
@@ -174,3 +174,29 @@ def command(action: str, part: str, content: Mapping[str, Any]) -> str:
 def logs(name: str) -> str | None:
     """The log lines of an application's replicas; None where there is no application of that name."""
     return watch().text(name) if connection.is_up() and name in served_names() else None
+
+
+def looks(served: str) -> tuple[Callable[[], Mapping[str, Any]], Callable[[], bool]]:
+    """What a live view asks: a snapshot, and whether there will be others."""
+    last: list[Mapping[str, Any]] = []
+    first: list[int] = []
+
+    def look() -> Mapping[str, Any]:
+        if last and last[-1]["apps"] and not connection.is_up():
+            return {**last[-1], "note": f"The connection to Ray has ended; {_LAST}."}
+        first[:] = first or [version(served)]
+        if last and version(served) != first[0]:
+            return {**last[-1], "note": "Another cell serves a newer version since."}
+        if last and is_updating(served):
+            return last[-1]
+        now = snapshot(served).to_json()
+        if served and last and last[-1]["apps"] and all(app["status"] == "DELETING" for app in now["apps"]):
+            return {**last[-1], "note": f'"{served}" is not served any more; {_LAST}.'}
+        last[:] = [now]
+        return now
+
+    def going() -> bool:
+        there = not served or not last or served in served_names()
+        return connection.is_up() and there and (not first or version(served) == first[0])
+
+    return look, going

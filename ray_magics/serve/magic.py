@@ -5,22 +5,21 @@ from __future__ import annotations
 import builtins
 import re
 from argparse import Namespace as Line
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from IPython.core.getipython import get_ipython
 
-from ..core.errors import UsageError, invalid_cell
-from ..core.options import argument, group, magic
+from ..core.errors import UsageError
+from ..core.options import argument, evaluated, group, magic, option_of, run_options
 from ..core.parsers import Unfit, expression, name, number, parser, positive_int, seconds
 from ..core.place import Place, place_of
-from ..core.run import interrupt_raises, interrupts_wait
+from ..core.run import interrupts_wait
 from .plan import ServePlan, Subject, choose, kind_of, make_plan
 from .status import LOOKS
 
 _AUTOSCALE = re.compile(r"(\d+):(\d+)(?:@(\d+(?:\.\d+)?))?\Z")
-_LAST = "this is how it was last seen"
 _EXPRESSIONS = ("user_config", "autoscaling_config", "grpc_servicer_functions")
 _IN_PLACE = ("app", "num_replicas", "autoscale", "autoscaling_config", "max_ongoing_requests", "user_config",
              "num_cpus", "num_gpus", "into", "quiet")  # fmt: skip
@@ -106,9 +105,7 @@ serve_options = group(
 @argument("--delete", metavar="NAME", completer=_served, help="End the application of this name.")
 @argument("--shutdown", action="store_true", help="End Serve on this cluster, with all its applications.")
 @argument("--into", type=name, metavar="NAME", help="Bind a handle: await NAME.remote(...), NAME.remote(...).result().")
-@argument("--background", action="store_true", help="Return a Run at once; its view lives on in this cell.")
-@argument("--dry-run", action="store_true", help="Show the plan and the plain Ray script; start nothing.")
-@argument("--quiet", action="store_true", help="No view, no notes.")
+@run_options
 def ray_serve(line: Line, cell: str | None = None) -> Any:
     """Serve a class, a function or an application of several deployments with Ray Serve.
 
@@ -166,7 +163,7 @@ def _show_all(line: Line, shell: Any) -> None:
 
     given = [key for key, value in vars(line).items() if value not in (None, False)]
     if given:
-        option = f"--{given[0].replace('_', '-')}"
+        option = option_of(given[0])
         raise UsageError(f"%ray_serve {option} needs something to serve: %ray_serve APP {option} …, or a cell.")
     connection.find()
     _show("", shell)
@@ -204,7 +201,7 @@ def _check_change(line: Line, served: str) -> None:
     given = [key for key, value in vars(line).items() if value not in (None, False)]
     other = [key for key in given if key not in _IN_PLACE]
     if other:
-        option = f"--{other[0].replace('_', '-')}"
+        option = option_of(other[0])
         raise UsageError(
             f'{option} has no effect on "{served}", which is served already: in place change --num-replicas, '
             "--autoscale, --max-ongoing-requests and --user-config. For the rest, run its cell again."
@@ -214,38 +211,10 @@ def _check_change(line: Line, served: str) -> None:
 def _show(served: str, shell: Any) -> None:
     from ..core.private import cell_id
     from ..views.show import LiveFeed
+    from .control import looks
 
-    look, going = _looks(served)
+    look, going = looks(served)
     LiveFeed(look, going, cell_id(shell), LOOKS)
-
-
-def _looks(served: str) -> tuple[Callable[[], Mapping[str, Any]], Callable[[], bool]]:
-    """What a live view asks: a snapshot, and whether there will be others."""
-    from ..core import connection
-    from . import control
-
-    last: list[Mapping[str, Any]] = []
-    version: list[int] = []
-
-    def look() -> Mapping[str, Any]:
-        if last and last[-1]["apps"] and not connection.is_up():
-            return {**last[-1], "note": f"The connection to Ray has ended; {_LAST}."}
-        version[:] = version or [control.version(served)]
-        if last and control.version(served) != version[0]:
-            return {**last[-1], "note": "Another cell serves a newer version since."}
-        if last and control.is_updating(served):
-            return last[-1]
-        snapshot = control.snapshot(served).to_json()
-        if served and last and last[-1]["apps"] and all(app["status"] == "DELETING" for app in snapshot["apps"]):
-            return {**last[-1], "note": f'"{served}" is not served any more; {_LAST}.'}
-        last[:] = [snapshot]
-        return snapshot
-
-    def going() -> bool:
-        there = not served or not last or served in control.served_names()
-        return connection.is_up() and there and (not version or control.version(served) == version[0])
-
-    return look, going
 
 
 def _deploy(line: Line, cell: str | None, shell: Any) -> Any:
@@ -257,16 +226,13 @@ def _deploy(line: Line, cell: str | None, shell: Any) -> Any:
             return _explain(plan, f"{text}\n", shell.user_ns)
         _check_known(text, shell.user_ns)
         return carry_out(plan, _named(text, line.app.evaluate(shell.user_ns, "APP"), shell), shell.user_ns, place)
-    from ..core.cell import read_cell
+    from . import run as doing
 
     place = place_of(shell, cell, is_cell=True)
-    try:
-        parsed = read_cell(place.source)
-    except SyntaxError as error:
-        raise invalid_cell(error, place.source, place.label(place.filename) or place.name) from None
+    parsed = place.read()
     if line.dry_run:
         return _explain(plan, place.source, shell.user_ns)
-    value = run_cell(parsed, place, shell.user_ns)
+    value = doing.run_cell(parsed, place, shell.user_ns)
     return carry_out(plan, choose(value, parsed.binds, shell.user_ns), shell.user_ns, place)
 
 
@@ -289,29 +255,9 @@ def _named(text: str, value: Any, shell: Any) -> Subject:
     return Subject(text if text.isidentifier() else str(getattr(value, "__name__", "")), kind, value)
 
 
-def run_cell(parsed: Any, place: Place, namespace: dict[str, Any]) -> Any:
-    """Runs the cell in the notebook, and returns the value of its last line. A failure shows the line of the cell."""
-    from ..core.errors import remote_error
-    from ..core.worker.cell import execute, program
-    from ..core.worker.failure import describe
-
-    if parsed.is_async:
-        raise UsageError("%%ray_serve runs its cell without an event loop: move what awaits into a cell of its own.")
-    try:
-        with interrupt_raises():
-            return execute(*program(place.source, place.filename), namespace, False)
-    except Exception as error:
-        description = {**describe(error, namespace), "where": "this notebook"}
-        raise remote_error(description, namespace, place.label, "nothing was deployed") from None
-
-
 def _values(line: Line, namespace: Mapping[str, Any]) -> dict[str, Any]:
     """The options that are expressions, evaluated."""
-    found = {}
-    for key in _EXPRESSIONS:
-        given = getattr(line, key)
-        if given is not None:
-            found[key] = given.evaluate(namespace, f"--{key.replace('_', '-')}")
+    found = evaluated(line, _EXPRESSIONS, namespace)
     if line.bind:
         found["bind"] = dict(_bound(word, namespace) for word in line.bind)
     return found
@@ -339,9 +285,10 @@ def carry_out(plan: ServePlan, subject: Subject, namespace: dict[str, Any], plac
     from ..views.show import LastingView
     from . import run as doing
     from .checks import check
+    from .control import looks
 
     built = check(plan, subject, namespace, place.cell)
-    look, going = _looks(plan.name)
+    look, going = looks(plan.name)
     view = LastingView(look, going, LOOKS, at_once=plan.background, quiet=plan.quiet, cell=place.cell)
     run = doing.start(plan, subject, built, namespace, place, view)
     return run if plan.background else doing.finish(run)

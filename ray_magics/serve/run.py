@@ -8,12 +8,14 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..core.errors import RayMagicsError, RunCancelled, UsageError
+from ..core.errors import RayMagicsError, RunCancelled, UsageError, last_line, remote_error
 from ..core.launch import launch
 from ..core.place import Place
 from ..core.resources import STARTS
-from ..core.run import Event, Run, Viewer
+from ..core.run import Event, Run, Viewer, interrupt_raises
 from ..core.status import RunStatus
+from ..core.worker.cell import execute, program
+from ..core.worker.failure import describe
 from . import application, facts, private
 from .control import LEFT, VERB, common, handle_of, note_version, start_serve, stop_runs
 from .failures import error_of
@@ -26,6 +28,18 @@ from .watch import CHECK, watch
 STARTS_SLOWLY = 8.0  # seconds without a running replica after which a view says why
 COMPARED = 1.0  # seconds between two looks at whose version the controller has
 _STARTING = "Serve itself may still be starting"
+
+
+def run_cell(parsed: Any, place: Place, namespace: dict[str, Any]) -> Any:
+    """Runs the cell in the notebook, and returns the value of its last line. A failure shows the line of the cell."""
+    if parsed.is_async:
+        raise UsageError("%%ray_serve runs its cell without an event loop: move what awaits into a cell of its own.")
+    try:
+        with interrupt_raises():
+            return execute(*program(place.source, place.filename), namespace, False)
+    except Exception as error:
+        description = {**describe(error, namespace), "where": "this notebook"}
+        raise remote_error(description, namespace, place.label, "nothing was deployed") from None
 
 
 def start(
@@ -88,7 +102,7 @@ class ServeRun(Run):
 
     def handle(self, event: Event) -> None:
         if event[0] == "started" and event[1] is not None:
-            self.end("failed", RayMagicsError(f"Ray Serve did not start: {_last_line(event[1])}"))
+            self.end("failed", RayMagicsError(f"Ray Serve did not start: {last_line(event[1])}"))
         elif event[0] == "started" and self.state == "stopping":
             self._stopped()
         elif event[0] == "started":
@@ -290,32 +304,19 @@ class ServeRun(Run):
         return watch().text(self.plan.name)
 
     def brief(self) -> RunStatus:
-        return RunStatus(
-            self.id,
-            self.name,
-            self.verb,
-            self.state,
-            self.elapsed,
-            unit="replica",
-            total=self.total or None,
-            done=self.done,
-        )
+        return RunStatus(**self.facts(), state=self.state, unit="replica", total=self.total or None, done=self.done)
 
     def status(self) -> ServeStatus:
         waiting = self.state == "running" and self.phase in ("starting", "leaving")
         return ServeStatus(
-            id=self.id,
-            name=self.name,
-            verb=self.verb,
+            **self.facts(),
             state="pending" if waiting else self.state,
-            elapsed=self.elapsed,
             unit="replica",
             total=self.total or None,
             done=self.done,
             running=0,
             why=self._why() if self.live else "",
             note=self.note,
-            error=f"{type(self.error).__name__}: {self.error}"[:2000] if self.state == "failed" else "",
             **common(lambda name: name == self.plan.name),
         )
 
@@ -335,8 +336,3 @@ class ServeRun(Run):
                 else "the old version serves until the new one is ready"
             )
         return STARTS if self.elapsed > STARTS_SLOWLY and not self.done else ""
-
-
-def _last_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines or [type(error).__name__])[-1][:300]

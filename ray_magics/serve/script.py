@@ -10,7 +10,7 @@ from ..core.capture import Captures, find_captures
 from ..core.cell import Cell, read_cell
 from ..core.errors import UsageError
 from ..core.script import assignment, is_literal, plain, setting, travels
-from .plan import DEFAULT_PORT, LOOPBACK, ServePlan
+from .plan import DEFAULT_PORT, LOOPBACK, ServePlan, dir_of
 
 Namespace = Mapping[str, Any]
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -71,7 +71,7 @@ def _application(last: ast.expr | None, tree: ast.Module, namespace: Namespace) 
     if assigned:
         tree.body.remove(assigned[-1])
         return assigned[-1].value
-    return _bound(_only(list(defined.values())))
+    return _bound(_only(defined, namespace))
 
 
 def _known(last: ast.expr, namespace: Namespace) -> ast.expr:
@@ -89,10 +89,10 @@ def _is_bind(value: ast.expr) -> bool:
     return isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "bind"
 
 
-def _only(defined: list[Definition]) -> Definition:
-    decorated = [node for node in defined if _is_deployment(node)]
-    own = [node for node in defined if not node.name.startswith("_")]
-    callable_ = [node for node in own if isinstance(node, ast.ClassDef) and _has_call(node)]
+def _only(defined: Mapping[str, Definition], namespace: Namespace) -> Definition:
+    decorated = [node for node in defined.values() if _is_deployment(node)]
+    own = [node for node in defined.values() if not node.name.startswith("_")]
+    callable_ = [node for node in own if isinstance(node, ast.ClassDef) and _has_call(node, defined, namespace)]
     functions = [node for node in own if not isinstance(node, ast.ClassDef)]
     found = decorated or callable_ or functions
     if len(found) != 1:
@@ -105,8 +105,14 @@ def _is_deployment(node: Definition) -> bool:
     return any("deployment" in ast.unparse(decorator) for decorator in node.decorator_list)
 
 
-def _has_call(node: ast.ClassDef) -> bool:
-    return any(isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)) and one.name == "__call__" for one in node.body)
+def _has_call(node: ast.ClassDef, defined: Mapping[str, Definition], namespace: Namespace) -> bool:
+    """Its own, or one of a base that the cell or the notebook defines."""
+    if any(isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)) and one.name == "__call__" for one in node.body):
+        return True
+    bases = [base.id for base in node.bases if isinstance(base, ast.Name) and base.id != node.name]
+    there = [base for name in bases if isinstance(base := defined.get(name), ast.ClassDef)]
+    known = [base for name in bases if isinstance(base := namespace.get(name), type)]
+    return any(_has_call(base, defined, namespace) for base in there) or any("__call__" in dir_of(one) for one in known)
 
 
 def _bound(node: Definition) -> ast.expr:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import linecache
 from collections.abc import Mapping
 
-from ..core.errors import Label, RayMagicsError, remote_error
+from ..core.errors import Label, RayMagicsError, last_line, remote_error
 from ..core.failures import Description, described_by_ray, description_of, lost
 from ..core.worker.values import Namespace
 from .board import Board
-from .words import last_line
 
 Failure = BaseException | str  # as Ray hands it over, or its text
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.getipython import get_ipython
 
-from ..core.errors import UsageError, invalid_cell
-from ..core.options import argument, group, magic
+from ..core.errors import UsageError
+from ..core.options import argument, group, magic, run_options
 from ..core.parsers import expression, integer, name, number, parser, positive_int, seconds
 from ..core.place import Place, place_of
 from ..core.run import interrupts_wait
@@ -63,9 +63,7 @@ search_options = group(
 @argument("--form", action="store_true", help="Show the search as controls; what is set there is shown as a line.")
 @argument("--show", action="store_true", help="Show the table of the last search, or of run RUN, to sort and filter.")
 @argument("--into", type=name, metavar="NAME", help="Bind the ResultGrid to NAME instead of showing it.")
-@argument("--background", action="store_true", help="Return a Run at once; its view lives on in this cell.")
-@argument("--dry-run", action="store_true", help="Show the plan and the plain Ray script; start nothing.")
-@argument("--quiet", action="store_true", help="No view, no notes.")
+@run_options
 def ray_tune(line: Line, cell: str | None = None) -> Any:
     """Search for the best configuration with Ray Tune.
 
@@ -153,7 +151,6 @@ def _decide(line: Line, cell: str | None, shell: Any) -> tuple[Place, TunePlan]:
 
 def _subject(line: Line, cell: str | None, shell: Any, place: Place | None = None) -> tuple[Place, Trainable]:
     """What a trial runs, and where that stands."""
-    from ..core.cell import read_cell
     from .plan import cell_trainable, named_trainable
 
     if cell is None and line.trainable is None:
@@ -162,10 +159,7 @@ def _subject(line: Line, cell: str | None, shell: Any, place: Place | None = Non
         raise UsageError(f'%%ray_tune takes no "{line.trainable.text}": the cell is what a trial runs.')
     if cell is not None:
         place = place or place_of(shell, cell, is_cell=True)
-        try:
-            return place, cell_trainable(read_cell(place.source), shell.user_ns, place.cell)
-        except SyntaxError as error:
-            raise invalid_cell(error, place.source, place.label(place.filename) or place.name) from None
+        return place, cell_trainable(place.read(), shell.user_ns, place.cell)
     text = line.trainable.text
     trainable = named_trainable(text, line.trainable.evaluate(shell.user_ns, "TRAINABLE"), shell.user_ns)
     return place or place_of(shell, trainable.cell.source, is_cell=False), trainable

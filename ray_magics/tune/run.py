@@ -286,11 +286,8 @@ class TuneRun(Run):
         best = board.best
         waiting = self.why and self.waited is None and self.state == "running"
         return TuneStatus(
-            id=self.id,
-            name=self.name,
-            verb=self.verb,
+            **self.facts(),
             state="pending" if waiting else self.state,
-            elapsed=self.elapsed,
             waited=self.waited or 0.0,
             unit="trial",
             total=self.desk.total if self.live or not board.trials else len(board.trials),
@@ -299,7 +296,6 @@ class TuneRun(Run):
             running=board.running,
             why=self.why if self.live else "",
             note=self.note,
-            error=self._error_text()[:2000],
             workers=self.inbox.workers,
             metric=board.metric,
             mode=board.mode,
@@ -314,9 +310,3 @@ class TuneRun(Run):
             states=board.counts(),
             rows=board.to_rows(),
         )
-
-    def _error_text(self) -> str:
-        if self.error is None or self.state != "failed":
-            return ""
-        item = getattr(self.error, "item", "")
-        return f"{item + ': ' if item else ''}{type(self.error).__name__}: {self.error}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.dispatch import Luggage, orders_for
-from ..core.errors import RayMagicsError, UsageError
+from ..core.errors import RayMagicsError, UsageError, first_line
 from ..core.place import Place
 from ..core.ship import sources, traveller
 from ..core.worker.values import Namespace
@@ -70,7 +70,7 @@ def make_trainable(plan: TunePlan, namespace: Namespace, place: Place, run: str)
     try:
         return tune.with_resources(trainable, plan.resources)
     except ValueError as error:
-        raise UsageError(f"{one.text}: {_first_line(error)}") from error
+        raise UsageError(f"{one.text}: {first_line(error)}") from error
 
 
 def _own_class(trainable: Any) -> Any:
@@ -127,8 +127,8 @@ def _new(plan: TunePlan, trainable: Any, name: str) -> Any:
     except (OSError, ValueError) as error:
         where = plan.storage_path or "~/ray_results"
         if isinstance(error, OSError) or "storage" in str(error).lower():
-            raise UsageError(f"--storage-path {where}: {_first_line(error)}") from error
-        raise UsageError(f"Ray Tune refuses this: {_first_line(error)}") from error
+            raise UsageError(f"--storage-path {where}: {first_line(error)}") from error
+        raise UsageError(f"Ray Tune refuses this: {first_line(error)}") from error
 
 
 def make_space(plan: TunePlan) -> dict[str, Any]:
@@ -194,12 +194,7 @@ def make_algorithm(choice: Choice, known: Mapping[str, Algorithm], option: str, 
     try:
         return kind(**{**more, **choice.options})
     except (TypeError, ValueError, AssertionError, ImportError, AttributeError) as error:
-        raise UsageError(f"{option} {choice.text}: {_first_line(error) or type(error).__name__}") from error
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines or [""])[0][:300]
+        raise UsageError(f"{option} {choice.text}: {first_line(error)}") from error
 
 
 # --- where experiments are kept -----------------------------------------------------------------------------------
@@ -273,4 +268,4 @@ def _restored(path: str, trainable: Any) -> Any:
     try:
         return tune.Tuner.restore(path, trainable, resume_errored=True)
     except (OSError, ValueError, RuntimeError) as error:
-        raise RayMagicsError(f"--resume: {path} cannot be restored: {_first_line(error)}") from error
+        raise RayMagicsError(f"--resume: {path} cannot be restored: {first_line(error)}") from error

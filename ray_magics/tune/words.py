@@ -20,12 +20,6 @@ def at_home(path: str) -> str:
     return f"~{path.removeprefix(home)}" if path.startswith(f"{home}/") else path
 
 
-def last_line(text: str) -> str:
-    """Of a traceback: the error."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    return (lines or ["failed"])[-1].strip()[:2000]
-
-
 def unmet(metric: str, reported: list[str]) -> str:
     """The metric that reports lack, and what they hold instead."""
     close = close_to(metric, reported)
