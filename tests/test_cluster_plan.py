@@ -308,6 +308,11 @@ def test_the_json_of_a_cluster_has_the_fields_that_the_views_read():
 # logs
 
 
+def test_a_log_moves_no_cursor_and_names_no_window():
+    text = "\x1b[31mred\x1b[0m \x1b[2J\x1b]0;title\x07\x08\x00done\n"
+    assert last_lines(text, None, "3", 9) == "\x1b[31mred\x1b[0m done"
+
+
 @pytest.mark.parametrize(
     "tail, lines",
     [

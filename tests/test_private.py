@@ -112,6 +112,12 @@ def test_the_kernel_tells_the_id_of_a_cell(kernel: Kernel) -> None:
     assert kernel.finish(executed).stdout == "'cell-7'\n"
 
 
-@pytest.mark.parametrize("name", ["loopback_only", "use_token", "dashboard_url", "ask"])
+def test_ray_asks_one_function_whether_to_start_a_cluster() -> None:
+    hook = import_module("ray._private.auto_init_hook")
+    assert "auto_init_ray()" in inspect.getsource(hook.wrap_auto_init) and callable(hook.auto_init_ray)
+    assert "TUNE_DISABLE_AUTO_INIT" in inspect.getsource(import_module("ray.tune.tune"))
+
+
+@pytest.mark.parametrize("name", ["loopback_only", "use_token", "dashboard_url", "ask", "threads_start_no_cluster"])
 def test_every_use_of_rays_private_api_says_what_it_does(name: str) -> None:
     assert inspect.getdoc(getattr(import_module("ray_magics.core.private_ray"), name))

@@ -16,6 +16,7 @@ from IPython.core.error import UsageError
 
 from ray_magics.core.errors import RemoteError, RunTimeout, WorkerLost
 from ray_magics.core.run import registry
+from ray_magics.core.script import code_of
 from ray_magics.core.ship import objects
 
 from .conftest import Shell
@@ -636,3 +637,23 @@ def test_the_twin_in_the_background_gives_a_run(cluster: str) -> None:
 
     run = ray_magics.remote("40 + 2", namespace={}, background=True)
     assert run.result(60) == 42 and run in ray_magics.runs()
+
+
+def test_secrets_do_not_stand_in_a_dry_run(notebook: Shell, capsys: Capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_API_TOKEN", "hunter2-token")
+    notebook.run(
+        "import os\ntok = os.environ['MY_API_TOKEN']\npassword = 'swordfish'\nhead = {'auth': 'Bearer ' + tok}"
+    )
+    lines = {
+        "%%ray_remote --runtime-env \"{'env_vars': {'T': tok, 'N': '1'}}\" --dry-run": "len(tok + password + str(head))",
+        "%%ray_serve --bind token=tok --dry-run": "class A:\n    def __init__(self, token):\n        self.t = token, password\n"
+        "    def __call__(self, request):\n        return 1",
+        '%%ray_tune --space "x=uniform(0, 1)" --metric a --mode min --dry-run': "{'a': len(tok + password)}",
+    }
+    for line, cell in lines.items():
+        notebook.run(f"{line}\n{cell}")
+        said = capsys.readouterr().out
+        assert "hunter2" not in said and "swordfish" not in said, said
+        assert "os.environ['MY_API_TOKEN']" in said and "password = os.environ['PASSWORD']" in said
+        assert "import os\n" in said
+    assert "{'auth': 'Bearer ' + os.environ['MY_API_TOKEN']}" in code_of(notebook.ns["head"])

@@ -18,7 +18,7 @@ import psutil
 import pytest
 from IPython.core.error import UsageError
 
-from ray_magics.core.errors import RayMagicsError, RemoteError
+from ray_magics.core.errors import RayMagicsError, RemoteError, RunCancelled
 from ray_magics.core.run import registry
 from ray_magics.serve import control as doing
 from ray_magics.serve import private
@@ -490,3 +490,40 @@ def test_a_controller_that_does_not_answer_for_a_while_is_no_reason_to_give_up(
         os.kill(pid, signal.SIGCONT)
     assert run.wait(120) and run.state == "finished", run.error
     assert app()["status"] == "RUNNING"
+
+
+def test_the_name_of_a_running_application_means_that_one(lab: Shell, web: Any, capsys: Capsys) -> None:
+    serve(lab, "--name word", "def word(request):\n    return 'one'")
+    lab.run("%ray_serve word --num-replicas 2 --quiet")
+    wait_until(lambda: app("word")["deployments"][0]["target"] == 2, what="the second replica")
+    lab.run("%ray_serve word --into found")
+    assert (
+        'This is the application "word"; to serve the notebook\'s word anew, add --name word.'
+        in capsys.readouterr().out
+    )
+    assert lab.run("found.remote(None).result()") == "one" and doing.served_names() == ["word"]
+    lab.run("def word(request):\n    return 'two'")
+    lab.run(f"%ray_serve word --name word {LIGHT}")
+    assert web.get("/word").text == "two" and doing.served_names() == ["word"]
+
+
+def test_a_proxy_that_is_gone_is_told_and_comes_back(lab: Shell, web: Any) -> None:
+    serve(lab, "--name echo", ECHO.format(version="one"))
+    (proxy,) = [one for one in psutil.process_iter(["cmdline"]) if "ray::ProxyActor" in str(one.info)]
+    proxy.kill()
+    wait_until(lambda: "HTTP requests are refused" in doing.snapshot("echo").to_json()["note"], what="the note")
+    wait_until(lambda: not doing.snapshot("echo").to_json()["note"], timeout=90, what="the end of the note")
+    assert web.get("/echo").text == "one"
+
+
+def test_a_wait_for_an_answer_can_be_interrupted(lab: Shell) -> None:
+    serve(
+        lab,
+        "--name slow --into slow",
+        "import asyncio\nclass Slow:\n    async def __call__(self, request):\n        await asyncio.sleep(600)",
+    )
+    threading.Timer(1.0, signal.raise_signal, [signal.SIGINT]).start()
+    with pytest.raises(RunCancelled, match="was asked to cancel the request") as stopped:
+        lab.run("slow.remote(None).result()")
+    assert len(stopped.value._render_traceback_()) < 5
+    wait_until(lambda: replicas("slow")[0]["ongoing"] == 0, what="the end of the request")

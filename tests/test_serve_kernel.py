@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import socket
 
+import psutil
 import pytest
 
-from .conftest import Kernel
+from .conftest import Kernel, wait_until
 
 pytestmark = pytest.mark.timeout(300)
 WORD = "def word(request):\n    return {!r}"
@@ -59,3 +60,30 @@ def test_an_interrupt_keeps_the_old_version_and_a_new_kernel_finds_it(kernel: Ke
     assert "a connection that has ended" in (gone.error or {})["evalue"]
     for cell in (served, updating, found, broken, updated, ended):
         assert "Serve" not in cell.texts("stderr") and "(ServeReplica" not in cell.stdout, cell.messages
+
+
+def test_after_a_shutdown_everything_works_again_and_what_still_ran_starts_no_cluster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    kernel, port = Kernel(), free_port()
+    line = f"%%ray_serve --name word --num-cpus 0.1 --port {port}"
+    try:
+        kernel.run("%load_ext ray_magics\n%ray_init local --num-cpus 2")
+        assert kernel.run(f"{line} --into words\n{WORD.format('one')}").error is None
+        search = "--space 'x=uniform(0, 1)' --num-samples 40 --background --num-cpus 0.5"
+        kernel.run(f"%%ray_tune {search}\nimport time\ntime.sleep(3)\n" + '{"a": config["x"]}')
+        ended = kernel.run("%ray_shutdown")
+        assert "Stopped the Ray cluster" in ended.stdout, ended.messages
+        threads = "[t.name for t in __import__('threading').enumerate() if t.name.startswith('ray_magics-search')]"
+        wait_until(lambda: kernel.value(threads) == "[]", 60, "the end of the search")
+        children = psutil.Process(kernel.manager.provisioner.pid).children(recursive=True)
+        assert not [one for one in children if one.is_running() and one.name() in ("gcs_server", "raylet")]
+
+        again = kernel.run(f"{line} --into words\n{WORD.format('two')}")
+        assert again.error is None and get(kernel, f"http://127.0.0.1:{port}/word") == "two", again.messages
+        assert kernel.value("words.remote(None).result()") == "'two'"
+        assert "is shut down" in kernel.run("%ray_serve --shutdown").stdout
+        kernel.run("%ray_shutdown")
+    finally:
+        kernel.shutdown()

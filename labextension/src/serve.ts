@@ -35,7 +35,7 @@ function served(send: Source['send']): Part<Seen> {
       const all = serve.apps;
       apps.paint(all.slice(0, MOST).map(app => ({ app, above: serve.run.error, alone: all.length === 1, gone })));
       setLine(left, gone && !going ? GONE : '');
-      show(none, all.length === 0 && !going);
+      show(none, all.length === 0 && serve.run.id === '');
       setLine(more, all.length > MOST ? `and ${count(all.length - MOST)} more ${plural('application', all.length - MOST)}` : '');
       setLine(place, placeText(serve));
     },

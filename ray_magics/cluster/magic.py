@@ -94,17 +94,26 @@ def ray_runs(line: Line) -> None:
 
 
 @magic("ray_logs", kind="line")
-@argument("run", metavar="RUN", completer=_all_runs, help="The number that %ray_runs shows; or an application.")
+@argument(
+    "run",
+    nargs="?",
+    metavar="RUN",
+    completer=_all_runs,
+    help="The number that %ray_runs shows, or an application; the last run if not said.",
+)
 @argument("--tail", type=count, help="Only the last N lines.")
 @argument("--worker", metavar="ID", help="Only the lines of this worker: 4711 or 4711@10.0.0.1.")
 def ray_logs(line: Line) -> None:
     """Print all that the workers of a run printed, in order; of a served application, what its replicas logged.
 
-    %ray_logs 3
+    %ray_logs
     %ray_logs 3 --tail 20
     %ray_logs 3 --worker 4711
     %ray_logs digits
     """
+    line.run = line.run or next((run.id for run in reversed(registry.runs())), "")
+    if not line.run:
+        raise UsageError("Nothing has run yet; %ray_logs 3 prints what run 3 has printed.")
     if line.run not in registry.known and (found := registry.logs_of(line.run)) is not None:
         if line.worker:
             raise UsageError("--worker picks a worker of a run; the log of an application names its replicas.")

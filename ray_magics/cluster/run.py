@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..core import private_ray as private
 from ..core.connection import is_up, session
 from ..core.errors import UsageError
 from ..core.resources import NodeResources
@@ -25,7 +26,7 @@ from .words import connection_text, deserted, gone
 log = logging.getLogger(__name__)
 is_connected = is_up  # whoever made the connection
 
-STOP_RUNS_SECONDS = 5.0
+STOP_RUNS_SECONDS = 10.0
 GUARD_SECONDS = 2.0
 LET_GO_SECONDS = 40.0
 """Ray ends the whole kernel, with every variable in it, 60 s after the control service died."""
@@ -236,6 +237,7 @@ def _watch() -> Watch:
 
 def _remember(connection: Connection) -> None:
     _memory.watch, _memory.identity, _memory.lost = Watch(connection), session(), None
+    private.threads_start_no_cluster()
     if connection.has_control_service:
         threading.Thread(target=_guard, args=(_memory.watch,), name="ray_magics-guard", daemon=True).start()
 

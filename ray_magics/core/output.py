@@ -36,7 +36,7 @@ class Mailroom:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.name = f"mail-{uuid.uuid4().hex[:12]}"
+        self.name = f"ray_magics-mail-{uuid.uuid4().hex[:12]}"
         self.actor: Any = None
         self.session: tuple[str, ...] = ()
         self.listens_since = 0.0

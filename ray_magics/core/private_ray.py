@@ -8,15 +8,18 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Literal
 
 from .resources import Facts, NodeFacts, Request
+from .run import registry
 
 log = logging.getLogger(__name__)
 
+OUR_THREADS = "ray_magics-"
 LOOPBACK_SWITCH = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Ray's own switch: at 0 (its default on macOS and Windows) a new cluster binds to 127.0.0.1 alone.
 
@@ -59,6 +62,27 @@ def loopback_only() -> Iterator[None]:
         del os.environ[LOOPBACK_SWITCH]
         if before is not None:
             constants.ENABLE_RAY_CLUSTER = before
+
+
+def threads_start_no_cluster() -> None:
+    """Ray starts a cluster by itself where something is asked of none; from now on not for a thread of ours, which may
+    outlive the connection (Ray 2.60: the hook before each call). Fallback: it does.
+    """
+    try:
+        hook: Any = import_module("ray._private.auto_init_hook")
+        start = hook.auto_init_ray
+    except (AttributeError, ImportError) as error:
+        log.debug("threads may start a cluster: %r", error)
+        return
+    if getattr(start, "is_ours", False):
+        return
+
+    def auto_init_ray() -> None:
+        if not threading.current_thread().name.startswith(OUR_THREADS):
+            start()
+
+    auto_init_ray.is_ours = True  # type: ignore[attr-defined]
+    hook.auto_init_ray = auto_init_ray
 
 
 def use_token() -> None:
@@ -292,14 +316,17 @@ def _sieve(handler: Any, actors: tuple[str, ...]) -> Any:
         return handler
 
     def pass_on(data: Any, **options: Any) -> None:
-        if not str(data.get("actor_name") or "").startswith(actors) and not _is_about(data, actors):
+        if not str(data.get("actor_name") or "").startswith(actors) and not _is_told(data, actors):
             handler(data, **options)
 
     pass_on.hides = actors  # type: ignore[attr-defined]
     return pass_on
 
 
-def _is_about(data: Any, actors: tuple[str, ...]) -> bool:
-    """Whether the raylet tells something of these actors, as that one of them ended when it was told to."""
-    lines = data.get("lines") or ()
-    return data.get("pid") == "raylet" and all(any(f"{actor}." in str(line) for actor in actors) for line in lines)
+def _is_told(data: Any, actors: tuple[str, ...]) -> bool:
+    """Whether the raylet tells of these actors, as that one ended when it was told to, or of a dead worker of a run."""
+    lines = [str(line) for line in data.get("lines") or ()]
+    if data.get("pid") != "raylet":
+        return False
+    of_actors = all(any(f"{actor}." in line for actor in actors) for line in lines)
+    return of_actors or (bool(registry.live()) and all("A worker died or was killed" in line for line in lines))

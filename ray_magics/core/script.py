@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import base64
 import inspect
+import os
 import pickle
+import re
 import sys
 import textwrap
 import zlib
@@ -17,6 +19,9 @@ from .parsers import format_size
 from .worker.values import pack
 
 Namespace = Mapping[str, Any]
+SHORTEST_SECRET = 8  # characters
+_SECRET_VARIABLE = re.compile("SEC|TOK|KEY|PASS|PWD|CRED|AUTH(?!OR)", re.IGNORECASE)
+_SECRET_NAME = re.compile("passw|secret|api_?key|access_?key|auth_?token|credential", re.IGNORECASE)
 INLINE = 2000  # characters of a literal that stands in the script as it is
 PICKLED = 2**20  # bytes of a pickle that stands in the script as text
 
@@ -111,7 +116,7 @@ def assignment(name: str, value: Any) -> str:
     """``name = ...``: a literal, else a pickle as text, else a word on why not."""
     literal = repr(value)
     if len(literal) <= INLINE and is_literal(literal, value):
-        return f"{name} = {literal}"
+        return f"{name} = {code_of(value, name)}"
     if _holds_references(value):
         return f"{name} = ...  # make it here: it holds object refs or actor handles, which only the notebook has"
     try:
@@ -125,6 +130,35 @@ def assignment(name: str, value: Any) -> str:
         )
     text = base64.b85encode(zlib.compress(pickled)).decode()
     return f"import base64, pickle, zlib\n{name} = pickle.loads(zlib.decompress(base64.b85decode({text!r})))"
+
+
+def code_of(value: Any, name: str = "") -> str:
+    """A value as Python; texts that are secrets are read from the environment and do not stand there.
+
+    Secrets are the values of environment variables that are called so, and texts whose name or key is.
+    """
+    if isinstance(value, str):
+        return _text(value, name)
+    if type(value) is dict:
+        return f"{{{', '.join(f'{code_of(key)}: {code_of(one, str(key))}' for key, one in value.items())}}}"
+    if type(value) is list:
+        return f"[{', '.join(code_of(one, name) for one in value)}]"
+    if type(value) is tuple:
+        return f"({', '.join(code_of(one, name) for one in value)}{',' if len(value) == 1 else ''})"
+    return repr(value)
+
+
+def _text(value: str, name: str) -> str:
+    for variable, secret in os.environ.items():
+        if len(secret) >= SHORTEST_SECRET and secret in value and _SECRET_VARIABLE.search(variable):
+            parts = [repr(part) for part in re.split(f"({re.escape(secret)})", value) if part]
+            return " + ".join(f"os.environ[{variable!r}]" if part == repr(secret) else part for part in parts)
+    return f"os.environ[{name.upper()!r}]" if _SECRET_NAME.search(name) and value else repr(value)
+
+
+def finished(script: str) -> str:
+    """The script with the import that what `code_of` wrote needs."""
+    return f"import os\n{script}" if "os.environ[" in script and "import os\n" not in script else script
 
 
 def _holds_references(value: Any) -> bool:

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from ..core.script import Namespace, plain, setting, travels
+from ..core.script import Namespace, code_of, finished, plain, setting, travels
 from .plan import DEFINE, MAP, RemotePlan
 
 
@@ -27,7 +27,7 @@ def describe(plan: RemotePlan, namespace: Namespace) -> str:
 
 
 def _what(plan: RemotePlan) -> str:
-    options = ", ".join(f"{key}={value!r}" for key, value in plan.options.items())
+    options = ", ".join(f"{key}={code_of(value, key)}" for key, value in plan.options.items())
     with_options = f" with {options}" if options else ""
     if plan.form == DEFINE:
         return f"here: {', '.join((*plan.cell.functions, *plan.cell.classes))} become remote{with_options}"
@@ -51,9 +51,9 @@ def script(plan: RemotePlan, namespace: Namespace, source: str) -> str:
     cell = plain(source, plan.cell.uses_ipython)
     parts = ["import ray", *setting((*plan.captures.found, *plan.feed.found), namespace), "ray.init()"]
     if plan.form == DEFINE:
-        return "\n\n".join([*parts, _definitions(plan, cell)]) + "\n"
+        return finished("\n\n".join([*parts, _definitions(plan, cell)]) + "\n")
     parts += [_function(plan, cell), _call(plan)]
-    return "\n\n".join(parts) + "\n"
+    return finished("\n\n".join(parts) + "\n")
 
 
 def _definitions(plan: RemotePlan, cell: str) -> str:
@@ -68,7 +68,7 @@ def _definitions(plan: RemotePlan, cell: str) -> str:
 
 
 def _arguments(options: Mapping[str, Any]) -> str:
-    return f"({', '.join(f'{key}={value!r}' for key, value in options.items())})" if options else ""
+    return f"({', '.join(f'{key}={code_of(value, key)}' for key, value in options.items())})" if options else ""
 
 
 def _function(plan: RemotePlan, cell: str) -> str:

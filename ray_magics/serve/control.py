@@ -19,6 +19,7 @@ from .watch import CHECK, watch
 
 VERB = "ray_serve"
 OWN_ACTORS = ("ServeController", "ServeReplica", "ProxyActor")  # whose lines a view and %ray_logs show
+_REFUSED = "HTTP requests are refused just now: Serve's proxy starts again. Handles work."
 _LAST = "this is how it was last seen"
 LEFT = 30.0  # seconds that an application under deletion gets
 
@@ -140,16 +141,17 @@ def served() -> str:
     return f"there are: {', '.join(names)}" if names else "nothing is served"
 
 
-def common(names: Any) -> dict[str, Any]:
+def common(names: Any, note: str = "") -> dict[str, Any]:
     """What every status of served applications says: where Serve listens, how long it lives, the applications."""
     if not connection.is_up():
-        return {}
+        return {"note": note}
     hide_worker_lines(OWN_ACTORS)
     seen = watch()
     apps = tuple(seen.applications(names))
     details = seen.details or {}
     lifetime = "kernel" if connection.is_own() else "cluster"
     return {
+        "note": note or (_REFUSED if seen.refused and any(app["url"] for app in apps) else ""),
         "http": facts.http_address(details),
         "grpc": facts.grpc_address(details),
         "lifetime": lifetime if details else "",

@@ -11,8 +11,10 @@ from threading import Thread
 from typing import Any
 
 from ..core import connection
-from ..core.errors import Label, RayMagicsError, remote_error
+from ..core.errors import ClusterLost, Label, RayMagicsError, RunCancelled, remote_error
 from ..core.failures import described_by_ray
+
+HEARD = 3.0  # seconds since the last word of the cluster with which a request goes out unasked
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ class Handle:
                 f"This handle of {self.name} is of a connection that has ended; %ray_serve {self.name} --into NAME "
                 "binds another one where the application is still served."
             )
-        return Response(self.ray.remote(*arguments, **named), self.place)
+        if words := connection.lost(HEARD):  # Ray ends the whole kernel where a request finds its cluster gone
+            raise ClusterLost(words)
+        return Response(self.ray.remote(*arguments, **named), self.place, self.name)
 
     def options(self, **options: Any) -> Handle:
         """As Ray's: ``method_name``, ``stream``, ``multiplexed_model_id`` …"""
@@ -71,13 +75,19 @@ class Handle:
 class Response:
     """An answer under way; of a streaming handle, its pieces."""
 
-    def __init__(self, ray: Any, place: Place) -> None:
-        self.ray, self.place = ray, place
+    def __init__(self, ray: Any, place: Place, name: str = "") -> None:
+        self.ray, self.place, self.name = ray, place, name
 
     def result(self, timeout_s: float | None = None) -> Any:
         """Waits, also inside a running event loop. Raises what the deployment raised, TimeoutError after that long."""
-        with self._short():
-            return elsewhere(lambda: self.ray.result(timeout_s=timeout_s))
+        try:
+            with self._short():
+                return elsewhere(lambda: self.ray.result(timeout_s=timeout_s))
+        except KeyboardInterrupt:
+            self.cancel()
+            raise RunCancelled(
+                "Interrupted while waiting for an answer; Serve was asked to cancel the request."
+            ) from None
 
     def cancel(self) -> None:
         """Asks Serve to cancel the request."""
@@ -105,6 +115,11 @@ class Response:
             yield
         except Exception as error:
             description = described_by_ray(error)
+            if description is None and type(error).__name__ == "DeploymentUnavailableError":
+                raise RayMagicsError(
+                    f"What this handle calls is not part of {self.name} any more, or has failed: "
+                    f"%ray_serve {self.name} --into NAME binds a handle of what is served now."
+                ) from error
             if description is None:
                 raise
             raise remote_error(description, {}, self.place.label) from None

@@ -117,10 +117,13 @@ def ray_serve(line: Line, cell: str | None = None) -> Any:
 
         %%ray_serve --name digits --num-cpus 0.1 --into digits
         class Classifier:
-            async def __call__(self, request):
-                return int(model.predict([await request.json()])[0])
+            def read(self, pixels):
+                return int(model.predict([pixels])[0])
 
-        await digits.remote(pixels)         # or digits.remote(pixels).result()
+            async def __call__(self, request):
+                return self.read(await request.json())
+
+        await digits.read.remote(X[0])      # or digits.read.remote(X[0]).result()
         digits.options(stream=True)         # for a method that yields
 
         %ray_serve                          # all that is served, live
@@ -137,7 +140,7 @@ def ray_serve(line: Line, cell: str | None = None) -> Any:
             return _show_all(line, shell)
         if cell is not None and line.app is not None:
             raise UsageError(f'%%ray_serve takes no "{line.app.text}": the cell is what is served.')
-        if cell is None and _is_served(line.app.text, shell.user_ns):
+        if cell is None and _is_served(line, shell.user_ns):
             return _change(line, shell)
         return _deploy(line, cell, shell)
 
@@ -169,12 +172,14 @@ def _show_all(line: Line, shell: Any) -> None:
     _show("", shell)
 
 
-def _is_served(text: str, namespace: Mapping[str, Any]) -> bool:
-    """Whether the word names a running application, and nothing of the notebook that could be served."""
+def _is_served(line: Line, namespace: Mapping[str, Any]) -> bool:
+    """Whether the word names a running application; where the notebook has something of that name that could be
+    served, too, --name and the like say that this is meant."""
     from ..core import connection
     from . import control
 
-    if kind_of(namespace.get(text)):
+    text = line.app.text
+    if kind_of(namespace.get(text)) and (_beyond_change(line) or not connection.is_up()):
         return False
     return connection.find() and text in control.served_names()
 
@@ -190,6 +195,10 @@ def _change(line: Line, shell: Any) -> None:
     options = options_of(line, _values(line, shell.user_ns))
     if options:
         control.reconfigure(served, options)
+        if not line.quiet:
+            print(f'"{served}" changes in place: {", ".join(options)}.')
+    elif kind_of(shell.user_ns.get(served)) and not line.quiet:
+        print(f'This is the application "{served}"; to serve the notebook\'s {served} anew, add --name {served}.')
     if line.into:
         shell.user_ns[line.into] = control.handle_of(served, partial(cell_label, shell))
     if not line.quiet:
@@ -198,14 +207,17 @@ def _change(line: Line, shell: Any) -> None:
 
 def _check_change(line: Line, served: str) -> None:
     """Raises UsageError for what only a new version can have."""
-    given = [key for key, value in vars(line).items() if value not in (None, False)]
-    other = [key for key in given if key not in _IN_PLACE]
-    if other:
+    if other := _beyond_change(line):
         option = option_of(other[0])
         raise UsageError(
             f'{option} has no effect on "{served}", which is served already: in place change --num-replicas, '
             "--autoscale, --max-ongoing-requests and --user-config. For the rest, run its cell again."
         )
+
+
+def _beyond_change(line: Line) -> list[str]:
+    """The options of the line that a running application cannot take."""
+    return [key for key, value in vars(line).items() if value not in (None, False) and key not in _IN_PLACE]
 
 
 def _show(served: str, shell: Any) -> None:

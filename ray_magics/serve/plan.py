@@ -73,7 +73,7 @@ def make_plan(line: Any, values: Mapping[str, Any]) -> ServePlan:
     Raises:
         UsageError: options that contradict each other.
     """
-    name = application_name(line.name or DEFAULT_NAME)
+    name = application_name(DEFAULT_NAME if line.name is None else line.name)
     if line.replace and line.keep_old:
         raise UsageError("--keep-old and --replace exclude each other; --keep-old is what happens without either.")
     functions = servicer_functions(values.get("grpc_servicer_functions"))

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 NAMESPACE = "serve"
 _ASK, _TAKE_IN = 5.0, 30.0  # seconds
 
+_asked: list[Any] = []  # the connection for which Serve's client was last asked
 quiet = Quiet(logging.ERROR, ("ray.serve",), least=logging.WARNING)
 """Serve tells its driver things that a view shows better."""
 
@@ -103,8 +104,12 @@ def client() -> Any:
     """Serve's client of this cluster; None while Serve does not run, or where there is no connection to ask."""
     if not connection.is_up():  # Ray would start a cluster of its own
         return None
+    context = import_module("ray.serve.context")
+    if _asked != [connection.session()]:  # Ray compares job ids, and that is 01000000 on each new cluster
+        _asked[:] = [connection.session()]
+        context._set_global_client(None)
     with quiet():
-        return import_module("ray.serve.context")._get_global_client(raise_if_no_controller_running=False)
+        return context._get_global_client(raise_if_no_controller_running=False)
 
 
 def told(built: Built) -> Told:

@@ -316,8 +316,7 @@ class ServeRun(Run):
             done=self.done,
             running=0,
             why=self._why() if self.live else "",
-            note=self.note,
-            **common(lambda name: name == self.plan.name),
+            **common(lambda name: name == self.plan.name, self.note),
         )
 
     def _why(self) -> str:

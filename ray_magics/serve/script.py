@@ -9,7 +9,7 @@ from typing import Any
 from ..core.capture import Captures, find_captures
 from ..core.cell import Cell, read_cell
 from ..core.errors import UsageError
-from ..core.script import assignment, is_literal, plain, setting, travels
+from ..core.script import assignment, code_of, finished, is_literal, plain, setting, travels
 from .plan import DEFAULT_PORT, LOOPBACK, ServePlan, dir_of
 
 Namespace = Mapping[str, Any]
@@ -55,7 +55,7 @@ def script(plan: ServePlan, source: str, cell: Cell, captures: Captures, namespa
         f"app = {ast.unparse(application)}",
         "\n".join(["ray.init()", *_start(plan), _run(plan)]),
     ]
-    return "\n\n".join(parts) + "\n"
+    return finished("\n\n".join(parts) + "\n")
 
 
 def _application(last: ast.expr | None, tree: ast.Module, namespace: Namespace) -> ast.expr:
@@ -148,7 +148,7 @@ def _value(key: str, value: Any, given: list[str]) -> str:
     """A literal as it is; the name of anything else, whose definition `given` gets."""
     value = value.model_dump(exclude_unset=True) if hasattr(value, "model_dump") else value
     if is_literal(repr(value), value):
-        return repr(value)
+        return code_of(value, key)
     given.append(assignment(f"given_{key}", value))
     return f"given_{key}"
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from glob import glob
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..core import connection
 from . import facts, private
@@ -28,6 +30,7 @@ class Watch:
 
     Attributes:
         details: what the controller said last; None while Serve does not run.
+        refused: whether nobody takes HTTP requests, as while Serve's proxy starts again.
         old: application -> replicas from before an update that is under way.
     """
 
@@ -43,6 +46,7 @@ class Watch:
         self.meters: dict[Any, Meter] = {}
         self.ongoing: Mapping[str, int] = {}
         self.actors: dict[str, Any] = {}
+        self.refused = False
         self.ended_well: set[str] = set()
 
     def look(self, max_age: float = DETAILS, strict: bool = False) -> dict[str, Any] | None:
@@ -107,6 +111,7 @@ class Watch:
         self.meters = {key: meter for key, meter in self.meters.items() if _app_of(key) in served}
         self._read_replicas(details, now)
         self._read_proxies(details, now)
+        self.refused = refuses(facts.http_address(details))
         actors = [
             replica["actor_name"]
             for app in details.get("applications") or {}
@@ -186,6 +191,20 @@ class Watch:
             if app.get("docs_path") and app.get("route_prefix") and facts.status_of(details, name) == "RUNNING":
                 since = float(app.get("last_deployed_time_s") or 0.0)
                 self.tries.learn(name, since, address, app["route_prefix"])
+
+
+def refuses(address: str) -> bool:
+    """Whether nobody listens there; False of an address that is "", or that takes its time."""
+    parts = urlsplit(address)
+    if not parts.hostname or not parts.port:
+        return False
+    try:
+        socket.create_connection((parts.hostname, parts.port), timeout=0.2).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError as error:
+        log.debug("%s: %r", address, error)
+    return False
 
 
 def _app_of(key: Any) -> str:

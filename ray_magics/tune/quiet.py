@@ -7,4 +7,5 @@ import logging
 from ..core.quiet import Quiet
 from . import private
 
-quiet = Quiet(logging.CRITICAL, ("ray.tune", "ray.train", "ray.air", "optuna", "hyperopt"), {private.QUIET: "0"})
+_ENVIRON = {private.QUIET: "0", "TUNE_DISABLE_AUTO_INIT": "1"}  # a search that outlives its cluster starts none
+quiet = Quiet(logging.CRITICAL, ("ray.tune", "ray.train", "ray.air", "optuna", "hyperopt"), _ENVIRON)

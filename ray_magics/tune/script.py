@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..core.script import Namespace, assignment, is_literal, plain, setting, travels
+from ..core.script import Namespace, assignment, code_of, finished, is_literal, plain, setting, travels
 from .algorithms import SCHEDULERS, SEARCHES, Algorithm, Choice, mutations
 from .plan import CELL, FUNCTION, RAY, TunePlan
 from .space import KINDS, OBJECT, Dimension, nested, shown
@@ -70,7 +70,7 @@ def script(plan: TunePlan, namespace: Namespace, source: str) -> str:
         parts.append(assignment("trainable", plan.trainable.value))
     wrapped = _may_return_a_number(plan, namespace)
     parts += [*([_wrapper(plan)] if wrapped else []), "ray.init()", _fit(plan, wrapped)]
-    return "\n\n".join(parts) + "\n"
+    return finished("\n\n".join(parts) + "\n")
 
 
 def _imports(plan: TunePlan) -> Iterator[str]:
@@ -188,7 +188,7 @@ def dimension_code(dimension: Dimension) -> str:
         return f"tune.{dimension.kind}({', '.join(map(repr, dimension.args))})"
     if dimension.kind == OBJECT or not _is_plain(dimension.args[0]):
         return dimension.text
-    return repr(dimension.args[0])
+    return code_of(dimension.args[0], dimension.key)
 
 
 def _is_plain(value: Any) -> bool:
@@ -215,7 +215,7 @@ def _tune_config(plan: TunePlan) -> Iterator[str]:
 def _algorithm(choice: Choice, known: Mapping[str, Algorithm], more: Mapping[str, str]) -> str:
     if not choice.name:
         return choice.text
-    given = {key: repr(value) for key, value in choice.options.items()}
+    given = {key: code_of(value, key) for key, value in choice.options.items()}
     arguments = ", ".join(f"{key}={value}" for key, value in {**more, **given}.items())
     return f"{_home(known[choice.name])[1]}({arguments})"
 

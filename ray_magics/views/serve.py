@@ -39,8 +39,8 @@ _SIGNS = {
 
 
 def nothing(status: Snapshot) -> str:
-    """What to type where nothing is served, unless the first application is on its way."""
-    return "" if status["apps"] or f.is_live(status) else NOTHING
+    """What to type where nothing is served; a deployment that failed says itself what became of it."""
+    return "" if status["apps"] or status["id"] else NOTHING
 
 
 def place(status: Snapshot) -> str:
