@@ -527,3 +527,10 @@ def test_a_wait_for_an_answer_can_be_interrupted(lab: Shell) -> None:
         lab.run("slow.remote(None).result()")
     assert len(stopped.value._render_traceback_()) < 5
     wait_until(lambda: replicas("slow")[0]["ongoing"] == 0, what="the end of the request")
+
+
+def test_a_replica_that_dies_in_its_constructor_leaves_its_last_words(lab: Shell) -> None:
+    cell = "import os, time\nclass Dies:\n    def __init__(self):\n        print('out of paper', flush=True)\n"
+    cell += "        time.sleep(1)\n        os._exit(3)\n    def __call__(self, request):\n        return 1"
+    with pytest.raises(RayMagicsError, match=r"its process ended .*; the last that it said: .*out of paper"):
+        serve(lab, "--name dies", cell)

@@ -20,15 +20,19 @@ _TITLE = re.compile(r"^[A-Za-z_][\w.<>]*(: .*)?$")
 DIED = "its process ended before it was ready (sys.exit, os._exit, out of memory, or a crash in native code)"
 
 
-def error_of(deployment: str, message: str, after: str, namespace: dict[str, Any], label: Label) -> RayMagicsError:
+def error_of(
+    deployment: str, message: str, after: str, namespace: dict[str, Any], label: Label, said: str = ""
+) -> RayMagicsError:
     """The user's own exception with the line of their cell, where the message holds one; else the message.
 
     Args:
         after: what it means for who is served, as ``the old version of "digits" keeps serving``.
+        said: the last lines of a replica that told nothing else.
     """
     found = description_of(message, deployment)
     if found is None:
-        words = DIED if "ActorDiedError" in message else " ".join(message.split())
+        last = f"; the last that it said: {' / '.join(said.splitlines())[-300:]}" if said else ""
+        words = DIED + last if "ActorDiedError" in message else " ".join(message.split())
         return RayMagicsError(f"{deployment} did not start: {_shortened(words)}. {after[:1].upper()}{after[1:]}.")
     error = remote_error(found, namespace, label, after)
     if error.__cause__ is None:  # of a class that is not known here

@@ -235,8 +235,9 @@ class ServeRun(Run):
 
     def _refused(self, failed: list[tuple[str, str]], details: Mapping[str, Any] | None) -> None:
         name, message = failed[0] if failed else (self.built.ingress, facts.message_of(details, self.target))
+        said = watch().last_lines(self.target, name)
         after = self._take_back()
-        self.end("failed", error_of(name, message, after, self.namespace, self.place.label))
+        self.end("failed", error_of(name, message, after, self.namespace, self.place.label, said))
 
     def _give_up_if(self, over: bool, why: str) -> None:
         if over:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import threading
 import time
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 DETAILS, REPLICAS = 0.25, 0.7  # seconds between two looks at the controller, at logs and replicas
 _OF_RAY = (":job_id:", ":actor_name:", ":task_name:")  # what Ray writes into a worker's output
+_OF_SERVE = re.compile(r"\d\d:\d\d:\d\d ")  # begins a line of Serve's own, as `_short` leaves it
 CHECK = "~check"  # ends the name of the application that an update tries beside the old version
 
 
@@ -103,6 +105,18 @@ class Watch:
                 if tail is not None and tail.kept:
                     parts.append("\n".join([f"--- {deployment}, replica {replica['replica_id']}", *tail.kept]))
             return "\n".join(parts)
+
+    def last_lines(self, app: str, deployment: str, most: int = 3) -> str:
+        """What a replica of a deployment has said at last: the newest that said more than all of them log."""
+        with self.lock:
+            self._measure(self.details or {}, time.monotonic())
+            ids = [one["replica_id"] for name, one in self._replicas(self.details or {}, app) if name == deployment]
+            said = (self._said(self.tails[one])[-most:] for one in reversed(ids) if one in self.tails)
+            return "\n".join(next(filter(None, said), []))
+
+    @staticmethod
+    def _said(tail: Tail) -> list[str]:
+        return [line for line in tail.kept if not _OF_SERVE.match(line)]
 
     # --- measuring
 
