@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import signal
 import subprocess
@@ -18,11 +19,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ray_magics.core import private_ray
 from ray_magics.core.capture import find_captures, handled_as_refs
 from ray_magics.core.cell import read_cell
 from ray_magics.core.errors import RemoteError, RunCancelled, remote_error, render
 from ray_magics.core.output import Fold, Log, replay
 from ray_magics.core.run import Registry, Run, interrupt_calls, interrupts_wait
+from ray_magics.core.script import code_of, finished
 from ray_magics.core.ship import fingerprint, sources
 from ray_magics.core.status import RunStatus, WorkerOutput
 from ray_magics.core.worker.failure import describe, revive
@@ -437,6 +440,38 @@ def test_the_registry_names_the_runs_there_are() -> None:
 )
 def test_a_command_that_is_none_is_refused(content: object) -> None:
     assert Registry().command(content)["status"] == "error"
+
+
+def test_a_script_reads_secrets_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONE_TOKEN", "hunter2-one")
+    monkeypatch.setenv("TWO_KEY", "hunter2-two")
+    value = {"url": "http://hunter2-one:hunter2-two@host", "password": "swordfish", "n": (1,), "l": ["hunter2-two"]}
+    text = code_of(value)
+    assert "hunter2" not in text and "swordfish" not in text
+    monkeypatch.setenv("PASSWORD", "swordfish")
+    assert eval(text, {"os": os}) == value
+    inside = f"def f():\n    import os\n\nx = {text}\n"
+    assert finished(inside) == f"import os\n{inside}" and finished(finished(inside)) == finished(inside)
+    assert finished("x = 1\n") == "x = 1\n"
+
+
+def test_the_raylets_page_about_a_dead_worker_is_kept_back_while_its_run_tells_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    registry, passed = Registry(), []
+    monkeypatch.setattr(private_ray, "registry", registry)
+    sieve = private_ray._sieve(passed.append, ())
+    page = {"pid": "raylet", "lines": ["A worker died or was killed while executing a task"]}
+    sieve(page)
+    run = Counting()
+    registry.add(run)
+    sieve(page)
+    run.end("failed")
+    sieve(page)
+    assert passed == [page]
+    run.ended = time.monotonic() - 2 * private_ray.RAYLET_LATE
+    sieve(page)
+    assert passed == [page, page]
 
 
 def test_rerunning_a_cell_replaces_its_live_run() -> None:

@@ -116,3 +116,4 @@ def test_lines_of_serve_are_kept_from_the_cell_and_others_pass() -> None:
     ):
         sieve(data)
     assert passed == others and private_ray._sieve(sieve, ("ServeReplica",)) is sieve
+    assert private_ray._sieve(sieve, ()) is sieve and private_ray._sieve(sieve, ("Other",)) is not sieve

@@ -238,6 +238,7 @@ def _watch() -> Watch:
 def _remember(connection: Connection) -> None:
     _memory.watch, _memory.identity, _memory.lost = Watch(connection), session(), None
     private.threads_start_no_cluster()
+    private.hide_worker_lines()
     if connection.has_control_service:
         threading.Thread(target=_guard, args=(_memory.watch,), name="ray_magics-guard", daemon=True).start()
 

@@ -12,6 +12,7 @@ from .errors import RayMagicsError, UsageError, WorkerLost, last_line
 from .worker.failure import CARRIED, CellFailed, describe
 
 Description = Mapping[str, Any]
+Frame = tuple[str, int, str, str]  # file, line, function, text
 
 
 def description_of(error: BaseException) -> Description | None:
@@ -23,7 +24,7 @@ def description_of(error: BaseException) -> Description | None:
     return dict(carried) if carried is not None else None
 
 
-_FRAME = re.compile(r'^\s*File "([^"]+)", line (\d+), in (\S+)', re.MULTILINE)
+FRAME = re.compile(r'^\s*File "([^"]+)", line (\d+), in (\S+)', re.MULTILINE)
 
 
 def described_by_ray(error: BaseException) -> Description | None:
@@ -34,10 +35,16 @@ def described_by_ray(error: BaseException) -> Description | None:
     cause = getattr(error, "cause", None)
     if not isinstance(cause, Exception):
         return None
-    frames = [(file, int(line), function, "") for file, line, function in _FRAME.findall(str(error))]
-    packages = os.path.dirname(os.path.dirname(sys.modules["ray"].__file__ or ""))
-    own = [frame for frame in frames if not frame[0].startswith(packages)]
-    return {**describe(cause, {}), "frames": own or frames[-1:], "where": _place(error)}
+    frames = [(file, int(line), function, "") for file, line, function in FRAME.findall(str(error))]
+    return {**describe(cause, {}), "frames": own_frames(frames), "where": _place(error)}
+
+
+def own_frames(frames: list[Frame]) -> list[Frame]:
+    """Those of the user's code; the last of Ray's where there are no others."""
+    ray = sys.modules.get("ray")
+    packages = os.path.dirname(os.path.dirname(getattr(ray, "__file__", "") or "")) or "site-packages"
+    own = [frame for frame in frames if not frame[0].startswith(packages) and "/concurrent/futures/" not in frame[0]]
+    return own or frames[-1:]
 
 
 def _place(error: BaseException) -> str:

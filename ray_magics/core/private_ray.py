@@ -19,6 +19,7 @@ from .run import registry
 
 log = logging.getLogger(__name__)
 
+RAYLET_LATE = 10.0  # seconds after the end of a run in which Ray may still tell of its workers
 OUR_THREADS = "ray_magics-"
 LOOPBACK_SWITCH = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Ray's own switch: at 0 (its default on macOS and Windows) a new cluster binds to 127.0.0.1 alone.
@@ -296,8 +297,9 @@ def _refresh_authentication() -> None:
         log.debug("the authentication mode could not be refreshed: %r", error)
 
 
-def hide_worker_lines(actors: tuple[str, ...]) -> None:
-    """Ray prints what workers print into whatever cell runs; from now on not that of these actors (Ray 2.60).
+def hide_worker_lines(actors: tuple[str, ...] = ()) -> None:
+    """Ray prints what workers print into whatever cell runs; from now on not that of these actors, nor its page about a
+    worker of a run that died, which the run tells itself (Ray 2.60).
 
     `actors` are the beginnings of their class names. Fallback: Ray goes on printing.
     """
@@ -312,7 +314,7 @@ def hide_worker_lines(actors: tuple[str, ...]) -> None:
 
 
 def _sieve(handler: Any, actors: tuple[str, ...]) -> Any:
-    if getattr(handler, "hides", None) == actors:
+    if hasattr(handler, "hides") and set(actors) <= set(handler.hides):
         return handler
 
     def pass_on(data: Any, **options: Any) -> None:
@@ -329,4 +331,4 @@ def _is_told(data: Any, actors: tuple[str, ...]) -> bool:
     if data.get("pid") != "raylet":
         return False
     of_actors = all(any(f"{actor}." in line for actor in actors) for line in lines)
-    return of_actors or (bool(registry.live()) and all("A worker died or was killed" in line for line in lines))
+    return of_actors or (registry.lately(RAYLET_LATE) and all("A worker died or was killed" in line for line in lines))

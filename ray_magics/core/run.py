@@ -333,6 +333,11 @@ class Registry:
     def live(self) -> list[Run]:
         return [run for run in self.runs() if run.live]
 
+    def lately(self, seconds: float) -> bool:
+        """Whether a run goes on, or has ended within so many seconds."""
+        now = time.monotonic()
+        return any(run.live or (run.ended is not None and now - run.ended < seconds) for run in self.runs())
+
     def find(self, run: str) -> Run:
         """Raises UsageError, with the runs there are."""
         if run in self.known:

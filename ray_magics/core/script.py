@@ -151,14 +151,15 @@ def code_of(value: Any, name: str = "") -> str:
 def _text(value: str, name: str) -> str:
     for variable, secret in os.environ.items():
         if len(secret) >= SHORTEST_SECRET and secret in value and _SECRET_VARIABLE.search(variable):
-            parts = [repr(part) for part in re.split(f"({re.escape(secret)})", value) if part]
-            return " + ".join(f"os.environ[{variable!r}]" if part == repr(secret) else part for part in parts)
+            parts = filter(None, re.split(f"({re.escape(secret)})", value))
+            return " + ".join(f"os.environ[{variable!r}]" if part == secret else _text(part, "") for part in parts)
     return f"os.environ[{name.upper()!r}]" if _SECRET_NAME.search(name) and value else repr(value)
 
 
 def finished(script: str) -> str:
-    """The script with the import that what `code_of` wrote needs."""
-    return f"import os\n{script}" if "os.environ[" in script and "import os\n" not in script else script
+    """The script with the import that what `code_of` wrote needs, unless it stands above already."""
+    above, found, _ = script.partition("os.environ[")
+    return f"import os\n{script}" if found and not re.search("^import os$", above, re.MULTILINE) else script
 
 
 def _holds_references(value: Any) -> bool:

@@ -11,8 +11,7 @@ from ..core.errors import Label, UsageError, first_line
 from ..core.private_ray import hide_worker_lines
 from ..core.run import registry
 from . import facts, private
-from .handle import Handle
-from .handle import Place as HandlePlace
+from .handle import Handle, Origin
 from .plan import DEFAULT_PORT, LOOPBACK, ServePlan
 from .status import ServeStatus
 from .watch import CHECK, watch
@@ -47,7 +46,7 @@ def handle_of(name: str, label: Label = str) -> Handle:
         raise UsageError(f'No application "{name}" is served here; Serve does not run.')
     try:
         with private.quiet():
-            return Handle(serve.get_app_handle(name), HandlePlace(connection.session(), label))
+            return Handle(serve.get_app_handle(name), Origin(connection.session(), label))
     except serve.exceptions.RayServeException as error:
         raise UsageError(f'No application "{name}" is served here; {served()}.') from error
 

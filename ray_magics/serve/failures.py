@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import builtins
 import linecache
-import os
 import pickle
 import re
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 from ..core.errors import Label, RayMagicsError, remote_error
+from ..core.failures import FRAME, own_frames
 
-_FRAME = re.compile(r'^\s*File "([^"]+)", line (\d+), in (\S+)')
 _TITLE = re.compile(r"^[A-Za-z_][\w.<>]*(: .*)?$")
 
 
@@ -47,8 +45,8 @@ def description_of(message: str, deployment: str) -> Mapping[str, Any] | None:
     if not starts:
         return None
     lines = lines[starts[-1] + 1 :]
-    frames = [(m[1], int(m[2]), m[3], _text(m[1], int(m[2]))) for line in lines if (m := _FRAME.match(line))]
-    end = max((number for number, line in enumerate(lines) if _FRAME.match(line)), default=-1)
+    frames = [(m[1], int(m[2]), m[3], _text(m[1], int(m[2]))) for line in lines if (m := FRAME.match(line))]
+    end = max((number for number, line in enumerate(lines) if FRAME.match(line)), default=-1)
     title = next((number for number in range(end + 1, len(lines)) if _TITLE.match(lines[number])), None)
     if title is None:
         return None
@@ -56,7 +54,7 @@ def description_of(message: str, deployment: str) -> Mapping[str, Any] | None:
     return {
         "title": text,
         "type": lines[title].partition(":")[0].rpartition(".")[2],
-        "frames": _own(frames),
+        "frames": own_frames(frames),
         "where": f"a replica of {deployment}",
         "pickled": _pickled(text),
         "cause": None,
@@ -65,14 +63,6 @@ def description_of(message: str, deployment: str) -> Mapping[str, Any] | None:
 
 def _text(file: str, line: int) -> str:
     return linecache.getline(file, line).rstrip()
-
-
-def _own(frames: list[tuple[str, int, str, str]]) -> list[tuple[str, int, str, str]]:
-    """Those of the user's code; Ray's own only where there are no others."""
-    ray = sys.modules.get("ray")
-    packages = os.path.dirname(os.path.dirname(getattr(ray, "__file__", "") or "")) or "site-packages"
-    own = [frame for frame in frames if not frame[0].startswith(packages) and "/concurrent/futures/" not in frame[0]]
-    return own or frames[-1:]
 
 
 def _pickled(title: str) -> tuple[bytes, list[Any]] | None:

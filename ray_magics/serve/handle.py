@@ -18,7 +18,7 @@ HEARD = 3.0  # seconds since the last word of the cluster with which a request g
 
 
 @dataclass(frozen=True)
-class Place:
+class Origin:
     """Where a handle was made: in which connection, and what calls a file a cell."""
 
     session: tuple[str, ...]
@@ -35,8 +35,8 @@ class Handle:
         for word in digits.options(stream=True).chat.remote("hello"): ...
     """
 
-    def __init__(self, ray: Any, place: Place | None = None) -> None:
-        self.ray, self.place = ray, place or Place(connection.session())
+    def __init__(self, ray: Any, origin: Origin | None = None) -> None:
+        self.ray, self.origin = ray, origin or Origin(connection.session())
 
     @property
     def name(self) -> str:
@@ -45,24 +45,24 @@ class Handle:
 
     def remote(self, *arguments: Any, **named: Any) -> Response:
         """Sends a request; returns at once. Raises RayMagicsError where the connection has ended since."""
-        if not connection.is_up() or connection.session() != self.place.session:
+        if not connection.is_up() or connection.session() != self.origin.session:
             raise RayMagicsError(
                 f"This handle of {self.name} is of a connection that has ended; %ray_serve {self.name} --into NAME "
                 "binds another one where the application is still served."
             )
         if words := connection.lost(HEARD):  # Ray ends the whole kernel where a request finds its cluster gone
             raise ClusterLost(words)
-        return Response(self.ray.remote(*arguments, **named), self.place, self.name)
+        return Response(self.ray.remote(*arguments, **named), self.origin, self.name)
 
     def options(self, **options: Any) -> Handle:
         """As Ray's: ``method_name``, ``stream``, ``multiplexed_model_id`` …"""
-        return Handle(self.ray.options(**options), self.place)
+        return Handle(self.ray.options(**options), self.origin)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
         found = getattr(self.ray, name)
-        return Handle(found, self.place) if hasattr(found, "remote") else found
+        return Handle(found, self.origin) if hasattr(found, "remote") else found
 
     def __reduce__(self) -> Any:
         """On its way to the cluster it is Ray's own handle."""
@@ -75,8 +75,8 @@ class Handle:
 class Response:
     """An answer under way; of a streaming handle, its pieces."""
 
-    def __init__(self, ray: Any, place: Place, name: str = "") -> None:
-        self.ray, self.place, self.name = ray, place, name
+    def __init__(self, ray: Any, origin: Origin, name: str = "") -> None:
+        self.ray, self.origin, self.name = ray, origin, name
 
     def result(self, timeout_s: float | None = None) -> Any:
         """Waits, also inside a running event loop. Raises what the deployment raised, TimeoutError after that long."""
@@ -122,7 +122,7 @@ class Response:
                 ) from error
             if description is None:
                 raise
-            raise remote_error(description, {}, self.place.label) from None
+            raise remote_error(description, {}, self.origin.label) from None
 
     def __reduce__(self) -> Any:
         """As an argument of another request it is Ray's own response."""

@@ -179,7 +179,7 @@ def _is_served(line: Line, namespace: Mapping[str, Any]) -> bool:
     from . import control
 
     text = line.app.text
-    if kind_of(namespace.get(text)) and (_beyond_change(line) or not connection.is_up()):
+    if kind_of(namespace.get(text)) and _beyond_change(line):
         return False
     return connection.find() and text in control.served_names()
 

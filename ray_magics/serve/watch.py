@@ -32,7 +32,7 @@ class Watch:
 
     Attributes:
         details: what the controller said last; None while Serve does not run.
-        refused: whether nobody takes HTTP requests, as while Serve's proxy starts again.
+        refused: whether nobody takes HTTP requests where somebody did, as while Serve's proxy starts again.
         old: application -> replicas from before an update that is under way.
     """
 
@@ -48,7 +48,7 @@ class Watch:
         self.meters: dict[Any, Meter] = {}
         self.ongoing: Mapping[str, int] = {}
         self.actors: dict[str, Any] = {}
-        self.refused = False
+        self.answered = self.refused = False
         self.ended_well: set[str] = set()
 
     def look(self, max_age: float = DETAILS, strict: bool = False) -> dict[str, Any] | None:
@@ -98,7 +98,7 @@ class Watch:
         """The kept log lines of an application's replicas, those of each one together."""
         self.look(0.0)
         with self.lock:
-            self._measure(self.details or {}, time.monotonic())
+            self._read_replicas(self.details or {}, time.monotonic())
             parts = []
             for deployment, replica in self._replicas(self.details or {}, app):
                 tail = self.tails.get(replica["replica_id"])
@@ -109,7 +109,7 @@ class Watch:
     def last_lines(self, app: str, deployment: str, most: int = 3) -> str:
         """What a replica of a deployment has said at last: the newest that said more than all of them log."""
         with self.lock:
-            self._measure(self.details or {}, time.monotonic())
+            self._read_replicas(self.details or {}, time.monotonic())
             ids = [one["replica_id"] for name, one in self._replicas(self.details or {}, app) if name == deployment]
             said = (self._said(self.tails[one])[-most:] for one in reversed(ids) if one in self.tails)
             return "\n".join(next(filter(None, said), []))
@@ -125,7 +125,9 @@ class Watch:
         self.meters = {key: meter for key, meter in self.meters.items() if _app_of(key) in served}
         self._read_replicas(details, now)
         self._read_proxies(details, now)
-        self.refused = refuses(facts.http_address(details))
+        refused = refuses(facts.http_address(details))
+        self.answered = self.answered or not refused
+        self.refused = refused and self.answered
         actors = [
             replica["actor_name"]
             for app in details.get("applications") or {}
