@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import gc
 import os
 import queue
@@ -242,3 +243,22 @@ def plain_python(cluster: str) -> Iterator[Callable[[Path], str]]:
 
         yield run
         process.stdin.close()
+
+
+# --- time -----------------------------------------------------------------------------------------------------------
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The seconds of each folder, and of what the fixtures and tests of each verb cost together."""
+    folders: collections.Counter[str] = collections.Counter()
+    files: collections.Counter[str] = collections.Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                *folder, file = report.nodeid.partition("::")[0].split("/")
+                folders["/".join(folder)] += report.duration
+                files["/".join((*folder[-1:], file))] += report.duration
+    terminalreporter.section("seconds by folder and by file")
+    for counter in (folders, files):
+        slowest = [f"{name} {seconds:.0f}" for name, seconds in counter.most_common(12) if seconds >= 0.5]
+        terminalreporter.write_line(", ".join(slowest))

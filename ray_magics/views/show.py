@@ -9,14 +9,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..core.run import registry
-from ..core.settings import settings
-from ..core.status import RunStatus
+from ..line.settings import settings
+from ..run.registry import registry
+from ..run.status import RunStatus
 
 log = logging.getLogger(__name__)
 Snapshot = Mapping[str, Any]
 _CLOCKWORK = frozenset({"elapsed", "rate", "remaining", "time"})  # what the page counts on by itself
-_open: dict[str, Shown] = {}  # the views of each cell that a page may still show, by cell
+_open: dict[str, DisplayHandle] = {}  # the views of each cell that a page may still show, by cell
 
 
 class RunView:
@@ -26,7 +26,7 @@ class RunView:
         self.cell, self.quiet, self.at_once = cell, quiet, at_once
         self.next = 0.0 if at_once else time.monotonic() + settings().view_after
         self.last: Snapshot = {}
-        self.shown: Shown | None = None
+        self.shown: DisplayHandle | None = None
         self.updating = threading.Lock()
 
     def offer(self, status: Callable[[], RunStatus]) -> float:
@@ -65,7 +65,7 @@ class RunView:
                 self.shown.update(snapshot)
 
 
-class Shown:
+class DisplayHandle:
     """A picture that is on the screen."""
 
     def update(self, snapshot: Snapshot) -> None:
@@ -81,7 +81,7 @@ class Shown:
         """The user is done with the cluster: leaves what a saved notebook shows in place of controls."""
 
 
-class Terminal(Shown):
+class Terminal(DisplayHandle):
     """One line that is rewritten, where somebody watches a terminal; the whole text at the end."""
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -104,7 +104,7 @@ class Terminal(Shown):
         print(text(snapshot))
 
 
-class Still(Shown):
+class Still(DisplayHandle):
     """HTML and text that are replaced, where widgets are missing."""
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -148,7 +148,7 @@ def bundle(snapshot: Snapshot) -> dict[str, str]:
     return {"text/html": html(snapshot), "text/plain": text(snapshot)}
 
 
-def new_view(cell: str, snapshot: Snapshot) -> Shown:
+def new_view(cell: str, snapshot: Snapshot) -> DisplayHandle:
     """Draws a first snapshot in the cell that runs on this thread, as well as the front end can."""
     close_views(cell)
     shown = _kind()(snapshot)
@@ -156,7 +156,7 @@ def new_view(cell: str, snapshot: Snapshot) -> Shown:
     return shown
 
 
-def keep(cell: str, shown: Shown) -> None:
+def keep(cell: str, shown: DisplayHandle) -> None:
     """Holds what a cell shows until that cell runs again."""
     _open[_key(cell, shown)] = shown
     while len(_open) > 50:
@@ -169,7 +169,7 @@ def rest() -> None:
         shown.rest()
 
 
-def _key(cell: str, shown: Shown) -> str:
+def _key(cell: str, shown: DisplayHandle) -> str:
     return cell or str(id(shown))
 
 
@@ -180,7 +180,7 @@ def close_views(cell: str) -> None:
         shown.close()
 
 
-def _kind() -> Callable[[Snapshot], Shown]:
+def _kind() -> Callable[[Snapshot], DisplayHandle]:
     from IPython.core.getipython import get_ipython
 
     shell = get_ipython()
@@ -194,7 +194,7 @@ def _kind() -> Callable[[Snapshot], Shown]:
     return Live
 
 
-class LiveFeed(Shown):
+class LiveFeed(DisplayHandle):
     """A view that lives on its own thread, as that of the cluster does: one look every `interval` seconds.
 
     It ends, still, when `going()` says so, and is closed when its cell runs again.
@@ -206,7 +206,7 @@ class LiveFeed(Shown):
         going: Callable[[], bool],
         cell: str = "",
         interval: float = 1.0,
-        shown: Shown | None = None,
+        shown: DisplayHandle | None = None,
     ) -> None:
         self.look, self.going, self.interval = look, going, interval
         self.closed = threading.Event()

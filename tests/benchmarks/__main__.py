@@ -11,8 +11,8 @@ from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 
-from .bench import Bench
-from .measure import Row, table
+from tests.benchmarks.bench import Bench
+from tests.benchmarks.measure import Row, table
 
 WORKS = ("load_ext", "rerun", "fan_out", "big_array", "live_view", "flood", "tune", "serve")
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from .measure import Row
+from tests.benchmarks.measure import Row
 
 STORE = 5 * 10**9  # bytes of the cluster's object store
 
@@ -74,7 +74,7 @@ def join(address: str) -> str:
     return address
 
 
-def start_cluster(cpus: int, tries: int = 3) -> str:
+def start_cluster(cpus: int, tester: int = 3) -> str:
     """Starts a cluster of this process; a start that takes more than Ray's 30 s, as on a busy machine, is repeated."""
     import ray
 
@@ -83,9 +83,9 @@ def start_cluster(cpus: int, tries: int = 3) -> str:
         context = ray.init("local", _node_ip_address="127.0.0.1", **options)
     except Exception:  # Ray raises just that when its own processes are slow to start
         ray.shutdown()
-        if tries == 1:
+        if tester == 1:
             raise
-        return start_cluster(cpus, tries - 1)
+        return start_cluster(cpus, tester - 1)
     return str(context.address_info["gcs_address"])
 
 

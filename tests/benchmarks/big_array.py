@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from .bench import Bench, show
-from .measure import Row, Times, faster, figure, interleave, timed
+from tests.benchmarks.bench import Bench, show
+from tests.benchmarks.measure import Row, Times, faster, figure, interleave, timed
 
 CELLS = 10
 ELEMENTS = 125_000_000

@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .bench import Bench, Shell, show
-from .measure import Row, faster, interleave
-from .rerun import engines
+from tests.benchmarks.bench import Bench, Shell, show
+from tests.benchmarks.measure import Row, faster, interleave
+from tests.benchmarks.rerun import engines
 
 ITEMS = 10_000
 FEWER = 1_000  # items of a quick run against what takes a minute for 10,000

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .bench import Bench, Kernel, show
-from .measure import Row, figure, megabytes, seconds
+from tests.benchmarks.bench import Bench, Kernel, show
+from tests.benchmarks.measure import Row, figure, megabytes, seconds
 
 LINES = 1_000_000
 EVERY = 0.1  # seconds between two requests

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .bench import Bench, Kernel, show
-from .measure import Row, Times, figure, interleave, percent, share
+from tests.benchmarks.bench import Bench, Kernel, show
+from tests.benchmarks.measure import Row, Times, figure, interleave, percent, share
 
 IDLE_SPAN = 15.0  # seconds
 SLEEP = "%%ray_remote --background --into slept\nimport time\ntime.sleep(60)"
@@ -25,7 +25,7 @@ def at_rest(kernel: Kernel, idle: float) -> Row:
         raise RuntimeError("the view did not open")
     kernel.cpu_share(5.0)
     used = kernel.cpu_share(IDLE_SPAN)
-    kernel.run("from ray_magics.core.run import registry\nfor run in registry.live(): run.stop()")
+    kernel.run("from ray_magics.run.run import registry\nfor run in registry.live(): run.stop()")
     text = f"the same kernel with no view: {percent(idle)}"
     return figure("open view, nothing changes: share of a core", used, 0.01, percent, text)
 

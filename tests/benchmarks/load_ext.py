@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .bench import Bench, show
-from .measure import Row, Times, extra
+from tests.benchmarks.bench import Bench, show
+from tests.benchmarks.measure import Row, Times, extra
 
 EMPTY = "def load_ipython_extension(ip):\n    pass\n"
 SCRIPT = """

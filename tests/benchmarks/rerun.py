@@ -7,8 +7,8 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from .bench import Bench, show
-from .measure import Row, extra, interleave, quicker
+from tests.benchmarks.bench import Bench, show
+from tests.benchmarks.measure import Row, extra, interleave, quicker
 
 OURS = "%%ray_remote\n1 + 1"
 RAW = "ray.get(f.remote())"

@@ -26,8 +26,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
-from .bench import Bench, Kernel, show
-from .measure import Row, Times, figure, quartiles, seconds, signed, spread, times
+from tests.benchmarks.bench import Bench, Kernel, show
+from tests.benchmarks.measure import Row, Times, figure, quartiles, seconds, signed, spread, times
 
 CONNECTIONS, RATE = 20, 200  # of the closed loop; requests a second of the open one
 BURST, SLOW = 20, 4.0  # requests at once, seconds that each of them takes
@@ -56,7 +56,7 @@ serve.run(deployment.bind(), name="{app}", route_prefix="/{app}");
 """
 HELPERS = """
 import json, time
-from ray_magics.serve.control import snapshot
+from ray_magics.verbs.serve.control import snapshot
 from ray_magics.views import show
 def tell(file, value):
     with open(file, "w") as out: json.dump(value, out)
@@ -83,7 +83,7 @@ def run(bench: Bench) -> Iterator[Row]:
 
 
 @dataclass
-class Place:
+class CellSource:
     """A kernel in whose cells things are served, and where Serve listens."""
 
     kernel: Kernel
@@ -122,9 +122,9 @@ class Place:
 
 
 @contextlib.contextmanager
-def served(kernel: Kernel) -> Iterator[Place]:
+def served(kernel: Kernel) -> Iterator[CellSource]:
     """Serve, started by our cell on a port of its own unless it runs already; it ends as it was found."""
-    place = Place(kernel, 0)
+    place = CellSource(kernel, 0)
     place.cell(HELPERS)
     there = place.ask("snapshot().http")
     place.port = urlsplit(there).port if there else free_port()
@@ -269,7 +269,7 @@ class Found:
 # --- under load -----------------------------------------------------------------------------------------------------
 
 
-def under_load(bench: Bench, place: Place) -> Iterator[Row]:
+def under_load(bench: Bench, place: CellSource) -> Iterator[Row]:
     """Three applications of the same class, one at a time under load; the view is open when that is ours."""
     for app in (PLAIN_APP, SAME_APP):
         place.deploy(app, place.new_version())
@@ -289,7 +289,7 @@ def under_load(bench: Bench, place: Place) -> Iterator[Row]:
     yield show(bench, beside("  serve.run beside itself", same, plain, seconds))
 
 
-def one_load(place: Place, app: str, span: float) -> Load:
+def one_load(place: CellSource, app: str, span: float) -> Load:
     """One round. Raises RuntimeError for a request that failed, a view that is not as it should be."""
     if app == OUR_APP:
         place.open_view()
@@ -330,7 +330,7 @@ def _of(values: Sequence[float], unit: Any) -> str:
 # --- while it changes -------------------------------------------------------------------------------------------------
 
 
-def while_it_changes(bench: Bench, place: Place) -> Iterator[Row]:
+def while_it_changes(bench: Bench, place: CellSource) -> Iterator[Row]:
     """The cell is run again and again, every fourth time with a constructor that raises, and requests never stop.
 
     RATE of them a second, but no more than half of what the machine serves at rest: on one that is flooded, Ray Serve's
@@ -370,7 +370,7 @@ def _worst(failed: Mapping[str, int]) -> str:
     return "".join(f"; {number}x {what}" for what, number in Counter(failed).most_common(2))
 
 
-def update(place: Place, breaks: bool) -> None:
+def update(place: CellSource, breaks: bool) -> None:
     """One update, to its end. Raises RuntimeError where it did not do what it should."""
     if not breaks:
         version = place.new_version()
@@ -391,7 +391,7 @@ def update(place: Place, breaks: bool) -> None:
 class Until(Thread):
     """Asks an application until a version answers."""
 
-    def __init__(self, place: Place, app: str, version: str) -> None:
+    def __init__(self, place: CellSource, app: str, version: str) -> None:
         super().__init__(daemon=True)
         self.url, self.version = place.url(app), version
         self.end = time.monotonic() + 240
@@ -416,7 +416,7 @@ class Until(Thread):
 # --- until it is live -------------------------------------------------------------------------------------------------
 
 
-def until_live(bench: Bench, place: Place) -> Iterator[Row]:
+def until_live(bench: Bench, place: CellSource) -> Iterator[Row]:
     """The cell of an application is run with new code, until HTTP answers with that; and until the cell is over."""
     live: dict[str, list[float]] = {OUR_APP: [], PLAIN_APP: []}
     over: dict[str, list[float]] = {OUR_APP: [], PLAIN_APP: []}
@@ -431,7 +431,7 @@ def until_live(bench: Bench, place: Place) -> Iterator[Row]:
     yield show(bench, later("  until the cell is over", over, at_most=None))
 
 
-def one_swap(place: Place, app: str) -> tuple[float, float]:
+def one_swap(place: CellSource, app: str) -> tuple[float, float]:
     """Seconds from the start of the cell until its version answers, and until the cell is over."""
     version = place.new_version()
     watcher = Until(place, app, version)
@@ -457,7 +457,7 @@ def later(work: str, taken: Mapping[str, Sequence[float]], at_most: float | None
 # --- how old the figures are ------------------------------------------------------------------------------------------
 
 
-def how_old(bench: Bench, place: Place) -> Iterator[Row]:
+def how_old(bench: Bench, place: CellSource) -> Iterator[Row]:
     """A burst of slow requests: until the status says how many are under way, and until the page is told so."""
     place.open_view()
     rounds = bench.rounds(5, 2)
@@ -468,7 +468,7 @@ def how_old(bench: Bench, place: Place) -> Iterator[Row]:
         yield show(bench, figure(work, max(ages), FRESH, seconds, text))
 
 
-def one_burst(place: Place, phase: float, when: Any) -> float:
+def one_burst(place: CellSource, phase: float, when: Any) -> float:
     """Seconds from the start of a burst until it is seen; `phase` moves it against the beat of the view."""
     time.sleep(2 * FRESH + phase)
     while place.kernel._next(0) is not None:  # what the view said of the burst before
@@ -481,11 +481,11 @@ def one_burst(place: Place, phase: float, when: Any) -> float:
     return seen - load.began
 
 
-def in_status(place: Place) -> float | None:
+def in_status(place: CellSource) -> float | None:
     return place.ask(f"shown({OUR_APP!r}, {BURST}, {3 * SLOW})")
 
 
-def on_the_wire(place: Place) -> float | None:
+def on_the_wire(place: CellSource) -> float | None:
     """When the page would have it."""
     end = time.monotonic() + 3 * SLOW
     while time.monotonic() < end:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .bench import Bench, Kernel, show
-from .measure import Row, Times, figure, interleave, seconds, share
+from tests.benchmarks.bench import Bench, Kernel, show
+from tests.benchmarks.measure import Row, Times, figure, interleave, seconds, share
 
 STATIC = Path(__file__).parents[2] / "ray_magics" / "static"
 TRAIN = """
@@ -32,11 +32,11 @@ def patient(config):
         tune.report({"loss": i})
 def stop_one():
     run = get_ipython().run_line_magic("ray_tune", LINE)
-    while not any(t.iterations for t in run.board.trials.values()): time.sleep(0.02)
-    key = next(key for key, t in run.board.trials.items() if t.iterations)
+    while not any(t.iterations for t in run.table.trials.values()): time.sleep(0.02)
+    key = next(key for key, t in run.table.trials.items() if t.iterations)
     began = time.perf_counter()
     registry.command({"action": "stop", "run": run.id, "part": key})
-    while run.board.trials[key].state != "TERMINATED": time.sleep(0.005)
+    while run.table.trials[key].state != "TERMINATED": time.sleep(0.005)
     taken = time.perf_counter() - began
     run.stop()
     run.wait(60)
@@ -44,19 +44,19 @@ def stop_one():
 """
 MANY = """
 import time
-from ray_magics.tune.board import Board
-from ray_magics.tune.status import TuneStatus
+from ray_magics.verbs.tune.trial_table import TrialTable
+from ray_magics.verbs.tune.status import TuneStatus
 from ray_magics.views.show import RunView
-board = Board(("lr", "width"), "loss", "min")
+table = TrialTable(("lr", "width"), "loss", "min")
 def report(number, iteration):
-    board.report(f"a_{number:05}", {"loss": 1 / (iteration + number % 7), "accuracy": 0.5, "training_iteration": iteration,
+    table.report(f"a_{number:05}", {"loss": 1 / (iteration + number % 7), "accuracy": 0.5, "training_iteration": iteration,
                                     "time_total_s": 1.5 * iteration, "node_ip": "10.0.0.1"}, True)
 for number in range(10_000):
-    board.add(f"a_{number:05}", {"lr": number * 1e-5, "width": 16}, "TERMINATED")
+    table.add(f"a_{number:05}", {"lr": number * 1e-5, "width": 16}, "TERMINATED")
     for iteration in range(1, 21): report(number, iteration)
 def status():
     return TuneStatus("1", "train", "ray_tune", "running", time.monotonic(), unit="trial", total=12_000, metric="loss",
-        mode="min", params=board.params, metrics=board.metrics, states=board.counts(), rows=board.to_rows())
+        mode="min", params=table.params, metrics=table.metrics, states=table.counts(), rows=table.to_rows())
 view = RunView(at_once=True)
 """
 STEADY = """
@@ -93,7 +93,7 @@ def beside_plain(bench: Bench, kernel: Kernel) -> Row:
 def to_stop_one(bench: Bench, kernel: Kernel) -> Row:
     """From the click's command to the trial's end; the trial reports ten times a second."""
     line = f'patient --space "x=3" --metric loss --mode min --background --storage-path {tempfile.mkdtemp()}'
-    kernel.run(f"from ray_magics.core.run import registry\nLINE = {line!r}\n{PATIENT}")
+    kernel.run(f"from ray_magics.run.run import registry\nLINE = {line!r}\n{PATIENT}")
     file = Path(tempfile.mkdtemp()) / "taken"
     taken = []
     for _ in range(bench.rounds(5, 2)):
@@ -157,7 +157,7 @@ UPDATE = """async () => {
 
 def in_the_page(bench: Bench) -> Iterator[Row]:
     """The same number of trials in Chromium: the first picture, then 50 changed rows at a time, until both are drawn."""
-    from tests.browser import chromium
+    from tests.browser.lab import chromium
 
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1000, "height": 1200})

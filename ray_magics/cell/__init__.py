@@ -1,0 +1,1 @@
+"""What a cell reads, binds and changes, found from its source alone."""

@@ -1,1 +1,0 @@
-"""What every verb shares; it knows no verb."""

@@ -1,0 +1,1 @@
+"""What stands behind a magic: options, parsers, completion, defaults."""

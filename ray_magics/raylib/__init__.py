@@ -1,0 +1,1 @@
+"""The only place that touches private API of Ray; one guarded module a library."""

@@ -1,0 +1,287 @@
+"""What a cluster has, what a request asks of it, and the sentence that says why the two do not meet."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+_OPTIONS = {
+    "CPU": "--num-cpus",
+    "GPU": "--num-gpus",
+    "memory": "--memory",
+    "object_store_memory": "--object-store-memory",
+}
+_NAMES = {"object_store_memory": "object store"}
+_SIZED = ("memory", "object_store_memory")
+_ORDER = ("CPU", "GPU", "memory", "object_store_memory")
+_INTERNAL = re.compile(r"^(node:|accelerator_type:|bundle_group_)|_group_(\d+_)?[0-9a-f]{8,}$")
+_IN = re.compile(r"^(!?)in\((.*)\)$")
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_TINY = 1e-6
+STARTS = "waits for a worker process to start"
+
+
+@dataclass(frozen=True)
+class NodeResources:
+    """What one living node has in all and has free, under Ray's names (`CPU`, `GPU`, `memory` in bytes)."""
+
+    name: str
+    total: Mapping[str, float]
+    available: Mapping[str, float]
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NodeState:
+    """A node as the cluster's control service knows it; amounts under Ray's names, memory in bytes."""
+
+    id: str
+    name: str
+    alive: bool
+    head: bool
+    total: Mapping[str, float] = field(default_factory=dict)
+    available: Mapping[str, float] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """`count` requests for the same resources that wait for a place."""
+
+    resources: Mapping[str, float]
+    count: int = 1
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """One answer of the control service: nodes, what waits, and the state of every actor."""
+
+    nodes: tuple[NodeState, ...] = ()
+    waiting: tuple[Request, ...] = ()
+    actors: tuple[str, ...] = ()
+
+
+def is_internal(resource: str) -> bool:
+    """Whether Ray made this resource for its own bookkeeping (`node:…`, placement group bundles)."""
+    return _INTERNAL.search(resource) is not None
+
+
+def number_text(value: float) -> str:
+    """`2.0` as `2`, `0.5` as `0.5`."""
+    return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.0f}"
+
+
+def size_text(size: float) -> str:
+    """Bytes as a person reads them: `512 MiB`, `1.5 GiB`."""
+    step = 0
+    while size >= 999.5 and step < len(_UNITS) - 1:
+        size, step = size / 1024, step + 1
+    digits = f"{size:.1f}" if step and size < 9.95 else f"{size:.0f}"
+    return f"{digits.removesuffix('.0')} {_UNITS[step]}"
+
+
+def amount_text(resource: str, amount: float) -> str:
+    """The amount without its name: `2`, `31 GiB`."""
+    return size_text(amount) if resource in _SIZED else number_text(amount)
+
+
+def resource_name(resource: str) -> str:
+    """The name as people say it: `object store` for `object_store_memory`."""
+    return _NAMES.get(resource, resource)
+
+
+def in_order(resources: Iterable[str]) -> list[str]:
+    """CPU, GPU, memory, object store, then the custom ones by name."""
+    known = {name: index for index, name in enumerate(_ORDER)}
+    return sorted(resources, key=lambda name: (known.get(name, len(known)), name))
+
+
+def resources_text(amounts: Mapping[str, float], hide: Sequence[str] = ()) -> str:
+    """`CPU 8, memory 31 GiB`; Ray's internal resources and zero amounts are left out."""
+    shown = [name for name in in_order(amounts) if amounts[name] > _TINY and name not in hide]
+    words = [f"{resource_name(n)} {amount_text(n, amounts[n])}" for n in shown if not is_internal(n)]
+    return ", ".join(words) or "nothing"
+
+
+def total_of(nodes: Iterable[NodeResources]) -> dict[str, float]:
+    """The sum over the nodes, by resource."""
+    return _sum(node.total for node in nodes)
+
+
+def available_of(nodes: Iterable[NodeResources]) -> dict[str, float]:
+    """What is free, summed over the nodes, by resource."""
+    return _sum(node.available for node in nodes)
+
+
+def why_waiting(
+    request: Mapping[str, float],
+    nodes: Iterable[NodeResources],
+    label_selector: Mapping[str, str] | None = None,
+) -> str:
+    """Why Ray has not placed this request yet, in words; `nodes` are the living ones."""
+    every = tuple(nodes)
+    wanted = _wanted(request)
+    if not every:
+        return "no node is alive"
+    if any("_group_" in name for name in wanted):
+        return "waits for room in its placement group"
+    chosen = tuple(node for node in every if matches(label_selector or {}, node.labels))
+    if not chosen:
+        return f"no node has the label {selector_text(label_selector or {})}"
+    return _never(wanted, chosen) or _not_now(wanted, [n for n in chosen if _fits(wanted, n.total)])
+
+
+def fits_now(request: Mapping[str, float], nodes: Iterable[NodeResources]) -> bool:
+    """Whether a node has this much free at the moment."""
+    return any(_fits(_wanted(request), node.available) for node in nodes)
+
+
+def no_more_in_use(request: Mapping[str, float], count: int, nodes: Iterable[NodeResources]) -> bool:
+    """Whether `count` tasks with this request account for all that is in use of what it asks for."""
+    every = tuple(nodes)
+    total, available = total_of(every), available_of(every)
+    used = {name: total.get(name, 0.0) - available.get(name, 0.0) for name in request}
+    return all(used[name] <= count * amount + _TINY for name, amount in request.items())
+
+
+def infeasible(
+    request: Mapping[str, float],
+    nodes: Iterable[NodeResources],
+    label_selector: Mapping[str, str] | None = None,
+) -> str | None:
+    """The sentence for a request that no living node can ever satisfy, or None if one can.
+
+    Ray itself waits forever in silence. With an autoscaler the cluster may still grow: the caller decides.
+    """
+    every = tuple(nodes)
+    wanted = _wanted(request)
+    selector = label_selector or {}
+    chosen = tuple(node for node in every if matches(selector, node.labels))
+    if any(_fits(wanted, node.total) for node in chosen):
+        return None
+    asks = f"the cell asks for {_options(wanted)}"
+    if not every:
+        return f"No node is alive in this cluster: {asks}. Start over with %ray_init --restart."
+    if not chosen:
+        return f"No node has the label {selector_text(selector)}. Drop --label-selector, {_ELSEWHERE}"
+    if missing := [name for name in wanted if _largest(name, chosen) <= _TINY]:
+        return _no_such(missing[0], wanted[missing[0]], every)
+    if large := [name for name in wanted if wanted[name] > _largest(name, chosen) + _TINY]:
+        return _too_large(large[0], wanted[large[0]], chosen)
+    have = "; ".join(resources_text(node.total, _SIZED[1:]) for node in chosen[:4])
+    no_node = f"No single node has {_together(wanted)}"
+    return f"{no_node}: {asks}, the nodes have {have}. Ask for less, {_ELSEWHERE}"
+
+
+def matches(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
+    """Whether a node with these labels satisfies Ray's label selector (`b`, `!b`, `in(a,b)`, `!in(a,b)`)."""
+    return all(_label_fits(wish, labels.get(key)) for key, wish in selector.items())
+
+
+def selector_text(selector: Mapping[str, str]) -> str:
+    """`zone=b, disk=!ssd`."""
+    return ", ".join(f"{key}={value}" for key, value in selector.items())
+
+
+_ELSEWHERE = "or connect elsewhere with %ray_init ADDRESS."
+
+
+def _label_fits(wish: str, label: str | None) -> bool:
+    if found := _IN.match(wish):
+        listed = [item.strip() for item in found[2].split(",")]
+        return (label in listed) != bool(found[1])
+    return label != wish[1:] if wish.startswith("!") else label == wish
+
+
+def _wanted(request: Mapping[str, float]) -> dict[str, float]:
+    return {name: float(amount) for name, amount in request.items() if amount and amount > _TINY}
+
+
+def _sum(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    result: dict[str, float] = {}
+    for part in parts:
+        for name, amount in part.items():
+            result[name] = result.get(name, 0.0) + amount
+    return result
+
+
+def _fits(wanted: Mapping[str, float], has: Mapping[str, float]) -> bool:
+    return all(has.get(name, 0.0) + _TINY >= amount for name, amount in wanted.items())
+
+
+def _largest(name: str, nodes: Iterable[NodeResources]) -> float:
+    return max((node.total.get(name, 0.0) for node in nodes), default=0.0)
+
+
+def _a(name: str) -> str:
+    return f"a {name}" if name in ("CPU", "GPU") else f"the resource {name!r}" if name not in _SIZED else name
+
+
+def _together(wanted: Mapping[str, float]) -> str:
+    words = [f"{resource_name(n)} {amount_text(n, wanted[n])}" for n in in_order(wanted)]
+    return " and ".join([", ".join(words[:-1]), words[-1]]) + " together" if len(words) > 1 else words[0]
+
+
+def _never(wanted: Mapping[str, float], nodes: Sequence[NodeResources]) -> str:
+    for name in wanted:
+        largest = _largest(name, nodes)
+        if largest <= _TINY:
+            return f"no node has {_a(name)}"
+        if wanted[name] > largest + _TINY:
+            asked = f"{amount_text(name, wanted[name])} {resource_name(name)}"
+            return f"needs {asked} on one node; the largest node has {amount_text(name, largest)}"
+    return "" if any(_fits(wanted, n.total) for n in nodes) else f"no single node has {_together(wanted)}"
+
+
+def _not_now(wanted: Mapping[str, float], nodes: Sequence[NodeResources]) -> str:
+    if any(_fits(wanted, node.available) for node in nodes):
+        return STARTS
+    for name in in_order(wanted):
+        free = max(node.available.get(name, 0.0) for node in nodes)
+        if free + _TINY < wanted[name]:
+            return _in_use(name, wanted[name], free, nodes)
+    return f"waits until one node has {_together(wanted)} free"
+
+
+def _in_use(name: str, need: float, free: float, nodes: Sequence[NodeResources]) -> str:
+    total, available = total_of(nodes).get(name, 0.0), available_of(nodes).get(name, 0.0)
+    if available + _TINY >= need:
+        most = f"needs {amount_text(name, need)} on one node, {amount_text(name, free)} free at most"
+        return f"waits for {resource_name(name)}: {most}"
+    used = total - available
+    verb = "is" if name in _SIZED or used <= 1 else "are"
+    share = f"{amount_text(name, used)} of {amount_text(name, total)}"
+    return f"waits for {resource_name(name)}: {share} {verb} in use"
+
+
+def _option(name: str, amount: float) -> str:
+    if name not in _OPTIONS:
+        return f"--resources {json.dumps({name: int(amount) if amount == int(amount) else amount})}"
+    value = size_text(amount).replace(" ", "") if name in _SIZED else number_text(amount)
+    return f"{_OPTIONS[name]} {value}"
+
+
+def _options(wanted: Mapping[str, float]) -> str:
+    return " ".join(_option(name, wanted[name]) for name in in_order(wanted))
+
+
+def _no_such(name: str, amount: float, nodes: Sequence[NodeResources]) -> str:
+    shown = name if name in _OPTIONS else json.dumps(name)
+    has = resources_text(total_of(nodes), hide=("object_store_memory",))
+    drop = _OPTIONS.get(name, "--resources")
+    return (
+        f"No {shown} in this cluster: the cell asks for {_option(name, amount)}, the cluster has {has}. "
+        f"Drop {drop}, {_ELSEWHERE}"
+    )
+
+
+def _too_large(name: str, amount: float, nodes: Sequence[NodeResources]) -> str:
+    most = amount_text(name, _largest(name, nodes))
+    return (
+        f"No node with {amount_text(name, amount)} {resource_name(name)}: the cell asks for "
+        f"{_option(name, amount)}, the largest node has {most}. Ask for less, {_ELSEWHERE}"
+    )

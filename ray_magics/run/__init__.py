@@ -1,0 +1,1 @@
+"""A run of work on the cluster, from its launch to its end."""

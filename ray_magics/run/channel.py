@@ -1,0 +1,101 @@
+"""The output channel: from the workers of this notebook to the runs that they work for."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ..connection import session
+from ..worker.records import OutputMessage
+
+log = logging.getLogger(__name__)
+
+Deliver = Callable[[OutputMessage], None]
+NAMESPACE = "ray_magics"
+
+
+class OutputChannel:
+    """Fetches messages of workers from an actor of this driver and hands each to the run it is for.
+
+    The actor is started by the first run that lasts; until then, and after its death, output comes with the answers.
+
+    Attributes:
+        listens_since: when the actor first answered, by the monotonic clock; inf while it starts.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.name = f"ray_magics-output-{uuid.uuid4().hex[:12]}"
+        self.actor: Any = None
+        self.session: tuple[str, ...] = ()
+        self.listens_since = 0.0
+        self.receivers: dict[str, Deliver] = {}
+
+    @property
+    def address(self) -> tuple[str, str]:
+        return self.name, NAMESPACE
+
+    def receive(self, run: str, deliver: Deliver) -> None:
+        self.receivers[run] = deliver
+
+    def forget(self, run: str) -> None:
+        self.receivers.pop(run, None)
+
+    def open(self) -> None:
+        """Starts the actor and the thread that fetches, once a cluster."""
+        import ray
+
+        with self.lock:
+            if not ray.is_initialized():
+                return
+            now = session()
+            if self.actor is None or now != self.session:
+                self.session, self.actor = now, self._start()
+                self.listens_since = float("inf")
+                threading.Thread(target=self._fetch, args=(self.actor,), name=self.name, daemon=True).start()
+
+    def _start(self) -> Any:
+        import ray
+
+        from ..worker.output_queue import output_queue_class
+
+        options = {"num_cpus": 0, "max_concurrency": 1000, "name": self.name, "namespace": NAMESPACE}
+        return ray.remote(output_queue_class()).options(**options, get_if_exists=True).remote()
+
+    def _fetch(self, actor: Any) -> None:
+        while actor is self.actor:
+            try:
+                messages = _answer(actor.fetch.remote(10.0))
+            except (Exception, SystemExit) as error:  # the cluster is gone, or somebody killed the actor
+                log.debug("no live output any more: %s", error)
+                with self.lock:
+                    self.actor = None if actor is self.actor else self.actor
+                self.listens_since = 0.0
+                return
+            self._hand_out(messages)
+            self.listens_since = min(self.listens_since, time.monotonic())
+
+    def _hand_out(self, messages: Iterable[Mapping[str, Any]]) -> None:
+        for wire in messages:
+            deliver = self.receivers.get(wire["run"])
+            if deliver is not None:
+                deliver(OutputMessage.from_wire(wire))
+
+
+def _answer(ref: Any) -> Any:
+    """What `ray.get` returns, which would start a cluster of its own where the kernel has let go of this one."""
+    import ray
+
+    future = ref.future()
+    while ray.is_initialized():
+        with contextlib.suppress(TimeoutError):
+            return future.result(5.0)
+    raise ConnectionError("disconnected")
+
+
+output_channel = OutputChannel()

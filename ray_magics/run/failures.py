@@ -1,0 +1,77 @@
+"""Failures as Ray hands them over: of the user's code, of the cluster, of what was asked of Ray."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..errors import RayMagicsError, UsageError, WorkerLost, last_line
+from ..worker.failure import CARRIED, CellFailed, describe
+from ..worker.records import Frame, RemoteFailure, TaskReply
+
+FRAME = re.compile(r'^\s*File "([^"]+)", line (\d+), in (\S+)', re.MULTILINE)
+
+
+def failed_reply(error: BaseException) -> tuple[RemoteFailure, TaskReply] | None:
+    """What the worker runtime said of the failure of a cell; None where something else failed."""
+    cause = getattr(error, "cause", None)
+    carried = cause.args[0] if isinstance(cause, CellFailed) else getattr(cause, CARRIED, None)
+    if carried is None:
+        return None
+    return RemoteFailure.from_wire(carried["failure"]), TaskReply.from_wire(carried["reply"])
+
+
+def failure_from_ray(error: BaseException) -> RemoteFailure | None:
+    """The failure of code that Ray alone has run, as that of an actor class is, from Ray's text of the traceback.
+
+    None where there is no exception of the user's in it. Source: ``RayTaskError`` of Ray 2.60.
+    """
+    cause = getattr(error, "cause", None)
+    if not isinstance(cause, Exception):
+        return None
+    frames = [(file, int(line), function, "") for file, line, function in FRAME.findall(str(error))]
+    return replace(describe(cause, {}), frames=own_frames(frames), where=_where(error))
+
+
+def own_frames(frames: Sequence[Frame]) -> Sequence[Frame]:
+    """Those of the user's code; the last of Ray's where there are no others."""
+    ray = sys.modules.get("ray")
+    packages = os.path.dirname(os.path.dirname(getattr(ray, "__file__", "") or "")) or "site-packages"
+    own = [frame for frame in frames if not frame[0].startswith(packages) and "/concurrent/futures/" not in frame[0]]
+    return own or frames[-1:]
+
+
+def _where(error: BaseException) -> str:
+    """``"4711@10.0.0.1"``: the worker where it happened."""
+    pid, node = getattr(error, "pid", None), getattr(error, "ip", None)
+    return f"{pid}@{node}" if pid and node else "a worker"
+
+
+def refused_options(error: Exception) -> UsageError:
+    """What Ray has against the options of the line, or against an object ref that a cell reads."""
+    text = str(error).strip().partition("\n")[0]
+    if "owner is unknown" in text:
+        return UsageError(
+            "An object ref that this cell reads was left on a cluster that is gone: run the cell that made it again."
+        )
+    return UsageError(f"Ray refuses this: {text[:300]}")
+
+
+def lost(error: BaseException) -> RayMagicsError:
+    """An error of Ray's own as one sentence; the original is its ``__cause__``."""
+    kind = type(error).__name__
+    if "OutOfMemory" in kind:
+        text = "a node ran out of memory and Ray killed the worker; reserve more for it, or send less"
+    elif "WorkerCrashed" in kind or "NodeDied" in kind:
+        text = "the worker died while it ran the cell (killed, os._exit, or a crash in native code), "
+        text += "each time that Ray tried"
+    elif "TaskCancelled" in kind:
+        text = "the task was cancelled from elsewhere"
+    else:
+        text = f"{kind}: {last_line(error)}"
+    lost_worker = WorkerLost(text)
+    lost_worker.__cause__ = error
+    return lost_worker

@@ -1,0 +1,1 @@
+"""Values to the cluster and back."""

@@ -1,0 +1,1 @@
+"""Clusters: found or started, seen live, and ended."""

@@ -1,0 +1,182 @@
+"""`%ray_init`, `%ray_status`, `%ray_runs`, `%ray_logs`, `%ray_stop`, `%ray_shutdown`: the edge."""
+
+from __future__ import annotations
+
+from argparse import Namespace as Line
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from IPython.core.getipython import get_ipython
+
+from ... import kernel as private
+from ...errors import UsageError
+from ...line.options import argument, evaluated, magic
+from ...line.parsers import count, expression, size
+from ...run.registry import registry
+from ...run.run import Run
+from .logs import last_lines
+
+_STARTING = ("num_cpus", "num_gpus", "object_store_memory", "namespace", "detached", "restart")
+_LOG_LINES = 1000  # printed by %ray_logs unless it is told how many
+
+
+def _live_runs(_namespace: Mapping[str, Any]) -> list[str]:
+    return [run.id for run in registry.live()]
+
+
+def _all_runs(_namespace: Mapping[str, Any]) -> list[str]:
+    return [run.id for run in registry.runs()]
+
+
+@magic("ray_init", kind="line")
+@argument("address", nargs="?", metavar="ADDRESS", help="HOST:PORT, ray://HOST:PORT, auto or local.")
+@argument("--num-cpus", type=count, help="CPUs of the cluster that starts (Ray's default: those of the machine).")
+@argument("--num-gpus", type=count, help="GPUs of the cluster that starts.")
+@argument("--resources", type=expression, help="Custom resources of the cluster that starts: \"{'tpu': 1}\".")
+@argument("--object-store-memory", type=size, help="Size of the object store of the cluster that starts.")
+@argument("--namespace", metavar="NAME", help="Ray's namespace for named actors.")
+@argument("--runtime-env", type=expression, help="Ray's runtime environment: \"{'pip': ['emoji']}\".")
+@argument("--detached", action="store_true", help="Start the cluster as a process of its own, or find it again.")
+@argument("--restart", action="store_true", help="End the present connection first.")
+def ray_init(line: Line) -> None:
+    """Connect to a Ray cluster, or start one on this machine, and show its card.
+
+    Without an address: the cluster that RayMagics.address or RAY_ADDRESS names, else your detached one, else
+    a new one, which ends with the kernel. It listens on 127.0.0.1 alone and asks for Ray's token.
+    With --detached the cluster outlives the kernel until %ray_shutdown; the same line finds it again.
+    Asked again for the same, nothing happens; asked for something else, it says what differs.
+
+        %ray_init
+        %ray_init --num-cpus 4 --object-store-memory 2GiB
+        %ray_init 10.0.0.1:6379 --namespace team
+        %ray_init local --resources "{'tpu': 1}"
+        %ray_init --detached
+        %ray_init --restart --num-cpus 2
+    """
+    shell: Any = get_ipython()
+    given = {name: getattr(line, name) for name in _STARTING}
+    from . import run as doing
+    from .messages import card_text
+
+    connection = doing.init(line.address, **given, **evaluated(line, ("resources", "runtime_env"), shell.user_ns))
+    _show(replace(doing.snapshot(), message=card_text(connection)).to_json())
+
+
+@magic("ray_status", kind="line")
+@argument("--once", action="store_true", help="Show the cluster as it is now, and leave it at that.")
+def ray_status(line: Line) -> None:
+    """Show the cluster, live: nodes, what is used of what there is, tasks and actors, what waits and why.
+
+    The view goes on living in its cell, one look a second, until the cell runs again or the connection ends.
+    Without a connection it says so and starts nothing.
+
+        %ray_status
+        %ray_status --once
+    """
+    from . import run as doing
+
+    if line.once or not doing.is_connected():
+        return _show(doing.snapshot().to_json())
+    _follow(doing.snapshot, doing.is_connected)
+
+
+@magic("ray_runs", kind="line")
+def ray_runs(line: Line) -> None:
+    """List everything this kernel launched, newest first, with its state and a way to stop it.
+
+    %ray_runs
+    %ray_stop 3
+    %ray_logs 3
+    """
+    if not registry.live():
+        return _show(registry.status().to_json())
+    _follow(registry.status, lambda: bool(registry.live()))
+
+
+@magic("ray_logs", kind="line")
+@argument(
+    "run",
+    nargs="?",
+    metavar="RUN",
+    completer=_all_runs,
+    help="The number that %ray_runs shows, or an application; the last run if not said.",
+)
+@argument("--tail", type=count, help="Only the last N lines.")
+@argument("--worker", metavar="ID", help="Only the lines of this worker: 4711 or 4711@10.0.0.1.")
+def ray_logs(line: Line) -> None:
+    """Print all that the workers of a run printed, in order; of a served application, what its replicas logged.
+
+    %ray_logs
+    %ray_logs 3 --tail 20
+    %ray_logs 3 --worker 4711
+    %ray_logs digits
+    """
+    line.run = line.run or next((run.id for run in reversed(registry.runs())), "")
+    if not line.run:
+        raise UsageError("Nothing has run yet; %ray_logs 3 prints what run 3 has printed.")
+    if line.run not in registry.known and (found := registry.logs_of(line.run)) is not None:
+        if line.worker:
+            raise UsageError("--worker picks a worker of a run; the log of an application names its replicas.")
+        return print(last_lines(found, line.tail, line.run, _LOG_LINES) or f"{line.run} has logged nothing.")
+    run = registry.find(line.run)
+    text = last_lines(run.logs(line.worker or ""), line.tail, run.id, _LOG_LINES)
+    print(text or f"Run {run.id} has printed nothing.")
+
+
+@magic("ray_stop", kind="line")
+@argument("run", nargs="?", metavar="RUN", completer=_live_runs, help="The number that %ray_runs shows.")
+@argument("--all", action="store_true", help="Stop every run of this kernel.")
+@argument("--force", action="store_true", help="Kill the workers of the run instead of asking them.")
+def ray_stop(line: Line) -> None:
+    """Stop a run of this kernel: exactly its work on the cluster, nothing else.
+
+    The cell that waits for it fails, so that Run All stops there. Asked again, or with --force, it kills
+    the workers of the run.
+
+        %ray_stop 3
+        %ray_stop --all
+        %ray_stop 3 --force
+    """
+    if bool(line.run) == line.all:
+        raise UsageError("%ray_stop needs a run or --all; for example %ray_stop 3. %ray_runs lists them.")
+    chosen = registry.live() if line.all else [registry.find(line.run)]
+    print("\n".join(_stopped(run, line.force) for run in chosen) or "Nothing runs.")
+
+
+@magic("ray_shutdown", kind="line")
+def ray_shutdown(line: Line) -> None:
+    """End the connection to Ray, after stopping the runs of this kernel; says what it did.
+
+    A cluster that this kernel started stops, and so does your detached one. Any other cluster goes on
+    running. Values that were left on a stopped cluster are gone. Forms become the lines that they wrote.
+
+        %ray_shutdown
+    """
+    from ...views.show import rest
+    from . import run as doing
+
+    print(doing.shutdown())
+    rest()
+
+
+def _show(snapshot: Mapping[str, Any]) -> None:
+    shell: Any = get_ipython()
+    from ...views.show import bundle
+
+    shell.display_pub.publish(bundle(snapshot))
+
+
+def _follow(status: Callable[[], Any], going: Callable[[], bool]) -> None:
+    """A view that lives on in its cell until that cell runs again or nothing goes on any more."""
+    from ...views.show import LiveFeed
+
+    LiveFeed(lambda: dict(status().to_json()), going, private.cell_id(get_ipython()))
+
+
+def _stopped(run: Run, force: bool) -> str:
+    if not run.live:
+        return f"Run {run.id} ({run.name}) is {run.state} already."
+    again = force or run.state == "stopping"
+    run.stop(again)
+    return f"{'Killing' if again else 'Stopping'} run {run.id} ({run.name})."

@@ -1,0 +1,76 @@
+"""What a view of the cluster shows: one frozen snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from ...run.status import RunStatus
+
+State = Literal["connected", "lost", "none"]
+
+
+@dataclass(frozen=True)
+class ResourceUsage:
+    """`used` of `total`, both in `unit` (`""` for counts, `"bytes"`)."""
+
+    name: str
+    used: float
+    total: float
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class NodeStatus:
+    """One machine; `id` is Ray's node id in hex, `note` says in words what is wrong with it."""
+
+    id: str
+    name: str
+    alive: bool
+    head: bool
+    meters: tuple[ResourceUsage, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """`count` requests for the same resources that Ray has not placed yet, and why."""
+
+    request: str
+    count: int
+    why: str
+
+
+@dataclass(frozen=True)
+class ClusterStatus:
+    """The whole cluster at `time` (seconds since 1970); `state` is none before a connection."""
+
+    state: State
+    address: str = ""
+    dashboard: str = ""
+    ray: str = ""
+    python: str = ""
+    time: float = 0.0
+    message: str = ""
+    meters: tuple[ResourceUsage, ...] = ()
+    nodes: tuple[NodeStatus, ...] = ()
+    tasks: tuple[tuple[str, int], ...] = ()
+    actors: tuple[tuple[str, int], ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    runs: tuple[RunStatus, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for the views; the fields are those of tests/data/cluster.json."""
+        return {
+            "kind": "cluster",
+            **{name: getattr(self, name) for name in _PLAIN},
+            "meters": [asdict(meter) for meter in self.meters],
+            "nodes": [{**asdict(node), "meters": [asdict(m) for m in node.meters]} for node in self.nodes],
+            "tasks": [list(pair) for pair in self.tasks],
+            "actors": [list(pair) for pair in self.actors],
+            "waiting": [asdict(request) for request in self.waiting],
+            "runs": [run.row() for run in self.runs],
+        }
+
+
+_PLAIN = ("state", "address", "dashboard", "ray", "python", "time", "message")

@@ -1,0 +1,116 @@
+"""``%%ray_remote`` and ``%ray_remote``: the edge."""
+
+from __future__ import annotations
+
+from argparse import Namespace as Line
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.getipython import get_ipython
+
+from ...cell.source import CellSource, cell_source_of
+from ...errors import UsageError
+from ...line.options import argument, evaluated, group, magic, option_of, run_options
+from ...line.parsers import expression, for_clause, name, names, number, positive_int, seconds, size
+from ...line.settings import settings
+from ...run.interrupts import interrupts_wait
+
+if TYPE_CHECKING:
+    from .plan import RemotePlan
+
+task_options = group(
+    argument("--num-cpus", type=number, help="CPUs that the task reserves (Ray's default: 1)."),
+    argument("--num-gpus", type=number, help="GPUs that the task reserves; 0.5 shares one."),
+    argument("--memory", type=size, metavar="SIZE", help="Memory that the task reserves: 512MB, 2GiB."),
+    argument("--resources", type=expression, metavar="EXPR", help="Custom resources: \"{'tpu': 1}\"."),
+    argument("--accelerator-type", metavar="NAME", help="The kind of accelerator the node must have: A100."),
+    argument("--label-selector", type=expression, metavar="EXPR", help="Labels of the node: \"{'zone': 'b'}\"."),
+    argument("--max-retries", type=int, metavar="N", help="Times Ray runs the task again when its worker dies (3)."),
+    argument("--retry-exceptions", type=expression, nargs="?", const=True, metavar="EXPR",
+             help="Retry on exceptions, too: all, or a list of types."),
+    argument("--max-calls", type=positive_int, metavar="N", help="Tasks after which a worker process is replaced."),
+    argument("--scheduling-strategy", metavar="NAME|EXPR", help="DEFAULT, SPREAD, or an expression for a strategy."),
+    argument("--runtime-env", type=expression, metavar="EXPR", help="Ray's runtime environment: \"{'env_vars': …}\"."),
+)  # fmt: skip
+
+
+@magic("ray_remote", kind="line_cell", rest="expression")
+@task_options
+@argument("--for", dest="items", type=for_clause, metavar='"x in xs"', help="Run the cell once per item, in order.")
+@argument("--chunk", type=positive_int, metavar="N", help="Items per task; without it, as measured.")
+@argument("--on-error", choices=("raise", "keep"), help="keep leaves the exception in its place and goes on.")
+@argument("--into", type=name, metavar="NAME", help="Bind the value of the cell to NAME instead of showing it.")
+@argument("--inputs", type=names, metavar="a,b", help="Of the notebook's values, only these travel.")
+@argument("--outputs", type=names, metavar="c,d", help="Of the names the cell assigns, only these come back.")
+@argument("--lazy", action="store_true", help="Leave the results on the cluster, as object refs.")
+@argument("--timeout", type=seconds, metavar="SECONDS", help="Stop the run after so many seconds.")
+@argument("--run", action="store_true", help="Run the cell even if it only defines functions and classes.")
+@run_options
+def ray_remote(line: Line, cell: str | None = None) -> Any:
+    """Run this cell on the Ray cluster.
+
+    The cell is one task: names it reads come from the notebook, names it assigns come back, its last expression
+    is the output. A cell of nothing but imports, functions and classes makes each function a remote function and
+    each class an actor class, as @ray.remote does. With --for the cell runs once per item.
+
+        %%ray_remote --num-cpus 2
+        model = train(X, y)
+        model.score(X, y)
+
+        %%ray_remote --for "seed in range(100)" --into scores
+        cross_val_score(model(seed), X, y).mean()
+
+        %%ray_remote
+        def square(x):
+            return x * x
+        # then: ray.get(square.remote(3))
+
+        %ray_remote sum(x * x for x in xs)
+    """
+    from .plan import make_plan
+
+    shell: Any = get_ipython()
+    with interrupts_wait():
+        cell_source = cell_source_of(shell, line.expression if cell is None else cell, is_cell=cell is not None)
+        plan = make_plan(cell_source.read(), line, shell.user_ns, _ray_options(line, shell.user_ns))
+        if line.dry_run:
+            return show_plan(plan, shell.user_ns, cell_source)
+        return carry_out(plan, shell.user_ns, cell_source)
+
+
+def show_plan(plan: RemotePlan, namespace: dict[str, Any], cell_source: CellSource) -> None:
+    """Prints what would happen, and the plain script."""
+    from .script import explain
+
+    print(explain(plan, namespace, cell_source.code))
+
+
+def carry_out(plan: RemotePlan, namespace: dict[str, Any], cell_source: CellSource) -> Any:
+    """Does what the plan says and binds what comes back; returns what the cell shows, or a Run."""
+    from ...views.show import RunView
+    from . import run as doing
+    from .plan import DEFINE
+
+    doing.check(plan)
+    if plan.form == DEFINE:
+        return doing.define(plan, namespace, cell_source)
+    view = RunView(at_once=plan.background, quiet=plan.quiet, cell=cell_source.cell_id)
+    run = doing.start(plan, namespace, cell_source, view)
+    return run if plan.background else doing.finish(run)
+
+
+def _ray_options(line: Line, namespace: dict[str, Any]) -> dict[str, Any]:
+    """Ray's options that the line gives, under Ray's names, with expressions evaluated."""
+    from .plan import RAY_OPTIONS
+
+    found = evaluated(line, RAY_OPTIONS, namespace)
+    if settings().num_cpus is not None:
+        found.setdefault("num_cpus", settings().num_cpus)
+    for key in ("resources", "label_selector"):
+        if not isinstance(found.get(key, {}), Mapping):
+            option = option_of(key)
+            raise UsageError(f"{option}: {found[key]!r} is not a dict; try {option} \"{{'name': 1}}\"")
+    strategy = found.get("scheduling_strategy")
+    if isinstance(strategy, str) and strategy not in ("DEFAULT", "SPREAD"):
+        found["scheduling_strategy"] = expression(strategy).evaluate(namespace, "--scheduling-strategy")
+    return found

@@ -1,0 +1,315 @@
+"""A run made of Ray tasks that execute a cell: what one task and a fan-out share."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ... import connection
+from ...errors import RayMagicsError, RunCancelled, RunTimeout, remote_error
+from ...line.settings import settings
+from ...resources import STARTS, NodeResources, fits_now, no_more_in_use, why_waiting
+from ...run.channel import output_channel
+from ...run.dispatch import task_spec
+from ...run.failures import failed_reply, lost, refused_options
+from ...run.output import RunOutput
+from ...run.run import SILENT, Event, Run
+from ...run.status import RunStatus
+from ...ship.entrypoint import pack_args, remote_function
+from ...ship.payload import CapturedValues, Payload
+from ...worker.records import OutputMessage, RemoteFailure
+from ...worker.values import Namespace
+from .plan import RemotePlan
+from .replies import messages_sent
+
+Nodes = Callable[..., Iterable[NodeResources]]
+CHANNEL_AFTER = 0.3  # seconds until the output channel is opened
+MESSAGES_LATE = 2.0  # seconds that an answer waits for messages still under way
+CHANNEL_AGAIN = 1.0  # seconds between two looks whether it is open
+CHANNEL_STARTS = 60.0  # seconds that it waits at most while the output queue starts
+STARTS_SLOWLY = 5.0  # seconds without news after which a view says that workers are starting
+CANCEL_AGAIN = 1.0  # seconds; a worker that was just starting the task may have missed Ray's interrupt
+
+
+class TaskRun(Run):
+    """Ships what the cell reads, launches tasks, takes in messages and answers, and stops them when asked."""
+
+    def __init__(self, plan: RemotePlan, namespace: Namespace, cell_source: Any, nodes: Nodes) -> None:
+        """`cell_source` says where the cell is: its `name`, `filename`, `label` of a file name, and `cell` id."""
+        super().__init__(cell_source.name, "ray_remote", cell_source.cell_id)
+        self.plan, self.namespace, self.cell_source, self.nodes = plan, namespace, cell_source, nodes
+        self.outstanding: dict[int, Any] = {}
+        self.numbers = itertools.count()
+        self.messages: collections.Counter[int | str] = collections.Counter()
+        self.late: list[tuple[float, Event]] = []
+        self.output = RunOutput(self.id, into_cell=not plan.background)
+        self.remote: Any = None
+        self.open_channel_at = self.started + CHANNEL_AFTER
+        self.waited: float | None = None
+        self.why = self.note = ""
+        self.failed = 0
+        self.stop_asked: float | None = None
+        self.forced = self.timed_out = False
+        self.failure: BaseException | None = None
+        names = [*plan.binds, *plan.cell.calls, *([plan.into] if plan.into else [])]
+        self.before = {name: namespace.get(name) for name in names}
+
+    # submitting
+
+    def prepare(self, **fields: Any) -> None:
+        """Ships what the cell reads and makes the spec that all its tasks share; `fields` are those of TaskSpec."""
+        plan = self.plan
+        self.had_room = fits_now(plan.request, self.nodes(5.0))
+        self.captured = CapturedValues(plan.captures, self.namespace, plan.as_refs)
+        if not plan.quiet:
+            self.captured.print_large()
+        retried = bool(plan.options.get("retry_exceptions"))
+        self.spec = task_spec(self.id, plan.cell, self.cell_source, self.payload, retried=retried, **fields)
+        output_channel.receive(self.id, lambda message: self.post("message", message))
+
+    @property
+    def payload(self) -> Payload:
+        return self.captured.payload
+
+    @property
+    def values_captured(self) -> list[str]:
+        return [capture.name for capture in self.plan.captures.found if capture.kind == "value"]
+
+    @property
+    def values_called(self) -> list[str]:
+        """Captured values of which the cell calls a method for its effect alone: it changes them in place."""
+        return [name for name in self.plan.cell.calls if name in {*self.values_captured}]
+
+    def ship_too(self, names: Iterable[str]) -> None:
+        """Ships names that turned out to be read, too, where the notebook has them."""
+        if self.captured.add(names):
+            self.spec = replace(self.spec, resolved=self.payload.resolved)
+
+    def launch(self, module: str, function: str, *arguments: Any, **options: Any) -> int:
+        """Sends one task that calls a function of the worker runtime; returns its number."""
+        number = next(self.numbers)
+        payload = self.payload
+        spec = {**self.spec.to_wire(), "task": number}
+        leading = pack_args((spec, payload.pickled, payload.references, *arguments))
+        try:
+            if self.remote is None:
+                self.remote = remote_function(module, function).options(name=self.name, **self.plan.options, **options)
+            refs = self.remote.remote(*leading, *payload.shared)
+        except ValueError as error:
+            raise refused_options(error) from error
+        self.refs = refs if isinstance(refs, list) else [refs]
+        self.outstanding[number] = self.refs[-1]
+        self.refs[-1].future().add_done_callback(lambda future: self.post("answer", number, future))
+        self.state = "running"
+        return number
+
+    # events
+
+    def handle(self, event: Event) -> None:
+        if event[0] == "message":
+            self.take_message(event[1])
+        elif self._is_early(event):
+            self.late.append((time.monotonic(), event))
+        else:
+            self._take_answer(event[1], event[2])
+
+    def take_message(self, message: OutputMessage) -> None:
+        self.messages[message.task] += 1
+        self._work_began()
+        self.output.take_message(message)
+        self.note = self.output.note or self.note
+
+    def take_output(self, where: str, events: Sequence[tuple[str, Any]]) -> None:
+        self._work_began()
+        self.output.take(where, events)
+
+    def _work_began(self) -> None:
+        self.waited = self.elapsed if self.waited is None else self.waited
+        self.why = ""
+
+    def _is_early(self, event: Event) -> bool:
+        """Whether messages of this task are still under way: output stays in order."""
+        return messages_sent(event[2]) > self.messages[event[1]]
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        due = [event for came, event in self.late if _has_waited(came, now) or not self._is_early(event)]
+        self.late = [(came, event) for came, event in self.late if event not in due]
+        for event in due:
+            self._take_answer(event[1], event[2])
+        if now > self.open_channel_at and self.live:
+            self.open_channel_at = now + CHANNEL_AGAIN
+            output_channel.open()
+        self._watch_clock(now)
+        self.watch_cluster(now)
+
+    def _watch_clock(self, now: float) -> None:
+        if self.plan.timeout is not None and self.elapsed > self.plan.timeout and not self.timed_out:
+            self.timed_out = True
+            self.stop()
+        if self.stop_asked is not None:
+            self._watch_stop(now, self.stop_asked)
+        elif not self.output.seen and self.elapsed > 1.0:
+            self.why = self._why_waiting()
+
+    def _why_waiting(self) -> str:
+        request, nodes = self.plan.request, tuple(self.nodes())
+        ours = self.had_room and no_more_in_use(request, len(self.outstanding), nodes)
+        if ours or fits_now(request, nodes):
+            return STARTS if self.elapsed > STARTS_SLOWLY else ""
+        return why_waiting(request, nodes, self.plan.options.get("label_selector"))
+
+    def _take_answer(self, number: int, future: Any) -> None:
+        self.outstanding.pop(number, None)
+        if self.state == "stopping":
+            self._stopped_if_done()
+            return
+        error = future.exception()
+        if error is None:
+            self.take_reply(number, future.result())
+            return
+        failed = failed_reply(error)
+        if failed is not None:
+            self.take_output(failed[1].where, failed[1].events)
+        self.take_failure(number, error, failed[0] if failed else None)
+
+    def take_reply(self, number: int, answer: Any) -> None:
+        """Takes in what a task has returned."""
+        raise NotImplementedError
+
+    def take_failure(self, number: int, error: BaseException, failure: RemoteFailure | None) -> None:
+        """Takes in the failure of a task; `failure` where the cell itself failed."""
+        raise NotImplementedError
+
+    # stopping
+
+    def cancel(self, force: bool) -> None:
+        self.stop_asked = time.monotonic()
+        self.forced = self.forced or force
+        if words := connection.lost(SILENT / 2):
+            self.outstanding.clear()
+            return self._end_stopped(f"what its cluster still runs is not known. {words.removesuffix('.')}")
+        self._ask_ray_to_cancel(force)
+        self._stopped_if_done()
+
+    def _ask_ray_to_cancel(self, force: bool) -> None:
+        """The newest first: they wait in Ray's queue, and shall not start where an older one ends.
+
+        Ray 2.60 aborts the whole process when a task ends at the very moment in which it is cancelled (a failed check
+        in `CompletePendingTask`); the fewer tasks start and end meanwhile, the rarer that is.
+        """
+        import ray
+
+        self.cancel_asked = time.monotonic()
+        for ref in reversed(list(self.outstanding.values())):
+            ray.cancel(ref, force=force, recursive=True)
+
+    def _watch_stop(self, now: float, asked: float) -> None:
+        if not self.forced and now - self.cancel_asked > CANCEL_AGAIN:
+            self._ask_ray_to_cancel(False)
+        if now - asked > settings().stop_grace:
+            self._still_stopping(now - asked)
+
+    def _still_stopping(self, seconds: float) -> None:
+        count = len(self.outstanding)
+        if self.timed_out and not self.forced:
+            self.cancel(True)
+        elif self.forced and seconds > 2 * settings().stop_grace:
+            self._end_stopped(f"{_tasks(count)} did not confirm the stop and may still run")
+        else:
+            self.note = f"{_tasks(count)} ignored the interrupt; {self._again()} to force"
+
+    def _again(self) -> str:
+        return "stop it again" if self.plan.background else "interrupt again"
+
+    def _stopped_if_done(self) -> None:
+        if not self.outstanding and self.live:
+            self._end_stopped("nothing is left running on the cluster")
+
+    def _end_stopped(self, left: str) -> None:
+        if self.failure is not None:
+            self.end("failed", self.failure)
+            return
+        self.note = left
+        if self.timed_out:
+            self.end("failed", RunTimeout(f"--timeout {self.plan.timeout:g}: {self.name} was stopped; {left}."))
+        else:
+            self.end("cancelled", RunCancelled(f"{self.name} was stopped after {self.elapsed:.1f} s; {left}."))
+
+    # the end
+
+    def fail(self, error: BaseException, failure: RemoteFailure | None, item: str = "") -> None:
+        """Ends the run as failed, with the user's own exception where the cell failed, once nothing runs any more."""
+        shown = error
+        if failure is not None:
+            shown = remote_error(failure, self.namespace, self.cell_source.label, item)
+        elif not isinstance(error, RayMagicsError):
+            shown = lost(error)
+        self.failure, self.state = shown, "stopping"
+        self.cancel(False)
+
+    def end(self, state: str, error: BaseException | None = None) -> None:
+        output_channel.forget(self.id)
+        if state == "finished" and self.plan.background and self.live:
+            self.bind_late()
+        super().end(state, error)
+
+    def release(self) -> None:
+        self.before.clear()
+        for name in ("captured", "spec", "remote", "refs"):
+            vars(self).pop(name, None)
+
+    @property
+    def bound(self) -> dict[str, Any]:
+        """The names that come back, with their values."""
+        return {}
+
+    def bind(self, keep: Iterable[str] = ()) -> None:
+        """Gives the notebook what the cell assigned, and the value its name; leaves the names in `keep` alone."""
+        into = {self.plan.into: self.value()} if self.plan.into else {}
+        found = {**self.bound, **into}
+        self.namespace.update({name: value for name, value in found.items() if name not in keep})
+
+    def bind_late(self) -> None:
+        """Binds at the end of a background run what the notebook has not assigned anew since the run began."""
+        anew = [name for name, value in self.before.items() if self.namespace.get(name) is not value]
+        self.bind(anew)
+        if anew:
+            names = ", ".join(anew)
+            self.note = f"{names} got another value meanwhile and keeps it; this run's is in the Run's .bound"
+
+    def displayed_value(self) -> Any:
+        """What the cell shows as its output."""
+        return self.value()
+
+    def logs(self, worker: str = "") -> str:
+        return self.output.log.text(worker)
+
+    def status(self) -> RunStatus:
+        return RunStatus(
+            **self.base_fields(),
+            state="pending" if self.why and self.state == "running" else self.state,
+            waited=self.waited or 0.0,
+            failed=self.failed,
+            why=self.why if self.live else "",
+            note=self.note,
+            workers=self.output.workers,
+            **self.progress(),
+        )
+
+    def progress(self) -> dict[str, Any]:
+        """Of the fields of `RunStatus`, those that count."""
+        return {"total": 1, "done": int(self.state == "finished"), "running": len(self.outstanding)}
+
+
+def _has_waited(came: float, now: float) -> bool:
+    """Whether messages that are not here by now will never be; none arrive before the output queue has started."""
+    return now - max(came, output_channel.listens_since) > MESSAGES_LATE or now - came > CHANNEL_STARTS
+
+
+def _tasks(count: int) -> str:
+    return "1 task" if count == 1 else f"{count} tasks"

@@ -1,0 +1,1 @@
+"""``%%ray_serve``: web services with Ray Serve."""

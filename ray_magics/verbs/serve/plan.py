@@ -1,0 +1,237 @@
+"""Every decision of a deployment, as data; knows no Ray."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...errors import UsageError
+from ...raylib.serve import parts
+
+DEFAULT_NAME, DEFAULT_PORT, LOOPBACK = "default", 8000, "127.0.0.1"
+TIMEOUT = 300.0  # seconds that a new version gets to be ready
+APPLICATION, DEPLOYMENT, DEFINITION = "application", "deployment", "definition"
+NO_ROUTE = "none"
+_NAME = re.compile(r"[\w.-]+( [\w.-]+)*\Z")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is deployed.
+
+    Attributes:
+        name: what the notebook calls it, "" for an expression without a name.
+        kind: APPLICATION, DEPLOYMENT or DEFINITION (a plain class or function, which is made a deployment).
+    """
+
+    name: str
+    kind: str
+    value: Any = field(repr=False)
+
+    @property
+    def label(self) -> str:
+        return self.name or str(getattr(self.value, "__name__", "")) or "the last line"
+
+
+@dataclass(frozen=True)
+class ServePlan:
+    """What is deployed, under which name and with which options.
+
+    Attributes:
+        options: of the ingress deployment, under Ray's names, as its ``options`` take them.
+        bind: arguments of its constructor.
+        grpc_functions: ``grpc_servicer_functions`` of Serve.
+        replace: whether the old version may stop before the new one is ready.
+        timeout: seconds that the new version gets to be ready.
+    """
+
+    name: str = DEFAULT_NAME
+    route_prefix: str | None = "/"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    bind: Mapping[str, Any] = field(default_factory=dict)
+    host: str | None = None
+    port: int | None = None
+    grpc_port: int | None = None
+    grpc_functions: tuple[str, ...] = ()
+    replace: bool = False
+    timeout: float = TIMEOUT
+    into: str | None = None
+    background: bool = False
+    quiet: bool = False
+
+
+def make_plan(line: Any, values: Mapping[str, Any]) -> ServePlan:
+    """The plan of a line.
+
+    Args:
+        line: the parsed options.
+        values: those that are expressions, evaluated: user_config, autoscaling_config, bind, grpc_servicer_functions.
+
+    Raises:
+        UsageError: options that contradict each other.
+    """
+    name = application_name(DEFAULT_NAME if line.name is None else line.name)
+    if line.replace and line.keep_old:
+        raise UsageError("--keep-old and --replace exclude each other; --keep-old is what happens without either.")
+    functions = servicer_functions(values.get("grpc_servicer_functions"))
+    if functions and line.grpc_port is None:
+        raise UsageError("--grpc-servicer-functions needs a port: add --grpc-port 9000.")
+    if line.grpc_port is not None and not functions:
+        raise UsageError(
+            "--grpc-port needs the functions that add your servicers: "
+            "--grpc-servicer-functions \"['my_pb2_grpc.add_MyServiceServicer_to_server']\"."
+        )
+    return ServePlan(
+        name=name,
+        route_prefix=route(line.route_prefix, name),
+        options=options_of(line, values),
+        bind=dict(values.get("bind") or {}),
+        host=line.host,
+        port=line.port,
+        grpc_port=line.grpc_port,
+        grpc_functions=functions,
+        replace=line.replace,
+        timeout=line.timeout if line.timeout is not None else TIMEOUT,
+        into=line.into,
+        background=line.background,
+        quiet=line.quiet,
+    )
+
+
+def servicer_functions(given: Any) -> tuple[str, ...]:
+    """The paths of generated functions, from one or several of them. Raises UsageError for anything else."""
+    found = [given] if isinstance(given, str) else given or ()
+    if not isinstance(found, (list, tuple)) or not all(isinstance(one, str) for one in found):
+        raise UsageError(
+            f"--grpc-servicer-functions: {str(given)[:60]} is no list of names; "
+            "try \"['my_pb2_grpc.add_MyServicer_to_server']\"."
+        )
+    return tuple(found)
+
+
+def application_name(name: str) -> str:
+    """The name of an application. Raises UsageError for one that would not fit in a URL or a log file."""
+    if not _NAME.match(name) or len(name) > 60:
+        raise UsageError(f"--name: {name[:60]!r} is no name of an application; letters, digits, -, _ and . are.")
+    return name
+
+
+def route(given: str | None, name: str) -> str | None:
+    """``/NAME`` unless the line says another route; Ray's "/" for an application without a name."""
+    if given is None:
+        return "/" if name == DEFAULT_NAME else f"/{name.replace(' ', '-')}"
+    if given == NO_ROUTE:
+        return None
+    if not given.startswith("/") or (given != "/" and given.endswith("/")) or set("{}?#") & set(given):
+        raise UsageError(f'--route-prefix: "{given}" is no route; try /{name}, or {NO_ROUTE} for no HTTP at all.')
+    return given
+
+
+def options_of(line: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of the ingress deployment, as ``Deployment.options`` takes them."""
+    found: dict[str, Any] = {}
+    scaling = autoscaling(line.autoscale, values.get("autoscaling_config"))
+    if scaling is not None and line.num_replicas is not None:
+        raise UsageError("--num-replicas and --autoscale exclude each other: one fixes what the other varies.")
+    if line.num_replicas is not None:
+        found["num_replicas"] = line.num_replicas
+    if scaling is not None:
+        found["autoscaling_config"] = scaling
+        found["num_replicas"] = None
+    if line.max_ongoing_requests is not None:
+        found["max_ongoing_requests"] = line.max_ongoing_requests
+    if "user_config" in values:
+        found["user_config"] = values["user_config"]
+    actor = {key: getattr(line, key) for key in ("num_cpus", "num_gpus") if getattr(line, key) is not None}
+    if actor:
+        found["ray_actor_options"] = actor
+    return found
+
+
+def autoscaling(short: Mapping[str, Any] | None, config: Any) -> Any:
+    """``--autoscale 0:3@2`` and ``--autoscaling-config`` together; the first wins where both say something."""
+    if config is None:
+        return dict(short) if short is not None else None
+    if short is None:
+        return config
+    if isinstance(config, Mapping):
+        return {**config, **short}
+    if not hasattr(config, "model_dump"):
+        raise UsageError(
+            f"--autoscaling-config is of type {type(config).__name__}; try \"{{'downscale_delay_s': 30}}\", "
+            "or an AutoscalingConfig."
+        )
+    return {**config.model_dump(exclude_unset=True), **short}
+
+
+# --- what a cell or a line means ----------------------------------------------------------------------------------
+
+
+def kind_of(value: Any) -> str:
+    """APPLICATION, DEPLOYMENT, DEFINITION or ""; asks without importing Ray."""
+    home, name = type(value).__module__, type(value).__name__
+    if home.startswith("ray.serve"):
+        return {"Application": APPLICATION, "Deployment": DEPLOYMENT}.get(name, "")
+    return DEFINITION if inspect.isclass(value) or inspect.isfunction(value) else ""
+
+
+def choose(value: Any, bound: Iterable[str], namespace: Mapping[str, Any], module: str = "__main__") -> Subject:
+    """What a cell deploys: its last expression, a name bound to an Application, or its only deployment.
+
+    Args:
+        value: of its last expression.
+        bound: the names that it binds, in order.
+        module: where its own definitions say that they are from.
+
+    Raises:
+        UsageError: nothing, or more than one thing; with the candidates.
+    """
+    if kind_of(value):
+        return _named(value, bound, namespace)
+    values = [(name, namespace[name]) for name in dict.fromkeys(bound) if name in namespace]
+    for kind in (APPLICATION, DEPLOYMENT, DEFINITION):
+        found = [Subject(name, kind, one) for name, one in values if kind_of(one) == kind]
+        if kind == APPLICATION:
+            inside = {id(part) for one in found for part in parts(one.value)}
+            found = list({id(one.value): one for one in found if id(one.value) not in inside}.values())
+        if kind == DEPLOYMENT:
+            found = found[:1] if len({id(one.value) for one in found}) == 1 else found
+        if kind == DEFINITION:
+            found = _callable(found, module)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UsageError(_several(kind, found))
+    raise UsageError(
+        "This cell has nothing to serve: it needs a class with __call__, a function, a deployment, or an Application "
+        "as its last line, as in Model.bind()."
+    )
+
+
+def _named(value: Any, bound: Iterable[str], namespace: Mapping[str, Any]) -> Subject:
+    name = next((name for name in bound if namespace.get(name) is value), "")
+    return Subject(name or str(getattr(value, "__name__", "")), kind_of(value), value)
+
+
+def _callable(found: list[Subject], module: str) -> list[Subject]:
+    """Of plain definitions those of the cell's own that can answer: classes with ``__call__``, else functions."""
+    own = [one for one in found if getattr(one.value, "__module__", None) == module and not one.name.startswith("_")]
+    classes = [one for one in own if inspect.isclass(one.value) and "__call__" in dir_of(one.value)]
+    return classes or [one for one in own if inspect.isfunction(one.value)]
+
+
+def dir_of(kind: type) -> set[str]:
+    """What a class and its bases define themselves; ``dir`` would name ``type.__call__``, too."""
+    return {name for base in kind.__mro__ for name in vars(base)}
+
+
+def _several(kind: str, found: list[Subject]) -> str:
+    names = ", ".join(one.name for one in found[:8])
+    what = {APPLICATION: "applications", DEPLOYMENT: "deployments", DEFINITION: "classes and functions"}[kind]
+    last = f"{found[-1].name}" if kind == APPLICATION else f"{found[-1].name}.bind(...)"
+    if kind == DEFINITION:
+        last = found[-1].name
+    return f"This cell has several {what}: {names}. Put the one to serve on its last line, as in {last}"

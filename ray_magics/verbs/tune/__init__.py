@@ -1,0 +1,1 @@
+"""``%%ray_tune``: hyperparameter search with Ray Tune."""

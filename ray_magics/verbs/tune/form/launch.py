@@ -1,0 +1,106 @@
+"""Start and Stop of a form, and the view of the search that it started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ipywidgets as widgets
+from IPython.core.getipython import get_ipython
+from ipywidgets import Layout
+
+from .... import connection
+from .... import kernel as private
+from ....errors import RunCancelled, UsageError
+from ....run.registry import registry
+from ....run.run import Run
+from ....views.show import DisplayHandle, RunView, Snapshot
+from ....views.widget import LiveView
+from .controls import Changed, Told, button
+
+Ended = Callable[[Snapshot], None]
+
+
+class Launch:
+    """The buttons, what is to be mended before, and below them the view of the search.
+
+    Attributes:
+        run: the last search that was started.
+        told: the buttons, with the mistake of the line below them.
+        area: where the view is.
+    """
+
+    def __init__(self, start: Callable[[RunView], Run], refresh: Changed, ended: Ended) -> None:
+        self.start, self.refresh, self.ended = start, refresh, ended
+        self.run: Run | None = None
+        self.mistakes = 0
+        self.start_button = button("Start", self._start, button_style="primary", tooltip="Start the search")
+        self.stop_button = button("Stop", self.stop, disabled=True, tooltip="Stop the search")
+        self.needs = widgets.HTML(layout=Layout(margin="2px 8px"))
+        parts = [self.start_button, self.stop_button, self.needs]
+        self.told = Told(widgets.HBox(parts, layout=Layout(flex_flow="row wrap", align_items="center")))
+        self.area = widgets.VBox(layout=Layout(width="100%"))
+
+    def enable(self, mistakes: int) -> None:
+        """Makes the buttons fit the run and the number of mistakes in the form."""
+        live = self.run is not None and self.run.live
+        what = "mistake" if mistakes == 1 else "mistakes"
+        self.mistakes = mistakes
+        self.start_button.disabled = live or mistakes > 0
+        self.needs.value = f"{mistakes} {what} above to mend first" if mistakes else ""
+        self.stop_button.disabled = not live
+
+    def stop(self) -> None:
+        """Stops the search, if there is one."""
+        if self.run is not None:
+            self.run.stop()
+
+    def _start(self) -> None:
+        self.refresh()
+        if self.start_button.disabled:
+            return
+        self.start_button.disabled, self.needs.value = True, "Starting …"
+        if connection.is_up():
+            self._begin()
+        else:  # the thread of a click ends, and Linux ends the cluster with the thread that started it
+            private.on_main_thread(get_ipython(), self._begin)
+
+    def _begin(self) -> None:
+        view = RunView(at_once=True)
+        view.shown = Inside(self.area, self.ended)
+        try:
+            self.run = self.start(view)
+        except (Exception, RunCancelled) as error:  # a callback has no cell in which an error could be seen
+            self.refresh()
+            self.told.say(_in_a_line(error))
+        else:
+            self.enable(self.mistakes)
+
+
+class Inside(DisplayHandle):
+    """The view of a search inside its form."""
+
+    def __init__(self, area: widgets.VBox, ended: Ended) -> None:
+        self.area, self.ended = area, ended
+        self.widget: LiveView | None = None
+
+    def update(self, snapshot: Snapshot) -> None:
+        if self.widget is not None:
+            return self.widget.update(snapshot)
+        before = self.area.children
+        self.widget = LiveView(snapshot, registry.command)
+        self.area.children = [self.widget]
+        for widget in before:
+            widget.close()
+
+    def finish(self, snapshot: Snapshot) -> None:
+        self.update(snapshot)
+        self.ended(snapshot)
+
+    def close(self) -> None:
+        if self.widget is not None:
+            self.widget.close()
+
+
+def _in_a_line(error: BaseException) -> str:
+    said = " ".join(str(error).split())
+    return said if isinstance(error, (UsageError, RunCancelled)) else f"{type(error).__name__}: {said}"

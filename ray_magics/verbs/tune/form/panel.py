@@ -1,0 +1,173 @@
+"""The form: all controls of a search, and the line that repeats what is set."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+from IPython.core.getipython import get_ipython
+from IPython.display import display
+from ipywidgets import Layout
+
+from ....run.run import Run
+from ....views.html import html
+from ....views.show import DisplayHandle, Snapshot, close_views, keep
+from ....views.text import text
+from .controls import Told, button, close_all, heading
+from .field import Field
+from .launch import Launch
+from .line import arguments, to_line, to_text
+from .line_view import LineView
+from .problems import problems
+from .row import Row
+from .settings import setting
+from .state import SWITCHES, TEXTS, FormState, flag_of
+
+Start = Callable[[str, Any], Run]
+
+
+def show_form(state: FormState, namespace: dict[str, Any], start: Start, cell: str = "") -> None:
+    """Shows controls for a search; the form that this cell showed before is closed, and its search stopped.
+
+    `start(words, view)` starts the search that the words behind the magic's name describe.
+    """
+    close_views(cell)
+    form = Form(state, namespace, start, cell)
+    keep(cell, form)
+    form.show()
+
+
+class Form(DisplayHandle):
+    """All controls, and the search that they started.
+
+    Attributes:
+        state: what is set.
+        problems: what is wrong with it, by field; see `problems.problems`.
+        launch: the buttons, and the search.
+    """
+
+    def __init__(self, state: FormState, namespace: dict[str, Any], start: Start, cell: str = "") -> None:
+        self.first, self.namespace = state, namespace
+        self.state, self.handle = state, None
+        self.last: Snapshot | None = None
+        self.problems: dict[str, str] = {}
+        self.checking = threading.RLock()  # widgets may call from a thread, cells end on the main one
+        self.title = Told(_title(state))
+        self.rows = [self._row(field) for field in state.rows]
+        self.listed = widgets.VBox(layout=Layout(width="100%"))
+        self.add = button("Add parameter", self._add, layout=Layout(width="auto", align_self="flex-start"))
+        self.settings = {name: setting(name, getattr(state, name), self.refresh) for name in TEXTS}
+        self.resume = widgets.Checkbox(state.resume, description="Go on with the last experiment", indent=False)
+        self.resume.observe(lambda _: self.refresh(), "value")
+        self.line = LineView(cell=cell)
+        self.launch = Launch(lambda view: start(arguments(self.state), view), self.refresh, self._ended)
+        self.root = self._layout()
+        self.refresh()
+
+    def show(self) -> None:
+        """Displays it in the cell that runs."""
+        self.handle = display(self._bundle(), raw=True, display_id=True)
+        shell = get_ipython()
+        if shell is not None:
+            shell.events.register("post_run_cell", self._after_cell)
+
+    def close(self) -> None:
+        """Takes it away for good and stops its search."""
+        shell = get_ipython()
+        if shell is not None and self.handle is not None:
+            with contextlib.suppress(ValueError):  # it was never shown in a cell
+                shell.events.unregister("post_run_cell", self._after_cell)
+        self.launch.stop()
+        close_all(self.root)
+
+    def rest(self) -> None:
+        """The line, and the end of its search, in place of the controls."""
+        if self.handle is not None:
+            self.handle.update(_still(self.state, self.last), raw=True)
+            self.close()
+            self.handle = None
+
+    def refresh(self) -> None:
+        """Reads the controls, says what is wrong, and writes the line."""
+        with self.checking:
+            self.listed.children = [row.box for row in self.rows]
+            self.state = self._read()
+            self.problems = problems(self.state, self.namespace)
+            self._say(self.problems)
+            for row in self.rows:
+                row.draw()
+            self.line.line, self.line.text = to_line(self.state), to_text(self.state)
+            self.launch.enable(len(self.problems))
+
+    def _layout(self) -> widgets.VBox:
+        columns = "repeat(auto-fit, minmax(min(100%, 300px), 1fr))"
+        grid = widgets.GridBox(
+            [*(option.box for option in self.settings.values()), self.resume],
+            layout=Layout(width="100%", grid_template_columns=columns, grid_gap="0 16px"),
+        )
+        parts = [self.title.box, heading("Parameters"), self.listed, self.add, heading("Search"), grid]
+        parts += [heading("The same as a line"), self.line, self.launch.told.box, self.launch.area]
+        root = widgets.VBox(parts, layout=Layout(width="100%"))
+        root.add_class("ray-magics-form")
+        return root
+
+    def _read(self) -> FormState:
+        texts: dict[str, Any] = {name: option.value for name, option in self.settings.items()}
+        return replace(self.first, rows=tuple(row.field for row in self.rows), resume=bool(self.resume.value), **texts)
+
+    def _say(self, found: Mapping[str, str]) -> None:
+        self.title.say(found.get("trainable", ""))
+        self.launch.told.say(found.get("line", ""))
+        for name, option in self.settings.items():
+            option.say(found.get(name, ""))
+        for number, row in enumerate(self.rows):
+            row.say(found.get(f"row {number}", ""))
+
+    def _row(self, field: Field) -> Row:
+        return Row(field, self.refresh, self._remove)
+
+    def _add(self) -> None:
+        self.rows.append(self._row(Field()))
+        self.refresh()
+
+    def _remove(self, row: Row) -> None:
+        self.rows.remove(row)
+        self.refresh()
+        close_all(row.box)
+
+    def _after_cell(self, *_: Any) -> None:
+        """Another cell may have defined what was missing."""
+        self.refresh()
+
+    def _ended(self, snapshot: Snapshot) -> None:
+        """The search is over; a saved notebook keeps its picture."""
+        self.last = snapshot
+        if self.handle is not None:
+            self.handle.update(self._bundle(), raw=True)
+        with self.checking:
+            self.launch.enable(len(self.problems))
+
+    def _bundle(self) -> dict[str, Any]:
+        drawn = self.root._repr_mimebundle_()
+        return {**(drawn[0] if isinstance(drawn, tuple) else drawn), **_still(self.state, self.last)}
+
+
+def _still(state: FormState, snapshot: Snapshot | None) -> dict[str, str]:
+    """What is seen where widgets are not drawn, as in a saved notebook: the line, and the search below it."""
+    line = to_text(state)
+    plain, page = line, f"<pre>{escape(line)}</pre>"
+    if snapshot is not None:
+        plain, page = f"{line}\n\n{text(snapshot)}", f"{page}{html(snapshot)}"
+    return {"text/plain": plain, "text/html": page}
+
+
+def _title(state: FormState) -> widgets.HTML:
+    what = "this cell" if state.cell is not None else f"<code>{escape(state.trainable)}</code>"
+    switches = [name for name in SWITCHES if name != "resume" and getattr(state, name)]
+    also = ", ".join(f"<code>{flag_of(name)}</code>" for name in switches)
+    return widgets.HTML(f"Search for the best configuration of {what}{also and f' with {also}'}")

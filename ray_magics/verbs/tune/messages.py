@@ -1,0 +1,51 @@
+"""What is said of a search, in sentences."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ...line.parsers import close_to
+from .space import safe_repr
+
+
+def trials(count: int) -> str:
+    """``1 trial``, ``12 trials``"""
+    return "1 trial" if count == 1 else f"{count} trials"
+
+
+def at_home(path: str) -> str:
+    """``~/ray_results/x`` for a folder of the user's own home."""
+    home = os.path.expanduser("~")
+    return f"~{path.removeprefix(home)}" if path.startswith(f"{home}/") else path
+
+
+def unmet(metric: str, reported: list[str]) -> str:
+    """The metric that reports lack, and what they hold instead."""
+    close = close_to(metric, reported)
+    there = ", ".join(f'"{name}"' for name in reported[:8]) or "no numbers"
+    advice = f"did you mean {close}?" if close else f"report it with tune.report({{{metric!r}: …}})."
+    return f'--metric {metric}: the trials report {there}, not "{metric}"; {advice}'
+
+
+def unreported(metric: str, budget: float | None) -> str:
+    """No trial has reported anything, for lack of time if `budget` says so."""
+    if budget is not None:
+        return f"--time-budget-s {budget:g} was over before any trial reported; a worker takes seconds to start."
+    return (
+        f"--metric {metric}: no trial reported anything; report it with tune.report({{{metric!r}: …}}), "
+        "or return a number or a dict."
+    )
+
+
+def grid_words(grid: Any) -> str:
+    """A ResultGrid in one line, and its best result in another where it is known."""
+    failed = f", {grid.num_errors} failed" if grid.num_errors else ""
+    head = f"ResultGrid of {trials(len(grid))}{failed}: [0], .get_dataframe(), .get_best_result(), .experiment_path"
+    return head + _best_words(getattr(grid, "best", None))
+
+
+def _best_words(best: Any) -> str:
+    if best is None:
+        return ""
+    return f"\n.best.config: {safe_repr(best.config, 500)}"

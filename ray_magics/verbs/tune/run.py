@@ -1,0 +1,313 @@
+"""Does what the plan says: a Tuner on a thread of its own, watched and steered from here."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import queue
+import threading
+import time
+from functools import partial
+from typing import Any
+
+from ... import connection
+from ...cell.source import CellSource
+from ...errors import RayMagicsError, RunCancelled, UsageError
+from ...line.settings import settings
+from ...raylib import tune as private
+from ...resources import STARTS, fits_now, why_waiting
+from ...run.channel import output_channel
+from ...run.launch import be_ready, launch
+from ...run.output import RunOutput
+from ...run.run import Event, Run, Viewer
+from ...worker.records import OutputMessage
+from ...worker.values import Namespace
+from .control import SearchControl, make_silent, make_steered, make_unsaid, make_watcher
+from .failures import error_of_all, failure_text, search_failed
+from .messages import at_home, trials, unmet, unreported
+from .plan import TunePlan
+from .quiet import quiet
+from .space import nested_config, safe_repr
+from .status import TuneStatus
+from .trial_table import TrialTable
+from .tuner import can_go_on, make_tuner, results_so_far
+
+STARTS_SLOWLY = 8.0  # seconds without a running trial after which a view says that workers are starting
+MESSAGES_LATE = 0.3  # seconds that the end of a search waits for output still under way
+TRIAL_ACTIONS = ("stop", "pause", "resume")
+
+
+def check(plan: TunePlan) -> None:
+    """Connects; raises UsageError for trials that this cluster can never run."""
+    be_ready(plan.request)
+
+
+def start(plan: TunePlan, namespace: Namespace, cell_source: CellSource, view: Viewer) -> TuneRun:
+    """Starts a search; it is over when this returns, unless it is in the background."""
+    run = TuneRun(plan, namespace, cell_source)
+    launch(run, view, plan.background)
+    return run
+
+
+def finish(run: TuneRun) -> Any:
+    """Binds the result, of a search that was stopped what there is, and returns what the cell shows."""
+    run.bind()
+    if run.error is not None:
+        raise run.error
+    return None if run.plan.into else run.value()
+
+
+class TuneRun(Run):
+    """One search. Its value is Ray's ResultGrid, with the best result as the attribute `best`.
+
+    Attributes:
+        path: where the experiment is kept.
+    """
+
+    def __init__(self, plan: TunePlan, namespace: Namespace, cell_source: CellSource) -> None:
+        name = plan.trainable.text or cell_source.name
+        super().__init__(name[:60], "ray_tune", cell_source.cell_id)
+        self.plan, self.namespace, self.cell_source = plan, namespace, cell_source
+        self.output = RunOutput(self.id, into_cell=False)
+        self.table = TrialTable(plan.varied, plan.metric, plan.mode)
+        self.control = SearchControl(self.table, partial(failure_text, label=cell_source.label))
+        self.grid: Any = None
+        self.path = self.why = self.note = ""
+        self.waited: float | None = None
+        self.stop_asked: float | None = None
+        self.forced = False
+        self.before = namespace.get(plan.into) if plan.into else None
+
+    # submitting
+
+    def submit(self) -> None:
+        output_channel.receive(self.id, lambda message: self.post("message", message))
+        output_channel.open()
+        with quiet():
+            made = make_tuner(self.plan, self.namespace, self.cell_source, self.id)
+        self.path, self.note, self.trainable = made.path, made.note, made.trainable
+        self.table.metric, self.table.mode = private.metric_of(made.tuner)
+        private.observe(
+            made.tuner,
+            [make_watcher(self.control), make_unsaid()],
+            lambda scheduler: make_steered(scheduler, self.control),
+            make_silent(),
+        )
+        self.state = "running"
+        context = contextvars.copy_context()
+        target = (self._fit, made.tuner)
+        threading.Thread(target=context.run, args=target, name=f"ray_magics-search-{self.id}", daemon=True).start()
+
+    def _fit(self, tuner: Any) -> None:
+        """On the thread of the search."""
+        with quiet():
+            try:
+                self.post("over", tuner.fit(), None)
+            except BaseException as error:
+                self.post("over", results_so_far(self.path, self.trainable), error)
+
+    # events
+
+    def handle(self, event: Event) -> None:
+        if event[0] == "message":
+            self._take_message(event[1])
+        elif event[0] == "over":
+            self.grid, failure = event[1], event[2]
+            self._drain()
+            self._conclude(failure)
+
+    def _take_message(self, message: OutputMessage) -> None:
+        trial = self.table.trials.get(str(message.task))
+        name = f"trial {trial.number}" if trial else f"trial {message.task}"
+        self.output.take_message(message, name)
+
+    def _drain(self) -> None:
+        """Takes in the output that is still under way."""
+        end = time.monotonic() + MESSAGES_LATE
+        while time.monotonic() < end:
+            with contextlib.suppress(queue.Empty):
+                event = self.events.get(timeout=max(end - time.monotonic(), 0.01))
+                if event[0] == "message":
+                    self._take_message(event[1])
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        output_channel.open()
+        if self.waited is None and self.table.running:
+            self.waited = self.elapsed
+        self.why = "" if self.table.running else self._why_waiting()
+        self._watch_stop(now)
+        self.watch_cluster(now)
+
+    def _why_waiting(self) -> str:
+        paused = len(self.control.paused_by_user)
+        if paused and not self.table.counts()["PENDING"]:
+            return f"{trials(paused)} paused; resume or stop {'it' if paused == 1 else 'them'} to end the search"
+        if self.elapsed < 1.0 or self.waited is not None:
+            return ""
+        nodes = tuple(connection.nodes(1.0))
+        if fits_now(self.plan.request, nodes):
+            return STARTS if self.elapsed > STARTS_SLOWLY else ""
+        return why_waiting(self.plan.request, nodes, None)
+
+    # stopping, and steering single trials
+
+    def cancel(self, force: bool) -> None:
+        self.stop_asked = self.stop_asked or time.monotonic()
+        self.forced = self.forced or force
+        self.control.end()
+
+    def command(self, action: str, part: str) -> str:
+        """Stops, pauses or resumes one trial from any thread; returns what is wrong with that, "" if nothing."""
+        if action not in TRIAL_ACTIONS:
+            return f"a search knows {', '.join(TRIAL_ACTIONS)}, not {action}"
+        if part not in self.table.trials:
+            return "there is no such trial"
+        if not self.live or self.table.is_over(part):
+            return "this trial is over"
+        self.control.ask(action, part)
+        return ""
+
+    def stop_trial(self, trial: str | int) -> None:
+        """Stops one trial, by its id or its number; its last report counts."""
+        self._ask("stop", trial)
+
+    def pause_trial(self, trial: str | int) -> None:
+        """Pauses one trial at its next report; it goes on from its last checkpoint, without one from its beginning."""
+        self._ask("pause", trial)
+
+    def resume_trial(self, trial: str | int) -> None:
+        """Lets a trial go on that was paused."""
+        self._ask("resume", trial)
+
+    def _ask(self, action: str, trial: str | int) -> None:
+        numbers = {other.number: key for key, other in list(self.table.trials.items())}
+        problem = self.command(action, numbers.get(trial, "") if isinstance(trial, int) else trial)
+        if problem:
+            raise UsageError(f"trial {trial}: {problem}")
+
+    def _watch_stop(self, now: float) -> None:
+        if self.stop_asked is None:
+            return
+        if now - self.stop_asked > settings().stop_grace:
+            self.note = "Ray is stopping the trials that run; those that do not answer are killed"
+        if self.forced and now - self.stop_asked > 4 * settings().stop_grace:
+            self._stopped("the search did not confirm the stop, and trials may still run")
+
+    # the end
+
+    def _conclude(self, failure: BaseException | None) -> None:
+        if self.state == "stopping" or failure is not None:
+            self.table.interrupt()
+        else:
+            self.control.look()
+        if self.grid is not None:
+            self.grid.best = self._best()
+        if self.control.unmet is not None:
+            self.end("failed", RayMagicsError(unmet(self.table.metric, self.control.unmet)))
+        elif self.state == "stopping":
+            self._stopped("nothing is left running on the cluster")
+        elif failure is not None:
+            self.end("failed", search_failed(failure))
+        else:
+            self._finished()
+
+    def _finished(self) -> None:
+        trials = self.table.trials
+        if self.table.failed and self.table.failed == len(trials):
+            self.end("failed", error_of_all(self.control.failures, self.table, self.namespace, self.cell_source.label))
+        elif self.table.metric and trials and all(not trial.metrics for trial in trials.values()):
+            budget = self.plan.time_budget_s
+            late = budget if budget is not None and self.elapsed >= budget else None
+            self.end("failed", RayMagicsError(unreported(self.table.metric, late)))
+        else:
+            self.note = self._first_failure() or self.note
+            self.end("finished")
+
+    def _stopped(self, left: str) -> None:
+        ended = self.table.done + self.table.failed
+        kept = f"{ended} of {trials(len(self.table.trials))} had ended; all that was reported is kept"
+        bound = f" in {self.plan.into}" if self.plan.into and self.grid is not None else ""
+        again = ", and --resume goes on" if can_go_on(self.path) else "; its folder is gone"
+        self.note = f"{left}; {kept}{bound}{again}" if self.table.trials else left
+        self.end("cancelled", RunCancelled(f"{self.name} was stopped after {self.elapsed:.1f} s; {self.note}."))
+
+    def _best(self) -> Any:
+        """The best result by the last report; None where nothing was reported."""
+        if not self.table.metric:
+            return None
+        try:
+            return self.grid.get_best_result(self.table.metric, self.table.mode)
+        except (RuntimeError, ValueError):
+            return None
+
+    def _first_failure(self) -> str:
+        key = next(iter(self.control.failures), "")
+        if not key:
+            return ""
+        first = self.table.trials[key]
+        return (
+            f"{trials(self.table.failed)} failed; the first, trial {first.number}: {first.error.partition(chr(10))[0]}"
+        )
+
+    def end(self, state: str, error: BaseException | None = None) -> None:
+        output_channel.forget(self.id)
+        if self.plan.background and self.live:
+            self._bind_late()
+        super().end(state, error)
+
+    def release(self) -> None:
+        self.before = self.trainable = None
+
+    def bind(self) -> None:
+        """Gives the notebook the result, also that of a search which was stopped or failed."""
+        if self.plan.into and self.grid is not None:
+            self.namespace[self.plan.into] = self.grid
+
+    def _bind_late(self) -> None:
+        """At the end of a background run, unless the notebook has assigned the name anew."""
+        if self.plan.into and self.namespace.get(self.plan.into) is not self.before:
+            self.note = f"{self.plan.into} got another value meanwhile and keeps it; this result is in the Run"
+        else:
+            self.bind()
+
+    def value(self) -> Any:
+        return self.grid
+
+    @property
+    def best(self) -> Any:
+        """Ray's Result of the best trial so far; None before the end, or where nothing was reported."""
+        return getattr(self.grid, "best", None)
+
+    def logs(self, worker: str = "") -> str:
+        return self.output.log.text(worker)
+
+    def status(self) -> TuneStatus:
+        plan, table = self.plan, self.table
+        best = table.best
+        waiting = self.why and self.waited is None and self.state == "running"
+        return TuneStatus(
+            **self.base_fields(),
+            state="pending" if waiting else self.state,
+            waited=self.waited or 0.0,
+            unit="trial",
+            total=self.control.total if self.live or not table.trials else len(table.trials),
+            done=table.done,
+            failed=table.failed,
+            running=table.running,
+            why=self.why if self.live else "",
+            note=self.note,
+            workers=self.output.workers,
+            metric=table.metric,
+            mode=table.mode,
+            search=plan.search.label,
+            scheduler=plan.scheduler.label,
+            params=table.params,
+            metrics=table.metrics,
+            scales={dimension.key: "log" for dimension in plan.space if dimension.log},
+            best=best.id if best else "",
+            best_python=safe_repr(nested_config(best.config), 4000) if best else "",
+            path=at_home(self.path),
+            states=table.counts(),
+            rows=table.to_rows(),
+        )

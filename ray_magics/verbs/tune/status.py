@@ -1,0 +1,126 @@
+"""The facts that a view of a search shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...run.status import RunStatus
+from .space import safe_repr
+
+PENDING, RUNNING, PAUSED, TERMINATED, ERROR = "PENDING", "RUNNING", "PAUSED", "TERMINATED", "ERROR"
+STATES = (RUNNING, PENDING, PAUSED, TERMINATED, ERROR)
+OVER = (TERMINATED, ERROR)
+ASKED, STOPPED, EARLY, HELD = "asked", "stopped", "early", "held"
+Point = tuple[int, float]
+DIGITS = 6  # significant, on the wire
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial.
+
+    Attributes:
+        state: Ray's word, one of `STATES`.
+        how: "stopped" or "held" by the user, ended "early" by the scheduler, "asked" while a request is under way.
+        config: flat, with dotted keys.
+        metrics: the last report, its numbers alone, flat.
+        iterations: ``training_iteration``.
+        seconds: ``time_total_s``.
+        curve: (iteration, metric) of the search's metric, thinned.
+    """
+
+    id: str
+    number: int
+    state: str = PENDING
+    how: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    iterations: int = 0
+    seconds: float = 0.0
+    node: str = ""
+    checkpoint: bool = False
+    error: str = ""
+    curve: tuple[Point, ...] = ()
+
+    def to_json(self, params: Iterable[str], metrics: Iterable[str]) -> dict[str, Any]:
+        """Its row, with values aligned to these columns."""
+        return {
+            "id": self.id,
+            "number": self.number,
+            "state": self.state,
+            "how": self.how,
+            "params": [_plain(self.config.get(name)) for name in params],
+            "metrics": [_number(self.metrics.get(name)) for name in metrics],
+            "iterations": self.iterations,
+            "seconds": round(self.seconds, 2),
+            "node": self.node,
+            "checkpoint": self.checkpoint,
+            "error": self.error[:4000],
+            "curve": [[iteration, _number(value)] for iteration, value in self.curve],
+        }
+
+
+def _plain(value: Any) -> Any:
+    """A parameter as JSON has it; what JSON has not, as text."""
+    if value is None or isinstance(value, (bool, str)):
+        return value if not isinstance(value, str) else value[:200]
+    number = _number(value)
+    return safe_repr(value) if number is None else number
+
+
+def _number(value: Any) -> Any:
+    """Six significant digits; ``"NaN"`` and ``"Infinity"`` as text, since JSON has no such numbers."""
+    if isinstance(value, bool) or not hasattr(value, "__float__"):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    if math.isnan(number):
+        return "NaN"
+    if math.isinf(number):
+        return "Infinity" if number > 0 else "-Infinity"
+    return int(number) if number.is_integer() and abs(number) < 1e15 else float(f"{number:.{DIGITS}g}")
+
+
+@dataclass(frozen=True)
+class TuneStatus(RunStatus):
+    """A snapshot of a search: that of a run whose unit is the trial, and more.
+
+    Attributes:
+        params: columns of the table: the keys that vary.
+        metrics: columns of the table: what is reported, the metric of the search first.
+        scales: parameters drawn on a logarithmic scale.
+        best: the id of the best trial by its last report, "" while there is none.
+        best_python: its configuration as Python.
+        rows: trials as JSON, in the order of their making; an unchanged trial is the same object as before.
+    """
+
+    metric: str = ""
+    mode: str = ""
+    search: str = ""
+    scheduler: str = ""
+    params: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    scales: Mapping[str, str] = field(default_factory=dict)
+    best: str = ""
+    best_python: str = ""
+    path: str = ""
+    states: Mapping[str, int] = field(default_factory=dict)
+    rows: tuple[Mapping[str, Any], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        keys = ("metric", "mode", "search", "scheduler", "best", "best_python", "path")
+        return {
+            **super().to_json(),
+            "kind": "tune",
+            **{key: getattr(self, key) for key in keys},
+            "params": list(self.params),
+            "metrics": list(self.metrics),
+            "scales": dict(self.scales),
+            "states": [[state, self.states[state]] for state in STATES if self.states.get(state)],
+            "trials": list(self.rows),
+        }

@@ -1,0 +1,272 @@
+"""A plan as Ray's own Tuner: new, or restored from where an experiment is kept."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...cell.source import CellSource
+from ...errors import RayMagicsError, UsageError, first_line
+from ...run.dispatch import task_spec
+from ...ship.entrypoint import make_entrypoint, sources
+from ...ship.payload import CapturedValues
+from ...worker.values import Namespace
+from .algorithms import SCHEDULERS, SEARCHES, Algorithm, Choice, mutations
+from .messages import at_home
+from .plan import RAY, TunePlan
+from .space import CONSTANT, KINDS, OBJECT, Dimension, nested
+
+log = logging.getLogger(__name__)
+TRIAL = "ray_magics.verbs.tune.trial"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A Tuner, where its experiment is kept, and what the user should hear of it."""
+
+    tuner: Any
+    path: str
+    trainable: Any
+    note: str = ""
+
+
+def make_tuner(plan: TunePlan, namespace: Namespace, cell_source: CellSource, run: str) -> Made:
+    """Ray's Tuner for this plan. Raises UsageError for what Ray refuses."""
+    trainable = make_trainable(plan, namespace, cell_source, run)
+    found = find_experiment(plan) if plan.resume else ""
+    if found:
+        note = "Resumed: its space, metric, samples and algorithms stay as they were."
+        return Made(_restored(found, trainable), found, trainable, note)
+    _check_new(plan)
+    name = plan.name or new_name(plan)
+    note = "There is nothing to resume, so this is a new search." if plan.resume else ""
+    return Made(_new(plan, trainable, name), experiment_path(plan, name), trainable, note)
+
+
+def _check_new(plan: TunePlan) -> None:
+    """Nothing that is kept is overwritten, and nothing is searched that was meant to go on."""
+    if plan.resume and (plan.name or not plan.space):
+        wanted = plan.name or f"{plan.trainable.name}_<time>"
+        raise UsageError(f"--resume: there is no experiment {wanted} in {at_home(storage_of(plan))} to go on with.")
+    if plan.name and can_go_on(experiment_path(plan, plan.name)):
+        raise UsageError(
+            f"--name {plan.name}: {at_home(experiment_path(plan, plan.name))} holds an experiment already; "
+            "--resume goes on with it, or choose another name."
+        )
+
+
+def make_trainable(plan: TunePlan, namespace: Namespace, cell_source: CellSource, run: str) -> Any:
+    """What Tune calls in each trial: the user's code with what it reads, or Ray's own trainable as it is."""
+    from ray import tune
+
+    one = plan.trainable
+    trainable = _own_class(one.value) if one.form == RAY else _shipped(plan, namespace, cell_source, run)
+    if plan.resources is None:
+        return trainable
+    try:
+        return tune.with_resources(trainable, plan.resources)
+    except ValueError as error:
+        raise UsageError(f"{one.text}: {first_line(error)}") from error
+
+
+def _own_class(trainable: Any) -> Any:
+    """Ray writes the resources onto a class; the user's own stays as it is. Its trials do not log each checkpoint."""
+    if not isinstance(trainable, type):
+        return trainable
+    made: Any
+
+    def setup(self: Any, config: Any, **more: Any) -> None:
+        import logging
+
+        logging.getLogger("ray.train").setLevel(logging.WARNING)
+        logging.getLogger("ray.tune").setLevel(logging.WARNING)
+        super(made, self).setup(config, **more)
+
+    setup.__module__ = "__main__"
+    made = type(trainable.__name__, (trainable,), {"setup": setup, "__module__": "__main__"})
+    return made
+
+
+def _shipped(plan: TunePlan, namespace: Namespace, cell_source: CellSource, run: str) -> Any:
+    """A function that executes the code in the worker runtime; large values are sent once, by reference."""
+    captured = CapturedValues(plan.trainable.captures, namespace)
+    if not plan.quiet:
+        captured.print_large()
+    payload = captured.payload
+    spec = task_spec(run, plan.trainable.cell, cell_source, payload, metric=plan.metric).to_wire()
+    execute = make_entrypoint(sources(TRIAL), TRIAL, "run_trial")
+    pickled, references, shared = payload.pickled, list(payload.references), list(payload.shared)
+
+    def trial(config: Mapping[str, Any]) -> Any:
+        return execute(spec, pickled, references, shared, config)
+
+    trial.__module__, trial.__name__ = "__main__", plan.trainable.name
+    return trial
+
+
+def _new(plan: TunePlan, trainable: Any, name: str) -> Any:
+    from ray import tune
+
+    config = tune.TuneConfig(
+        metric=plan.metric or None,
+        mode=plan.mode or None,
+        search_alg=make_search(plan),
+        scheduler=make_scheduler(plan),
+        num_samples=plan.num_samples,
+        max_concurrent_trials=plan.max_concurrent_trials,
+        reuse_actors=plan.reuse_actors,
+        time_budget_s=plan.time_budget_s,
+    )
+    run_config = tune.RunConfig(name=name, storage_path=_storage(plan), stop=plan.stop)
+    try:
+        return tune.Tuner(trainable, param_space=make_space(plan), tune_config=config, run_config=run_config)
+    except (OSError, ValueError) as error:
+        where = plan.storage_path or "~/ray_results"
+        if isinstance(error, OSError) or "storage" in str(error).lower():
+            raise UsageError(f"--storage-path {where}: {first_line(error)}") from error
+        raise UsageError(f"Ray Tune refuses this: {first_line(error)}") from error
+
+
+def make_space(plan: TunePlan) -> dict[str, Any]:
+    """The space as ``param_space``."""
+    return nested(plan.space, ray_value)
+
+
+def ray_value(dimension: Dimension) -> Any:
+    """A dimension as Ray's own object."""
+    from ray import tune
+
+    if dimension.kind in (CONSTANT, OBJECT):
+        return dimension.args[0]
+    assert dimension.kind in KINDS
+    return getattr(tune, dimension.kind)(*dimension.args)
+
+
+def make_scheduler(plan: TunePlan) -> Any:
+    """Ray's scheduler; None for FIFO, its default. ``pbt`` and ``pb2`` may change what the space varies."""
+    choice = plan.scheduler
+    changed = {}
+    if choice.name == "pbt" and not {"hyperparam_mutations", "custom_explore_fn"} & set(choice.options):
+        changed["hyperparam_mutations"] = nested(mutations(plan.space, "pbt").values(), _mutation)
+    if choice.name == "pb2" and "hyperparam_bounds" not in choice.options:
+        changed["hyperparam_bounds"] = nested(mutations(plan.space, "pb2").values(), lambda one: list(one.bounds or ()))
+    return make_algorithm(choice, SCHEDULERS, "--scheduler", changed)
+
+
+def _mutation(dimension: Dimension) -> Any:
+    return dimension.options if dimension.options is not None else ray_value(dimension)
+
+
+def make_search(plan: TunePlan) -> Any:
+    """Ray's search algorithm; None for its default."""
+    choice = plan.search
+    algorithm = SEARCHES.get(choice.name)
+    more: dict[str, Any] = {}
+    if algorithm is not None and plan.seed is not None and algorithm.seed:
+        more[algorithm.seed] = plan.seed
+    if algorithm is not None and not algorithm.compares:
+        if not more and not choice.options:
+            return None
+        if plan.max_concurrent_trials:
+            more["max_concurrent"] = plan.max_concurrent_trials
+    return make_algorithm(choice, SEARCHES, "--search", more)
+
+
+def make_algorithm(choice: Choice, known: Mapping[str, Algorithm], option: str, more: Mapping[str, Any]) -> Any:
+    """An object of the class that the choice names. Raises UsageError for what its constructor refuses."""
+    algorithm = known.get(choice.name)
+    if algorithm is None:
+        return choice.given
+    if not algorithm.home:
+        return None
+    from importlib import import_module
+
+    module, _, name = algorithm.home.partition(":")
+    kind = getattr(import_module(module), name)
+    known_options = [key for key in inspect.signature(kind).parameters if not key.startswith("_")]
+    unknown = [key for key in choice.options if key not in known_options]
+    if unknown and "kwargs" not in known_options:
+        raise UsageError(f'{option} {choice.name} has no parameter "{unknown[0]}"; it has {", ".join(known_options)}.')
+    try:
+        return kind(**{**more, **choice.options})
+    except (TypeError, ValueError, AssertionError, ImportError, AttributeError) as error:
+        raise UsageError(f"{option} {choice.text}: {first_line(error)}") from error
+
+
+# --- where experiments are kept -----------------------------------------------------------------------------------
+
+
+def _storage(plan: TunePlan) -> str | None:
+    """Ray wants an absolute path or a URI."""
+    if not plan.storage_path or "://" in plan.storage_path:
+        return plan.storage_path or None
+    return os.path.abspath(os.path.expanduser(plan.storage_path))
+
+
+def storage_of(plan: TunePlan) -> str:
+    """The same, with Ray's default."""
+    return _storage(plan) or os.path.expanduser("~/ray_results")
+
+
+def experiment_path(plan: TunePlan, name: str) -> str:
+    return f"{storage_of(plan).rstrip('/')}/{name}"
+
+
+def new_name(plan: TunePlan) -> str:
+    """``train_2026-11-21_06-10-11``; a name that is taken already gets a number."""
+    base = name = f"{plan.trainable.name}_{time.strftime('%Y-%m-%d_%H-%M-%S')}"
+    number = 1
+    while os.path.exists(experiment_path(plan, name)):
+        number += 1
+        name = f"{base}_{number}"
+    return name
+
+
+def find_experiment(plan: TunePlan) -> str:
+    """The experiment to go on with: that of ``--name``, else the newest of this trainable; "" where there is none."""
+    if plan.name:
+        path = experiment_path(plan, plan.name)
+        return path if can_go_on(path) else ""
+    storage = storage_of(plan)
+    if "://" in storage:
+        raise UsageError("--resume needs --name NAME with a storage that is no local folder.")
+    names = sorted(os.listdir(storage), reverse=True) if os.path.isdir(storage) else []
+    own = [name for name in names if name.startswith(f"{plan.trainable.name}_20")]
+    paths = (os.path.join(storage, name) for name in own)
+    return next((path for path in paths if can_go_on(path)), "")
+
+
+def can_go_on(path: str) -> bool:
+    """Whether an experiment is kept there."""
+    from ray import tune
+
+    try:
+        return bool(tune.Tuner.can_restore(path))
+    except (OSError, ValueError):
+        return False
+
+
+def results_so_far(path: str, trainable: Any) -> Any:
+    """The ResultGrid of an experiment that broke off, as far as it was written down; None where it was not."""
+    from ray import tune
+
+    try:
+        return tune.Tuner.restore(path, trainable).get_results()
+    except Exception as error:  # best effort, after a failure that is told anyway
+        log.debug("no results in %s: %s", path, error)
+        return None
+
+
+def _restored(path: str, trainable: Any) -> Any:
+    """Trials that had not ended go on, from their last checkpoints; those that had failed are tried again."""
+    from ray import tune
+
+    try:
+        return tune.Tuner.restore(path, trainable, resume_errored=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise RayMagicsError(f"--resume: {path} cannot be restored: {first_line(error)}") from error

@@ -1,0 +1,133 @@
+"""Compiles and executes code of the notebook in a namespace, and finds what that changed."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import builtins
+import collections
+import copy
+import inspect
+import linecache
+import types
+from collections.abc import Sequence
+from typing import Any
+
+from .records import TaskSpec
+from .values import Namespace, load, pack
+
+_FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+LOOKED_AT = 2**24  # bytes up to which a value is looked at for changes in place
+SMALL = 2**16  # bytes up to which a captured value is copied for each item of a fan-out
+UNCHANGEABLE = (type(None), bool, int, float, complex, str, bytes, types.ModuleType, types.FunctionType, type)
+_programs: collections.OrderedDict[tuple[str, str], tuple[Any, Any]] = collections.OrderedDict()
+
+
+def program(source: str, filename: str) -> tuple[Any, Any]:
+    """Compiles code to (its statements, its last expression or None); the last 256 are remembered."""
+    if (source, filename) not in _programs:
+        linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+        _programs[source, filename] = _compile(source, filename)
+        while len(_programs) > 256:
+            _programs.popitem(last=False)
+    return _programs[source, filename]
+
+
+def _compile(source: str, filename: str) -> tuple[Any, Any]:
+    tree, last = ast.parse(source, filename), None
+    if tree.body and isinstance(tree.body[-1], ast.Expr):
+        expression = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]
+        last = compile(expression, filename, "eval", flags=_FLAGS, dont_inherit=True)
+    return (compile(tree, filename, "exec", flags=_FLAGS, dont_inherit=True) if tree.body else None), last
+
+
+def execute(body: Any, last: Any, namespace: Namespace, is_async: bool) -> Any:
+    """Runs a compiled program in `namespace`; returns the value of its last expression, else None."""
+    if is_async:
+        return asyncio.run(_execute_async(body, last, namespace))
+    if body is not None:
+        exec(body, namespace)
+    return None if last is None else eval(last, namespace)
+
+
+async def _execute_async(body: Any, last: Any, namespace: Namespace) -> Any:
+    if body is not None:
+        await _awaited(body, namespace)
+    return None if last is None else await _awaited(last, namespace)
+
+
+async def _awaited(code: Any, namespace: Namespace) -> Any:
+    value = eval(code, namespace)
+    return await value if code.co_flags & inspect.CO_COROUTINE else value
+
+
+def open_namespace(spec: TaskSpec, payload: bytes, references: Sequence[Any], shared: Sequence[Any]) -> Namespace:
+    """The captured names as the code finds them; what it assigns into is its own, writable copy."""
+    namespace: Namespace = {"__name__": "__main__", "__builtins__": builtins, "__doc__": None}
+    namespace.update(load(payload, namespace, shared[len(spec.resolved) :], references))
+    namespace.update(zip(spec.resolved, shared, strict=False))
+    for name in spec.updates:
+        if is_copyable(namespace.get(name)):
+            namespace[name] = copy.deepcopy(namespace[name])
+    return namespace
+
+
+# --- what changed in place ------------------------------------------------------------------------------------------
+
+
+def fingerprints(namespace: Namespace, spec: TaskSpec) -> dict[str, Any]:
+    """Of the values whose methods the cell calls."""
+    return {name: fingerprint(namespace, name, spec.share_above) for name in spec.calls}
+
+
+def fingerprint(namespace: Namespace, name: str, shared: int) -> Any:
+    """Tells whether a value was changed in place; None of a large one, or one that cannot be pickled.
+
+    Buffers from `shared` bytes on arrive read-only: of those it counts only which they are.
+    """
+    value = namespace.get(name)
+    if isinstance(value, UNCHANGEABLE):
+        return None
+    packer, refused = pack([(name, value)], namespace, shared)
+    if refused or len(packer.payload) > LOOKED_AT:
+        return None
+    return hash(packer.payload), *map(_address, packer.buffers)
+
+
+def _address(buffer: Any) -> tuple[int, int]:
+    import numpy
+
+    array = numpy.frombuffer(buffer.raw(), numpy.uint8)
+    return int(array.__array_interface__["data"][0]), array.nbytes
+
+
+def may_change(spec: TaskSpec, namespace: Namespace) -> Namespace:
+    """The captured values that an item may change in place, so that each item gets a copy of its own.
+
+    All small ones, and larger ones where the cell assigns into them or calls a method for its effect alone; not what
+    cannot be copied.
+    """
+    called = [name for name in spec.calls if _is_at_most(namespace, name, LOOKED_AT)]
+    small = [name for name in spec.values if _is_at_most(namespace, name, SMALL)]
+    names = [name for name in {*spec.updates, *called, *small} if name in namespace]
+    return {name: namespace[name] for name in names if is_copyable(namespace[name])}
+
+
+def _is_at_most(namespace: Namespace, name: str, most: int) -> bool:
+    """Whether a value can change, can be pickled, and is no larger than `most` bytes; nothing with large buffers."""
+    value = namespace.get(name)
+    if isinstance(value, UNCHANGEABLE):
+        return False
+    packer, refused = pack([(name, value)], namespace, SMALL)
+    return not refused and not packer.buffers and packer.sizes[name] <= most
+
+
+def is_copyable(value: Any) -> bool:
+    """Whether a value can be copied, and a change of the copy stays in it."""
+    if isinstance(value, UNCHANGEABLE):
+        return False
+    try:
+        copy.deepcopy(value)
+    except Exception:  # copying runs code of any type
+        return False
+    return True

@@ -1,0 +1,112 @@
+"""Runs a cell once per item: one chunk of a fan-out."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .cell import VALUE, full_type_name
+from .display import figures, prepare
+from .failure import describe
+from .interpreter import execute, may_change, open_namespace, program
+from .records import TaskSpec
+from .task import Task, where
+from .values import Namespace, load, pack
+
+Outcome = tuple[bool, Any]  # (whether it is a value, the value or the exception)
+
+
+def run_items(
+    wire: Mapping[str, Any],
+    payload: bytes,
+    references: Sequence[Any],
+    items: bytes,
+    item_references: Sequence[Any],
+    *shared: Any,
+) -> Any:
+    """One chunk: the cell runs once per item until the spec's `budget` of seconds is used up.
+
+    The reply says how many items are ``done``; the notebook sends the others again, in chunks of a better size.
+    An item that raises ends the chunk, unless the spec says `keep`.
+    """
+    task = Task(TaskSpec.from_wire(wire))
+    outcomes: list[Outcome] = []
+    namespace: Namespace = {}
+    with task.captured(), figures(task.sink):
+        try:
+            with task.interruptible():
+                namespace = open_namespace(task.spec, payload, references, shared)
+                values = load(items, namespace, (), item_references)["items"]
+                prepare(task.sink, namespace, task.spec.uses_ipython)
+                began = time.monotonic()
+                run_each(task, namespace, values, outcomes)
+        except KeyboardInterrupt:
+            task.flush(last=True)
+            raise
+    return _reply(task, namespace, outcomes, time.monotonic() - began)
+
+
+def run_each(task: Task, namespace: Namespace, values: Sequence[Any], outcomes: list[Outcome]) -> None:
+    """Runs the cell for one item after the other; each finds the namespace as the first did."""
+    spec = task.spec
+    compiled = program(spec.source, spec.filename)
+    assign, outputs = assigner(spec.target), spec.outputs
+    clean, deadline = dict(namespace), time.monotonic() + spec.budget
+    changing = may_change(spec, namespace)
+    for value in values:
+        try:
+            assign(namespace, value)
+            if changing:
+                namespace.update(copy.deepcopy(changing))
+            result = execute(*compiled, namespace, spec.is_async)
+            outcomes.append((True, tuple(namespace[name] for name in outputs) if outputs else result))
+        except BaseException as error:
+            if task.interrupted:
+                raise KeyboardInterrupt from None
+            outcomes.append((False, error))
+            if not spec.keep:
+                return
+        if spec.changes:
+            namespace.clear()
+            namespace.update(clean)
+        if time.monotonic() > deadline:
+            return
+
+
+def assigner(target: str) -> Callable[[Namespace, Any], None]:
+    """What binds one item to the target of ``--for``: one name, or a pattern of names."""
+    if target.isidentifier():
+        return lambda namespace, value: namespace.__setitem__(target, value)
+    code = compile(f"{target} = __item__", "<ray_magics --for>", "exec")
+
+    def assign(namespace: Namespace, value: Any) -> None:
+        namespace["__item__"] = value
+        exec(code, namespace)
+
+    return assign
+
+
+def _reply(task: Task, namespace: Namespace, outcomes: list[Outcome], seconds: float) -> Any:
+    """As that of `run_cell`; the payload holds the pair ``("values", [...])``, the reply the failures by position."""
+    packer, refused = pack([("values", _values(outcomes))], namespace, task.spec.share_above)
+    if refused:
+        outcomes = [_portable(outcome, namespace) for outcome in outcomes]
+        packer, _ = pack([("values", _values(outcomes))], namespace, task.spec.share_above)
+    errors = {index: error for index, (is_value, error) in enumerate(outcomes) if not is_value}
+    failures = {index: describe(error, namespace, where()) for index, error in errors.items()}
+    reply = task.reply(done=len(outcomes), failures=failures, seconds=seconds)
+    return reply.to_wire(), packer.payload, packer.buffers, packer.references
+
+
+def _values(outcomes: Sequence[Outcome]) -> list[Any]:
+    return [value if is_value else None for is_value, value in outcomes]
+
+
+def _portable(outcome: Outcome, namespace: Namespace) -> Outcome:
+    """An outcome that can be pickled: the value, or why it cannot."""
+    _, refused = pack([(VALUE, outcome[1])] if outcome[0] else [], namespace, 2**62)
+    if not refused:
+        return outcome
+    return False, TypeError(f"the result ({full_type_name(outcome[1])}) cannot be pickled: {refused[VALUE]}")

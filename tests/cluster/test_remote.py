@@ -1,0 +1,658 @@
+"""``%%ray_remote`` on a real cluster, through a real IPython shell in this process."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import textwrap
+import weakref
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from IPython.core.error import UsageError
+
+from ray_magics.errors import RemoteError, RunTimeout, WorkerLost
+from ray_magics.run.registry import registry
+from ray_magics.ship.objects import objects
+from ray_magics.ship.script import code_of
+from tests.conftest import Shell
+
+Capsys = pytest.CaptureFixture[str]
+
+
+# --- run ------------------------------------------------------------------------------------------------------------
+
+
+def test_names_travel_and_come_back(notebook: Shell) -> None:
+    notebook.run("x = 20")
+    assert notebook.run("%%ray_remote\ny = x + 1\ny * 2") == 42
+    assert notebook.ns["y"] == 21
+
+
+def test_the_cell_runs_on_another_process(notebook: Shell) -> None:
+    assert notebook.run("%%ray_remote\nimport os\nos.getpid()") != notebook.run("import os; os.getpid()")
+
+
+def test_functions_see_what_the_cell_rebinds_as_they_would_here(notebook: Shell) -> None:
+    notebook.run("scale = 2\ndef scaled(v):\n    return v * scale")
+    assert notebook.run("%%ray_remote\nscale = 10\nscaled(3)") == 30
+
+
+def test_a_helper_may_be_defined_in_a_later_cell(notebook: Shell) -> None:
+    notebook.run("def first(v):\n    return second(v) + 1")
+    notebook.run("def second(v):\n    return v * 10")
+    assert notebook.run("%ray_remote first(4)") == 41
+
+
+def test_a_function_that_comes_back_belongs_to_the_notebook(notebook: Shell) -> None:
+    notebook.run("k = 3")
+    notebook.run("%%ray_remote\ndef times(v):\n    return v * k\nNone")
+    notebook.run("k = 5")
+    assert notebook.run("times(2)") == 10
+
+
+def test_instances_keep_their_class(notebook: Shell) -> None:
+    notebook.run("class Point:\n    def __init__(self, x):\n        self.x = x")
+    assert notebook.run("%%ray_remote\np = Point(7)\np.x") == 7
+    assert notebook.run("isinstance(p, Point) and p.x") == 7
+
+
+def test_lambdas_in_containers_find_their_globals(notebook: Shell) -> None:
+    notebook.run("offset = 100\nsteps = {'add': lambda v: v + offset}")
+    assert notebook.run("%ray_remote steps['add'](1)") == 101
+
+
+def test_an_array_changed_in_place_is_seen(notebook: Shell) -> None:
+    notebook.run("import numpy as np\na = np.zeros(500_000)")
+    assert notebook.run("%ray_remote a.sum()") == 0
+    notebook.run("a[7] = 5")
+    assert notebook.run("%ray_remote a.sum()") == 5
+
+
+def test_an_unchanged_array_is_put_once(notebook: Shell) -> None:
+    notebook.run("import numpy as np\nbig = np.arange(300_000.0)")
+    notebook.run("%ray_remote big[1]")
+    before = dict(objects.refs)
+    notebook.run("%ray_remote big[2]")
+    assert objects.refs == before and len(before) == 1
+
+
+def test_a_deleted_variable_frees_what_was_put(notebook: Shell) -> None:
+    notebook.run("import numpy as np\nbig = np.arange(300_000.0)")
+    notebook.run("%ray_remote big[1]")
+    notebook.run("del big\n%ray_remote 1 + 1")
+    assert objects.refs == {}
+
+
+def test_arrays_that_come_back_are_writable(notebook: Shell) -> None:
+    notebook.run("%%ray_remote\nimport numpy as np\nback = np.ones(400_000)\nNone")
+    notebook.run("back[0] = 9")
+    assert notebook.ns["back"][0] == 9
+
+
+def test_what_the_cell_changes_in_place_comes_back(notebook: Shell) -> None:
+    notebook.run("import numpy as np\nd = {'a': 1}\na = np.zeros(300_000)")
+    notebook.run("%%ray_remote\nd['b'] = 2\na[3] = 4\nNone")
+    assert notebook.ns["d"] == {"a": 1, "b": 2} and notebook.ns["a"][3] == 4
+
+
+def test_what_a_method_changes_in_place_comes_back(notebook: Shell, capsys: Capsys) -> None:
+    notebook.run("xs = [1]")
+    notebook.run("%%ray_remote\nxs.append(2)")
+    assert notebook.ns["xs"] == [1, 2]
+    assert "xs changed in place" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("weights", [10, 10_000, 100_000], ids=["small", "in the message", "in the object store"])
+def test_a_model_that_gets_new_weights_in_place_comes_back(notebook: Shell, weights: int) -> None:
+    notebook.run(
+        f"import numpy as np\nclass Model:\n    def __init__(self):\n        self.w = np.zeros({weights})\n"
+        "    def step(self):\n        self.w = self.w + 1\nmodel = Model()"
+    )
+    notebook.run("%%ray_remote\nmodel.step()")
+    assert notebook.run("model.w.min()") == 1
+
+
+def test_values_that_were_replaced_are_not_kept_alive(notebook: Shell) -> None:
+    notebook.run("import numpy as np\nx = np.zeros(50_000)")
+    for _ in range(3):
+        old = weakref.ref(notebook.ns["x"])
+        notebook.run("%%ray_remote\nx = x + 1")
+        gc.collect()
+        assert old() is None
+    with pytest.raises(UsageError, match="went to its cell"):
+        registry.runs()[-1].result()
+
+
+def test_the_log_of_one_of_several_workers(notebook: Shell, capsys: Capsys) -> None:
+    notebook.run(
+        "%%ray_remote --for \"i in range(4)\" --chunk 1 --quiet\nimport time, os\nprint('at', os.getpid())\ntime.sleep(0.5)"
+    )
+    run = registry.runs()[-1]
+    pids = {where.partition("@")[0] for where in run.output.log.workers}
+    for pid in pids:
+        capsys.readouterr()
+        notebook.run(f"%ray_logs {run.id} --worker {pid}")
+        assert set(capsys.readouterr().out.splitlines()) == {f"at {pid}"}
+    with pytest.raises(UsageError, match='No worker "0"'):
+        notebook.run(f"%ray_logs {run.id} --worker 0")
+
+
+def test_a_name_deleted_there_is_deleted_here(notebook: Shell) -> None:
+    notebook.run("x = 1")
+    notebook.run("%%ray_remote\ndel x")
+    assert "x" not in notebook.ns
+
+
+def test_names_the_cell_does_not_assign_are_left_alone(notebook: Shell) -> None:
+    notebook.run("x, untouched = 1, object()")
+    before = notebook.ns["untouched"]
+    notebook.run("%%ray_remote\ny = x")
+    assert notebook.ns["untouched"] is before and notebook.ns["__builtins__"] is sys.modules["builtins"]
+
+
+def test_star_imports_bring_their_names(notebook: Shell) -> None:
+    notebook.run("%%ray_remote\nfrom math import *\nhalf = tau / 2\nNone")
+    assert notebook.run("half == pi") is True
+
+
+def test_top_level_await(notebook: Shell) -> None:
+    source = "%%ray_remote\nimport asyncio\nasync def f():\n    await asyncio.sleep(0)\n    return 5\nv = await f()\nv + await f()"
+    assert notebook.run(source) == 10
+
+
+def test_ipython_syntax_runs_on_the_worker(notebook: Shell, capsys: Capsys) -> None:
+    notebook.run("word = 'hello'")
+    notebook.run("%%ray_remote\n!echo {word} there\nfiles = !echo a b\n%time n = len(word)")
+    out = capsys.readouterr().out
+    assert "hello there" in out and "Wall time" in out
+    assert notebook.ns["n"] == 5 and list(notebook.ns["files"]) == ["a b"]
+
+
+def test_a_trailing_semicolon_silences(notebook: Shell) -> None:
+    assert notebook.run("%%ray_remote\n1 + 1;") is None
+    assert notebook.run("%ray_remote 1 + 1;") is None
+
+
+def test_into_binds_the_value_instead_of_showing_it(notebook: Shell) -> None:
+    assert notebook.run("%%ray_remote --into got\n[1, 2]") is None
+    assert notebook.ns["got"] == [1, 2]
+
+
+def test_inputs_and_outputs_limit_what_travels(notebook: Shell) -> None:
+    notebook.run("import threading\na, lock = 1, threading.Lock()")
+    source = "%%ray_remote --inputs a --outputs b\nb = a + 1\nc = b\ntry:\n    lock\nexcept NameError:\n    b = -b"
+    notebook.run(source)
+    assert notebook.ns["b"] == -2 and "c" not in notebook.ns
+
+
+def test_a_lazy_result_stays_on_the_cluster_and_chains(notebook: Shell) -> None:
+    notebook.run("%%ray_remote --lazy\nimport numpy as np\nfar = np.ones(1_000_000)\nNone")
+    assert type(notebook.ns["far"]).__name__ == "ObjectRef"
+    assert notebook.run("%ray_remote far.sum()") == 1_000_000
+    assert notebook.run("%%ray_remote\nimport ray\nray.get(far).shape") == (1_000_000,)
+
+
+def test_refs_and_actors_inside_containers_travel(notebook: Shell) -> None:
+    notebook.run("import ray\nrefs = [ray.put(i) for i in range(3)]")
+    assert notebook.run("%%ray_remote\nimport ray\nsum(ray.get(refs))") == 3
+
+
+def test_local_modules_follow_and_edits_are_seen(notebook: Shell, tmp_path: Path) -> None:
+    (tmp_path / "nearby.py").write_text("def answer():\n    return 1\n")
+    notebook.run(f"%cd -q {tmp_path}\nimport sys; sys.path.insert(0, '')\nimport nearby")
+    try:
+        assert notebook.run("%ray_remote nearby.answer()") == 1
+        (tmp_path / "nearby.py").write_text("def answer():\n    return 'changed'\n")
+        assert notebook.run("%ray_remote nearby.answer()") == "changed"
+    finally:
+        notebook.run("%cd -q -\nsys.path.remove('')")
+
+
+def test_what_cannot_come_back_is_named_and_the_rest_does(notebook: Shell, capsys: Capsys) -> None:
+    notebook.run("%%ray_remote\nimport threading\nok, lock = 1, threading.Lock()\nNone")
+    assert notebook.ns["ok"] == 1 and "lock" not in notebook.ns
+    assert "lock did not come back" in capsys.readouterr().out
+
+
+def test_a_figure_drawn_on_a_worker_is_displayed(notebook: Shell) -> None:
+    from IPython.utils.capture import capture_output
+
+    with capture_output() as captured:
+        notebook.run("%%ray_remote\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nprint('after')")
+    assert "image/png" in captured.outputs[0].data
+    assert captured.stdout == "after\n"
+
+
+# --- define -----------------------------------------------------------------------------------------------------------
+
+
+def test_definitions_become_remote(notebook: Shell) -> None:
+    notebook.run("import ray\nk = 10")
+    source = """\
+    %%ray_remote --num-cpus 0.5
+    def square(x):
+        return x * x + k
+
+    class Counter:
+        def __init__(self):
+            self.n = 0
+        def add(self):
+            self.n += 1
+            return self.n
+    """
+    notebook.run(textwrap.dedent(source))
+    assert notebook.run("ray.get(square.remote(3))") == 19
+    assert notebook.run("c = Counter.remote(); ray.get([c.add.remote(), c.add.remote()])") == [1, 2]
+
+
+def test_run_forces_a_cell_of_definitions_to_be_a_task(notebook: Shell) -> None:
+    notebook.run("%%ray_remote --run\ndef plain(x):\n    return x + 1")
+    assert notebook.run("plain(1)") == 2
+
+
+# --- fan out ----------------------------------------------------------------------------------------------------------
+
+
+def test_results_come_in_order(notebook: Shell) -> None:
+    notebook.run('%%ray_remote --for "x in range(1000)" --into squares\nx * x')
+    assert notebook.ns["squares"] == [x * x for x in range(1000)]
+
+
+def test_targets_conditions_and_captures(notebook: Shell) -> None:
+    notebook.run("pairs = [(i, str(i)) for i in range(10)]\nk = 2")
+    notebook.run('%%ray_remote --for "a, b in pairs if a % 2" --into out\nb * k')
+    assert notebook.ns["out"] == ["11", "33", "55", "77", "99"]
+
+
+def test_numpy_results_become_an_array(notebook: Shell) -> None:
+    notebook.run('%%ray_remote --for "x in range(50)" --into out\nimport numpy as np\nnp.float32(x)')
+    assert isinstance(notebook.ns["out"], np.ndarray) and notebook.ns["out"].dtype == np.float32
+
+
+def test_mixed_results_stay_a_list(notebook: Shell) -> None:
+    notebook.run('%%ray_remote --for "x in range(4)" --into out\nimport numpy as np\nnp.float64(x) if x else None')
+    assert notebook.ns["out"] == [None, 1.0, 2.0, 3.0]
+
+
+def test_outputs_are_lists_by_name(notebook: Shell) -> None:
+    notebook.run('%%ray_remote --for "x in range(3)" --outputs low,high\nlow = x - 1\nhigh = x + 1')
+    assert notebook.ns["low"] == [-1, 0, 1] and notebook.ns["high"] == [1, 2, 3]
+
+
+def test_items_do_not_see_each_other(notebook: Shell) -> None:
+    notebook.run("seen = 0")
+    notebook.run('%%ray_remote --for "x in range(20)" --into out\nseen = seen + 1\nseen')
+    assert notebook.ns["out"] == [1] * 20 and notebook.ns["seen"] == 0
+
+
+def test_items_do_not_see_what_others_change_in_place(notebook: Shell) -> None:
+    notebook.run("xs = [0]\ncounts = {'n': 0}")
+    source = "xs.append(x)\ncounts['n'] += 1\n(len(xs), counts['n'])"
+    notebook.run(f'%%ray_remote --for "x in range(20)" --chunk 10 --into out\n{source}')
+    assert notebook.ns["out"] == [(2, 1)] * 20 and notebook.ns["xs"] == [0]
+
+
+def test_what_an_item_draws_at_random_does_not_depend_on_chunks(notebook: Shell) -> None:
+    notebook.run("import random\ndice = random.Random(1)\ndef roll():\n    return dice.random()")
+    notebook.run('%%ray_remote --for "x in range(6)" --chunk 3 --into out\nroll()')
+    assert len(set(notebook.ns["out"])) == 1 and notebook.ns["out"][0] == notebook.ns["dice"].random()
+
+
+def test_items_bring_the_names_that_their_methods_read(notebook: Shell) -> None:
+    notebook.run(
+        "factor = 3\nclass Part:\n    def __init__(self, n): self.n = n\n    def size(self): return self.n * factor"
+    )
+    notebook.run("parts = [Part(1), Part(2)]")
+    notebook.run('%%ray_remote --for "part in parts" --into out\npart.size()')
+    assert notebook.ns["out"] == [3, 6]
+
+
+def test_keep_leaves_exceptions_in_their_places(notebook: Shell) -> None:
+    notebook.run('%%ray_remote --for "x in [2, 0, 1]" --on-error keep --into out\n1 / x')
+    first, second, third = notebook.ns["out"]
+    assert (first, third) == (0.5, 1.0) and type(second) is ZeroDivisionError
+
+
+def test_a_failing_item_is_named(notebook: Shell) -> None:
+    with pytest.raises(ZeroDivisionError) as caught:
+        notebook.run('%%ray_remote --for "x in [2, 0, 1]"\n1 / x')
+    assert caught.value.item == "item 1: x = 0"
+    status = registry.runs()[-1].status()
+    assert status.failed == 1 and 0 <= status.done <= 2 and status.error.startswith("item 1: x = 0: ZeroDivisionError")
+
+
+def test_a_worker_that_dies_costs_only_its_item(notebook: Shell) -> None:
+    source = '%%ray_remote --for "x in range(6)" --on-error keep --max-retries 0 --into out\nimport os\nos._exit(1) if x == 3 else x'
+    notebook.run(source)
+    assert [v for v in notebook.ns["out"] if not isinstance(v, Exception)] == [0, 1, 2, 4, 5]
+    assert isinstance(notebook.ns["out"][3], WorkerLost)
+
+
+def test_a_generator_is_pulled_only_as_fast_as_it_is_used(notebook: Shell) -> None:
+    notebook.run(
+        "pulled = 0\ndef endless():\n    global pulled\n    while True:\n        pulled += 1\n        yield pulled"
+    )
+    with pytest.raises(RunTimeout):
+        notebook.run('%%ray_remote --for "x in endless()" --timeout 3\nimport time\ntime.sleep(0.5)')
+    assert notebook.ns["pulled"] < 2000
+
+
+def test_an_empty_iterable_gives_an_empty_list(notebook: Shell) -> None:
+    notebook.run('%%ray_remote --for "x in []" --into out\nx')
+    assert notebook.ns["out"] == []
+
+
+def test_awaiting_cells_fan_out_too(notebook: Shell) -> None:
+    notebook.run('%%ray_remote --for "x in range(3)" --into out\nimport asyncio\nawait asyncio.sleep(0)\nx')
+    assert notebook.ns["out"] == [0, 1, 2]
+
+
+def test_an_unpicklable_result_is_told_by_item(notebook: Shell) -> None:
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        notebook.run('%%ray_remote --for "x in range(3)"\nimport threading\nthreading.Lock()')
+
+
+def test_an_iterable_that_raises_midway_is_told_with_its_line(notebook: Shell) -> None:
+    notebook.run("def broken():\n    yield 1\n    raise KeyError('midway')")
+    with pytest.raises(KeyError) as caught:
+        notebook.run('%%ray_remote --for "x in broken()"\nx')
+    lines = caught.value._render_traceback_()
+    assert "while --for was iterated" in lines[0] and any("raise KeyError('midway')" in line for line in lines)
+
+
+def test_the_first_item_that_failed_is_named_where_failures_are_kept(notebook: Shell, capsys: Capsys) -> None:
+    notebook.run('%%ray_remote --for "x in [2, 0, 1]" --on-error keep --into out\n1 / x')
+    assert "The first that failed is item 1: x = 0: ZeroDivisionError: division by zero" in capsys.readouterr().out
+
+
+# --- failures ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_original_exception_is_the_cause_and_its_type_is_caught(notebook: Shell) -> None:
+    notebook.run("%%ray_remote\n1")
+    try:
+        notebook.run("%%ray_remote\na = 1\na / 0")
+    except ZeroDivisionError as error:
+        caught = error
+    assert isinstance(caught, RemoteError) and type(caught.__cause__) is ZeroDivisionError
+    lines = caught._render_traceback_()
+    assert len(lines) < 15 and any("a / 0" in line for line in lines) and "line 3" in "".join(lines)
+
+
+def test_exceptions_of_the_notebook_with_any_constructor(notebook: Shell) -> None:
+    notebook.run(
+        "class Odd(Exception):\n    def __init__(self, code, *, hint):\n        super().__init__(code)\n        self.hint = hint"
+    )
+    with pytest.raises(Exception, match="7") as caught:
+        notebook.run("%%ray_remote\nraise Odd(7, hint='try')")
+    assert isinstance(caught.value, notebook.ns["Odd"]) and caught.value.hint == "try"
+
+
+@pytest.mark.parametrize("source", ["os.environ['RAY_MAGICS_TEST'] = '1'", "math.flag = 3", "sys.flag = None"])
+def test_a_cell_may_set_what_belongs_to_a_module(notebook: Shell, source: str) -> None:
+    notebook.run("import os, math, sys")
+    notebook.run(f"%%ray_remote\n{source}\nxx = 4")
+    assert notebook.ns["xx"] == 4 and notebook.ns["math"].sqrt(4) == 2
+
+
+def test_a_group_of_exceptions_stays_one(notebook: Shell) -> None:
+    with pytest.raises(ExceptionGroup) as caught:
+        notebook.run("%%ray_remote\nraise ExceptionGroup('both', [ValueError(1), KeyError(2)])")
+    assert [type(error) for error in caught.value.exceptions] == [ValueError, KeyError]
+
+
+def test_an_interrupt_that_the_cell_raises_itself_is_its_own_error(notebook: Shell) -> None:
+    with pytest.raises(RemoteError) as caught:
+        notebook.run("%%ray_remote\nraise KeyboardInterrupt('mine')")
+    assert caught.value.failure.type == "KeyboardInterrupt"
+
+
+@pytest.mark.parametrize(("source", "line"), [("x ==== 3", "x ==== 3"), ("if 1:\nx", "x"), ("return 5", "return 5")])
+def test_a_syntax_error_shows_the_line_of_the_cell(shell: Shell, source: str, line: str) -> None:
+    with pytest.raises(SyntaxError) as caught:
+        shell.run(f"%%ray_remote\n{source}")
+    shown = "\n".join(caught.value._render_traceback_())
+    assert "Cell In[" in shown and line in shown and len(shown.splitlines()) < 6
+
+
+@pytest.mark.parametrize("options", ["--num-cpus 0.00000001", "--max-retries -7"])
+def test_what_ray_refuses_is_one_line(notebook: Shell, options: str) -> None:
+    with pytest.raises(UsageError, match="Ray refuses this"):
+        notebook.run(f"%%ray_remote {options}\n1")
+
+
+def test_an_input_that_is_missing_is_told(shell: Shell) -> None:
+    with pytest.raises(UsageError, match='--inputs: name "nothere" is not defined'):
+        shell.run("%%ray_remote --inputs nothere\n1")
+
+
+def test_magics_of_everyday_work_on_a_worker(notebook: Shell, tmp_path: Path) -> None:
+    assert notebook.run(f"%%ray_remote\n%cd -q {tmp_path}\n%matplotlib agg\nimport os\nos.getcwd()") == str(tmp_path)
+
+
+def test_a_variable_called_display_travels(notebook: Shell) -> None:
+    notebook.run("display = 5")
+    assert notebook.run("%%ray_remote\ndisplay") == 5
+
+
+def test_an_open_file_is_refused_by_name(notebook: Shell) -> None:
+    notebook.run("file = open('/dev/null')")
+    with pytest.raises(UsageError, match="open it inside the cell"):
+        notebook.run("%%ray_remote\nfile.read()")
+
+
+def test_helper_lines_are_shown(notebook: Shell) -> None:
+    notebook.run("def inner(v):\n    return {}[v]\ndef outer(v):\n    return inner(v)")
+    with pytest.raises(KeyError) as caught:
+        notebook.run("%%ray_remote\nouter('k')")
+    text = "\n".join(caught.value._render_traceback_())
+    assert "outer('k')" in text and "return {}[v]" in text and len(text.splitlines()) < 15
+
+
+def test_retries_follow_the_type_of_the_exception(notebook: Shell, tmp_path: Path) -> None:
+    notebook.run(f"from pathlib import Path\ncounter = Path({str(tmp_path / 'n')!r})\ncounter.write_text('0')")
+    source = "n = int(counter.read_text()) + 1\ncounter.write_text(str(n))\nif n < 3:\n    raise OSError(n)\nn"
+    assert notebook.run(f"%%ray_remote --max-retries 5 --retry-exceptions [OSError]\n{source}") == 3
+    notebook.run("counter.write_text('0')")
+    with pytest.raises(OSError):
+        notebook.run(f"%%ray_remote --max-retries 5 --retry-exceptions [KeyError]\n{source}")
+
+
+def test_a_timeout_stops_the_task(notebook: Shell) -> None:
+    with pytest.raises(TimeoutError, match="--timeout 1"):
+        notebook.run("%%ray_remote --timeout 1\nimport time\ntime.sleep(60)")
+
+
+def test_a_worker_that_dies_is_told(notebook: Shell) -> None:
+    with pytest.raises(WorkerLost, match="died"):
+        notebook.run("%%ray_remote --max-retries 0\nimport os\nos._exit(1)")
+
+
+def test_recursion_is_pythons_own_error(notebook: Shell) -> None:
+    with pytest.raises(RecursionError) as caught:
+        notebook.run("%%ray_remote\ndef f():\n    return f()\nf()")
+    assert len(caught.value._render_traceback_()) < 15
+
+
+def test_exit_in_a_cell_fails_the_cell_and_not_the_kernel(notebook: Shell) -> None:
+    with pytest.raises(RemoteError, match="3"):
+        notebook.run("%%ray_remote\nimport sys\nsys.exit(3)")
+
+
+# --- bad input --------------------------------------------------------------------------------------------------------
+
+BAD = [
+    pytest.param("%%ray_remote --num-cpu 2\n1", "--num-cpus", id="unknown-option"),
+    pytest.param("%%ray_remote --num-cpus two\n1", "two", id="wrong-value"),
+    pytest.param("%%ray_remote --memory 2Gig\n1", "not a size", id="wrong-size"),
+    pytest.param("%%ray_remote --into\n1", "--into", id="missing-name"),
+    pytest.param("%%ray_remote --into 2x\n1", "--into", id="no-identifier"),
+    pytest.param("%%ray_remote\n", "empty", id="empty-cell"),
+    pytest.param("%%ray_remote\n# only\n# comments", "empty", id="only-comments"),
+    pytest.param('%%ray_remote --for "x in 5"\nx', "cannot be iterated", id="not-iterable"),
+    pytest.param('%%ray_remote --for "x in nowhere"\nx', "nowhere", id="unknown-iterable"),
+    pytest.param('%%ray_remote --for "for x"\nx', "--for", id="no-for-clause"),
+    pytest.param('%%ray_remote --for "x in\n1', "", id="unbalanced-quote"),
+    pytest.param("%%ray_remote --resources 5\n1", "--resources", id="resources-no-dict"),
+    pytest.param("%%ray_remote --resources nowhere\n1", "nowhere", id="resources-unknown-name"),
+    pytest.param("%%ray_remote --num-gpus 1\n1", "No GPU in this cluster", id="no-gpu"),
+    pytest.param("%%ray_remote --num-cpus 400\n1", "400", id="too-many-cpus"),
+    pytest.param("%%ray_remote --label-selector \"{'zone': 'mars'}\"\n1", "zone", id="no-such-label"),
+    pytest.param("%%ray_remote --into y\nx = 1", "no value", id="into-without-value"),
+    pytest.param("%%ray_remote --outputs z\nx = 1", '"z"', id="outputs-not-assigned"),
+    pytest.param("%%ray_remote --chunk 3\n1", "--for", id="chunk-without-for"),
+    pytest.param("%%ray_remote --into f\ndef f(): pass", "--run", id="define-with-into"),
+    pytest.param("%ray_remote", "", id="line-without-expression"),
+]
+
+
+@pytest.mark.parametrize(("cell", "says"), BAD)
+def test_a_mistake_is_one_line_and_the_notebook_goes_on(notebook: Shell, cell: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        notebook.run(cell)
+    assert says in str(caught.value) and len(str(caught.value).splitlines()) == 1
+    assert type(caught.value) is UsageError
+    assert notebook.run("%ray_remote 1 + 1") == 2
+
+
+def test_a_syntax_error_is_pythons_own(notebook: Shell) -> None:
+    with pytest.raises(SyntaxError):
+        notebook.run("%%ray_remote\nx = = 1")
+
+
+def test_a_name_that_does_not_exist_is_pythons_own_error(notebook: Shell) -> None:
+    with pytest.raises(NameError, match="nowhere"):
+        notebook.run("%%ray_remote\nnowhere + 1")
+
+
+def test_an_unpicklable_capture_is_named_before_anything_runs(notebook: Shell) -> None:
+    notebook.run("import threading\nclass Model:\n    pass\nmodel = Model()\nmodel.lock = threading.Lock()")
+    with pytest.raises(UsageError, match=r'"model" \(Model\), which this cell reads on line 2 because of model.lock'):
+        notebook.run("%%ray_remote\nmodel.lock")
+
+
+def test_an_unpicklable_name_that_the_cell_may_not_need_is_left_out(notebook: Shell) -> None:
+    notebook.run("import threading\nf = threading.Lock()")
+    assert notebook.run("%%ray_remote\nif 1:\n    f = 3\nf") == 3
+
+
+def test_a_value_larger_than_the_object_store_is_named(notebook: Shell) -> None:
+    notebook.run("import numpy as np\nhuge = np.zeros(3 * 2**30, dtype='u1')")
+    with pytest.raises(UsageError, match='"huge"'):
+        notebook.run("%ray_remote huge[0]")
+
+
+def test_a_function_that_drags_a_large_array_is_told_by_name(notebook: Shell) -> None:
+    notebook.run("import numpy as np\nbig = np.zeros(30_000_000)")
+    with pytest.raises(UsageError, match='reads "big"'):
+        notebook.run("%%ray_remote\ndef total():\n    return big.sum()")
+
+
+# --- dry run ----------------------------------------------------------------------------------------------------------
+
+SCRIPTS = [
+    pytest.param("k = 3", "%%ray_remote\ny = [k * i for i in range(4)]\nsum(y)", "18", id="values"),
+    pytest.param("import math", "%%ray_remote\nmath.sqrt(16)", "4.0", id="module"),
+    pytest.param(
+        "def f(v):\n    return g(v)\ndef g(v):\n    return v + k\nk = 5", "%%ray_remote\nf(1)", "6", id="functions"
+    ),
+    pytest.param("class A:\n    def m(self):\n        return 'm'\na = A()", "%%ray_remote\na.m()", "'m'", id="class"),
+    pytest.param("xs = range(5)", '%%ray_remote --for "x in xs"\nx * x', "[0, 1, 4, 9, 16]", id="for"),
+    pytest.param("", '%%ray_remote --for "x in range(3)" --into out\nx', "", id="for-into"),
+    pytest.param("", "%%ray_remote\nfrom math import *\nfloor(2.5)", "2", id="star"),
+    pytest.param("", "%%ray_remote\ndef f():\n    global q\n    q = 3\nf()\nq", "3", id="global"),
+    pytest.param("", "%%ray_remote\nimport asyncio\nawait asyncio.sleep(0, 8)", "8", id="await"),
+    pytest.param("import numpy as np\na = np.arange(1000)", "%%ray_remote\nint(a.sum())", "499500", id="pickled"),
+]
+
+
+def script_of(notebook: Shell, capsys: Capsys, cell: str, folder: Path) -> Path:
+    """What `--dry-run` prints for the cell, as a file."""
+    capsys.readouterr()
+    head, _, body = cell.partition("\n")
+    notebook.run(f"{head} --dry-run\n{body}")
+    script = capsys.readouterr().out.partition("\n\n")[2]
+    assert "ray_magics" not in script
+    (folder / "script.py").write_text(script)
+    return folder / "script.py"
+
+
+@pytest.mark.parametrize(("setting", "cell", "shown"), SCRIPTS)
+def test_the_script_gives_the_same_under_plain_python(
+    notebook: Shell, capsys: Capsys, tmp_path: Path, plain_python: Any, setting: str, cell: str, shown: str
+) -> None:
+    notebook.run(setting)
+    printed = plain_python(script_of(notebook, capsys, cell, tmp_path)).strip()
+    expected = eval(shown) if shown else None
+    assert printed.rpartition("\n")[2] == ("" if expected is None else str(expected)), printed
+    assert notebook.run(cell) == expected
+
+
+def test_the_script_runs_by_itself(notebook: Shell, capsys: Capsys, tmp_path: Path) -> None:
+    notebook.run("k = 3")
+    script = script_of(notebook, capsys, "%%ray_remote\nk * 2", tmp_path)
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "6\n"), done.stderr
+
+
+def test_a_script_says_what_only_the_notebook_has(notebook: Shell, capsys: Capsys) -> None:
+    notebook.run("import ray\nkept = {'ref': ray.put(1)}")
+    notebook.run("%%ray_remote --dry-run\nlen(kept)")
+    assert "kept = ...  # make it here: it holds object refs" in capsys.readouterr().out
+
+
+def test_a_script_imports_from_where_people_do(shell: Shell, capsys: Capsys) -> None:
+    shell.run("from sklearn.svm import SVC")
+    shell.run("%%ray_remote --dry-run\nSVC()")
+    assert "from sklearn.svm import SVC" in capsys.readouterr().out
+
+
+def test_a_dry_run_starts_nothing(shell: Shell, capsys: Capsys) -> None:
+    shell.run("x = 1")
+    shell.run("%%ray_remote --dry-run --num-cpus 2\nx + 1")
+    assert "x: int" in capsys.readouterr().out
+
+
+# --- the Python twin ----------------------------------------------------------------------------------------------------
+
+
+def test_the_twin_does_what_the_magic_does(cluster: str) -> None:
+    import ray_magics
+
+    names = {"x": 4}
+    assert ray_magics.remote("y = x + 1\ny * 2", namespace=names, num_cpus=0.5) == 10
+    assert names["y"] == 5
+    assert ray_magics.remote("i * x", for_="i in range(3)", namespace=names) == [0, 4, 8]
+    with pytest.raises(TypeError, match="no option 'nonsense'"):
+        ray_magics.remote("1", nonsense=2)
+
+
+def test_the_twin_in_the_background_gives_a_run(cluster: str) -> None:
+    import ray_magics
+
+    run = ray_magics.remote("40 + 2", namespace={}, background=True)
+    assert run.result(60) == 42 and run in ray_magics.runs()
+
+
+def test_secrets_do_not_stand_in_a_dry_run(notebook: Shell, capsys: Capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_API_TOKEN", "hunter2-token")
+    notebook.run(
+        "import os\ntok = os.environ['MY_API_TOKEN']\npassword = 'swordfish'\nhead = {'auth': 'Bearer ' + tok}"
+    )
+    lines = {
+        "%%ray_remote --runtime-env \"{'env_vars': {'T': tok, 'N': '1'}}\" --dry-run": "len(tok + password + str(head))",
+        "%%ray_serve --bind token=tok --dry-run": "class A:\n    def __init__(self, token):\n        self.t = token, password\n"
+        "    def __call__(self, request):\n        return 1",
+        '%%ray_tune --space "x=uniform(0, 1)" --metric a --mode min --dry-run': "{'a': len(tok + password)}",
+    }
+    for line, cell in lines.items():
+        notebook.run(f"{line}\n{cell}")
+        said = capsys.readouterr().out
+        assert "hunter2" not in said and "swordfish" not in said, said
+        assert "os.environ['MY_API_TOKEN']" in said and "password = os.environ['PASSWORD']" in said
+        assert "import os\n" in said
+    assert "{'auth': 'Bearer ' + os.environ['MY_API_TOKEN']}" in code_of(notebook.ns["head"])

@@ -1,0 +1,265 @@
+"""Searches with real Ray Tune, through a real shell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.error import UsageError
+
+from ray_magics.errors import RayMagicsError, RemoteError, RunCancelled
+from ray_magics.run.registry import registry
+from ray_magics.verbs.tune.messages import grid_words
+from ray_magics.views.text import text
+from tests.conftest import Shell, wait_until
+
+pytestmark = pytest.mark.timeout(300)
+Capsys = pytest.CaptureFixture[str]
+LIGHT = "--num-cpus 0.1"  # all trials of a test start at once
+
+SLOW = """
+import time
+from ray import tune
+def slow(config):
+    for i in range(200):
+        time.sleep(0.1)
+        tune.report({"loss": config["x"] / (i + 1)})
+"""
+
+
+@pytest.fixture
+def lab(notebook: Shell, tmp_path: Path) -> Shell:
+    notebook.run(f"storage = {str(tmp_path)!r}")
+    return notebook
+
+
+def search(lab: Shell, line: str, cell: str = "") -> Any:
+    head = f"{line} --storage-path {lab.ns['storage']} {LIGHT}"
+    return lab.run(f"%%ray_tune {head}\n{cell}" if cell else f"%ray_tune {head}")
+
+
+def test_functions_of_other_cells_are_searched(lab: Shell) -> None:
+    lab.run("import numpy as np\nbig = np.ones(200_000)\ndef scaled(x):\n    return x * big.sum() / big.size")
+    lab.run(
+        "def train(config):\n    for i in range(3):\n        tune.report({'loss': scaled(config['x']) + i, 'n': i})"
+    )
+    search(lab, 'train --space "x=grid_search([2, 1])" "m.k=3" --metric loss --mode min --into grid')
+    grid = lab.ns["grid"]
+    assert type(grid).__module__ == "ray.tune.result_grid" and len(grid) == 2 and not grid.errors
+    assert grid.best.config == {"x": 1, "m": {"k": 3}} and grid.best.metrics["loss"] == 3.0
+    assert sorted(lab.ns) == sorted({*lab.ns, "grid"}) and "config" not in lab.ns
+
+
+def test_the_cell_itself_is_a_trial_and_its_number_the_metric(lab: Shell, capsys: Capsys) -> None:
+    lab.run("base = 10")
+    grid = search(
+        lab, '--space "a=grid_search([1, 2])" --metric score --mode max', "y = base + config['a']\nprint('y is', y)\ny"
+    )
+    assert grid.best.metrics["score"] == 12.0 and "y" not in lab.ns
+    (run,) = registry.runs()[-1:]
+    shown = text(run.status().to_json())
+    assert "Best: score 12" in shown and "y is 11" in shown and "y is 12" in run.logs()
+    assert [row["state"] for row in run.status().to_json()["trials"]] == ["TERMINATED", "TERMINATED"]
+    words = grid_words(grid)
+    assert words.startswith("ResultGrid of 2 trials: ") and words.endswith(".best.config: {'a': 2}")
+
+    capsys.readouterr()
+    lab.run("%ray_tune --show")
+    assert "★ Best: score 12" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="--show: no search 9999"):
+        lab.run("%ray_tune 9999 --show")
+
+
+def test_a_trainable_class_runs_until_it_is_to_stop(lab: Shell, capsys: Capsys) -> None:
+    lab.run(
+        "from ray import tune\nclass Steps(tune.Trainable):\n    def setup(self, config):\n        self.x = config['x']\n"
+        "    def step(self):\n        return {'value': 6 / self.x * self.iteration}\n"
+        "    def save_checkpoint(self, folder):\n        return {'x': self.x}"
+    )
+    grid = search(lab, 'Steps --space "x=3" --stop training_iteration=4')
+    assert grid[0].metrics["training_iteration"] == 4 and grid[0].metrics["value"] == 6 and grid[0].checkpoint
+    capsys.readouterr()
+    search(lab, "Steps --space x=3 --dry-run")
+    assert "class Steps(tune.Trainable):" in capsys.readouterr().out
+    with pytest.raises(ZeroDivisionError) as found:
+        search(lab, "Steps --space x=0")
+    shown = found.value._render_traceback_()
+    assert len(shown) < 15 and any("return {'value': 6 / self.x" in line for line in shown)
+    assert lab.ns["Steps"].default_resource_request.__qualname__.startswith("Trainable")
+
+
+def test_the_script_draws_the_same_configurations(
+    lab: Shell, capsys: Capsys, tmp_path: Path, plain_python: Callable[[Path], str]
+) -> None:
+    lab.run("def train(config):\n    return config['a'] + config['n']")
+    line = 'train --space "a=uniform(0, 1)" "n=randint(0, 100)" --metric loss --mode min --num-samples 3 --seed 5'
+    capsys.readouterr()
+    search(lab, f"{line} --dry-run --into found")
+    script = capsys.readouterr().out.partition("\n\n")[2]
+    assert "ray_magics" not in script
+    (tmp_path / "script.py").write_text(script + "print(sorted(str(one.config) for one in found))\n")
+    printed = plain_python(tmp_path / "script.py")
+    grid = search(lab, line)
+    assert str(sorted(str(one.config) for one in grid)) in printed
+
+
+def test_a_failed_trial_shows_its_line_and_the_others_go_on(lab: Shell) -> None:
+    lab.run("def train(config):\n    if config['x'] > 1:\n        raise KeyError('lost')\n    return {'loss': 1}")
+    grid = search(lab, 'train --space "x=grid_search([1, 2])" --metric loss --mode min')
+    assert grid.num_errors == 1 and grid.best.config == {"x": 1}
+    (run,) = registry.runs()[-1:]
+    assert run.state == "finished" and run.note == "1 trial failed; the first, trial 1: KeyError: 'lost'"
+    (error,) = [row["error"] for row in run.status().to_json()["trials"] if row["error"]]
+    assert re.search(r"KeyError: 'lost'\nCell In\[\d+\], line 3: raise KeyError\('lost'\)", error)
+
+
+def test_when_all_fail_the_cell_fails_with_the_users_error(lab: Shell) -> None:
+    lab.run("def train(config):\n    y = 0\n    return 1 / y")
+    with pytest.raises(ZeroDivisionError) as found:
+        search(lab, 'train --space "x=grid_search([1, 2])" --metric loss --mode min --into grid')
+    assert isinstance(found.value, RemoteError)
+    shown = found.value._render_traceback_()
+    assert len(shown) < 15 and any("return 1 / y" in line for line in shown)
+    assert "all 2 trials failed" in shown[0] and lab.ns["grid"].num_errors == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        (
+            "tune.report({'loss': 1, 'acc': 2})",
+            '--metric los: the trials report "loss", "acc", not "los"; did you mean',
+        ),
+        ("pass", "--metric los: no trial reported anything"),
+    ],
+    ids=["another name", "nothing"],
+)
+def test_a_metric_that_is_never_reported_is_told(lab: Shell, body: str, wrong: str) -> None:
+    with pytest.raises(RayMagicsError) as found:
+        search(lab, "--metric los --mode min", body)
+    assert str(found.value).replace('"acc", "loss"', '"loss", "acc"').startswith(wrong)
+
+
+def test_a_storage_that_cannot_be_made_is_one_line(lab: Shell, tmp_path: Path) -> None:
+    lab.run("def train(config):\n    return {'a': 1}")
+    with pytest.raises(UsageError, match="--storage-path"):
+        lab.run("%ray_tune train --storage-path /proc/nowhere")
+
+
+def test_what_the_cluster_never_has_is_told_at_once(lab: Shell) -> None:
+    lab.run("def train(config):\n    return {'a': 1}")
+    with pytest.raises(UsageError, match="No GPU in this cluster"):
+        lab.run("%ray_tune train --num-gpus 1")
+
+
+def test_an_unpicklable_capture_is_named(lab: Shell) -> None:
+    lab.run("rows = (row for row in [1])\ndef train(config):\n    return {'a': next(rows)}")
+    with pytest.raises(UsageError, match='Cannot ship "rows"'):
+        search(lab, "train")
+
+
+def test_trials_are_stopped_paused_and_resumed_while_the_others_go_on(lab: Shell) -> None:
+    lab.run(SLOW)
+    run = search(lab, 'slow --space "x=grid_search([1, 2])" --metric loss --mode min --background --into grid')
+    wait_until(lambda: run.table.running == 2 and all(t.iterations for t in run.table.trials.values()), 90)
+    first, second = run.table.trials
+
+    def command(action: str, part: str) -> dict[str, Any]:
+        return registry.command({"action": action, "run": run.id, "part": part})
+
+    assert command("pause", first) == {"status": "ok"} and run.table.trials[first].how in ("asked", "held")
+    wait_until(lambda: run.table.trials[first].how == "held", 10)
+    assert run.table.trials[first].state == "PAUSED"
+    assert command("stop", second) == {"status": "ok"}
+    wait_until(lambda: run.table.trials[second].state == "TERMINATED", 2)
+    assert run.table.trials[second].how == "stopped" and run.live
+    wait_until(lambda: "paused; resume or stop it" in run.status().why, 10)
+    assert command("resume", first) == {"status": "ok"}
+    wait_until(lambda: run.table.trials[first].state == "RUNNING", 30)
+    assert command("stop", second)["message"] == "this trial is over"
+    assert command("eat", first)["message"].startswith("a search knows stop")
+    run.stop_trial(0)
+    assert run.wait(60) and run.state == "finished" and len(lab.ns["grid"]) == 2
+
+
+def test_a_stopped_search_keeps_its_results_and_goes_on(lab: Shell) -> None:
+    lab.run(SLOW.replace("200", "12"))
+    line = 'slow --space "x=grid_search([1, 2])" --metric loss --mode min --max-concurrent-trials 1'
+    run = search(lab, f"{line} --background --into part")
+    wait_until(lambda: run.table.done == 1 and run.table.running == 1, 90)
+    run.stop()
+    with pytest.raises(
+        RunCancelled, match=r"1 of 2 trials had ended; all that was reported is kept in part, and --resume"
+    ):
+        run.result(60)
+    assert len(lab.ns["part"]) == 2 and lab.ns["part"].best.config["x"] == 1
+    search(lab, f"{line} --resume --into whole")
+    (again,) = registry.runs()[-1:]
+    assert again.path == run.path and [one.metrics["training_iteration"] for one in lab.ns["whole"]] == [12, 12]
+    assert all(len(trial.curve) == 12 for trial in again.table.trials.values())
+
+
+def test_nothing_to_resume_is_a_new_search_that_says_so_or_a_mistake(lab: Shell) -> None:
+    lab.run("def alone(config):\n    return {'a': 1}")
+    search(lab, "alone --resume --space x=1 --into grid")
+    (run,) = registry.runs()[-1:]
+    assert run.note.startswith("There is nothing to resume") and len(lab.ns["grid"]) == 1
+    with pytest.raises(UsageError, match="--resume: there is no experiment nope in"):
+        search(lab, "alone --resume --space x=1 --name nope")
+    lab.run("def other(config):\n    return {'a': 1}")
+    with pytest.raises(UsageError, match="--resume: there is no experiment other_<time> in"):
+        search(lab, "other --resume")
+
+
+def test_an_experiment_is_not_overwritten_by_another_of_its_name(lab: Shell) -> None:
+    lab.run("def train(config):\n    return {'a': 1}")
+    search(lab, "train --space x=1 --name mine --into first")
+    with pytest.raises(
+        UsageError, match="holds an experiment already; --resume goes on with it, or choose another name"
+    ):
+        search(lab, "train --space x=2 --name mine --into second")
+    search(lab, "train --resume --name mine --into second")
+    assert lab.ns["second"][0].config == {"x": 1} == lab.ns["first"][0].config
+
+
+def test_a_report_that_tune_breaks_over_leaves_what_there_is(lab: Shell) -> None:
+    lab.run(
+        "from ray import tune\ndef train(config):\n"
+        "    tune.report({'loss': 1} if config['x'] == 1 else {'loss': 1, 'training_iteration': 'abc'})"
+    )
+    line = 'train --space "x=grid_search([1, 2, 3])" --metric loss --mode min --max-concurrent-trials 1 --into part'
+    with pytest.raises(RayMagicsError, match="Ray Tune ended the search: "):
+        search(lab, line)
+    (run,) = registry.runs()[-1:]
+    assert lab.ns["part"].best.config == {"x": 1}
+    assert run.table.done == 1 and [trial.state for trial in run.table.trials.values()][2:] in ([], ["PENDING"])
+
+
+def test_a_trial_that_returns_what_tune_would_break_over_fails_alone(lab: Shell) -> None:
+    lab.run("def train(config):\n    return [{'loss': 1}, {1: 2}, {'pid': 3}, {'other': 1}][config['x']]")
+    grid = search(lab, 'train --space "x=grid_search([0, 1, 2, 3])" --metric loss --mode min --max-concurrent-trials 1')
+    (run,) = registry.runs()[-1:]
+    errors = [trial.error.partition("\n")[0] for trial in run.table.trials.values()]
+    assert errors == [
+        "",
+        "TypeError: a report has names for keys, not 1",
+        "ValueError: a report cannot say 'pid', which Ray Tune says itself",
+        "",
+    ]
+    assert grid.best.config == {"x": 0} and run.state == "finished"
+
+
+def test_the_twin_searches_too(lab: Shell) -> None:
+    import ray_magics
+
+    lab.run("def train(config):\n    return {'loss': config['x']}")
+    grid = ray_magics.tune(
+        lab.ns["train"], namespace=lab.ns, space={"x": {"grid_search": [3, 1]}}, metric="loss", mode="min",
+        num_cpus=0.1, storage_path=lab.ns["storage"],
+    )  # fmt: skip
+    assert grid.best.config == {"x": 1}
+    with pytest.raises(TypeError, match="no option 'nonsense'"):
+        ray_magics.tune(lab.ns["train"], namespace=lab.ns, nonsense=1)

@@ -1,0 +1,112 @@
+"""Imports point down, never sideways between verbs; light modules stay light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "ray_magics"
+FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+BELOW = {  # what each layer may import beside itself; those that are not named here are on top
+    "worker": (),
+    "kernel": (),
+    "resources": (),
+    "errors": ("worker",),
+    "line": ("errors",),
+    "cell": ("worker", "kernel", "errors"),
+    "connection": ("resources",),
+    "raylib": ("resources", "connection", "errors"),
+    "ship": ("worker", "errors", "line", "cell", "connection"),
+    "run": ("worker", "resources", "errors", "line", "cell", "connection", "ship"),
+    "views": ("worker", "kernel", "errors", "line", "run"),
+}
+ON_TOP = ("registry", "__init__")
+FORM = Path("verbs", "tune", "form")
+CONTROLS = {FORM / f"{name}.py" for name in ("controls", "row", "settings", "line_view", "launch", "panel")}
+MAGICS = {path for path in FILES if path.name == "magic.py"} | {FORM / "launch.py", FORM / "panel.py"}
+
+
+def imports(path: Path) -> list[tuple[str, bool]]:
+    """(absolute module name, whether it is imported when the file is) of every import in a file."""
+    tree = ast.parse((PACKAGE / path).read_text())
+    package = ["ray_magics", *path.parts[:-1]]
+    inside = {
+        node
+        for function in ast.walk(tree)
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
+        or (isinstance(function, ast.If) and "TYPE_CHECKING" in ast.unparse(function.test))
+        for node in ast.walk(function)
+    }
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, node not in inside) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            names = [module] if node.module else [f"{module}.{alias.name}" for alias in node.names]
+            found += [(name, node not in inside) for name in names]
+    return found
+
+
+def layer_of(parts: list[str]) -> str:
+    """``verbs.tune.plan`` -> ``verbs.tune``"""
+    return ".".join(parts[: 2 if parts[0] == "verbs" else 1])
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_no_import_points_up_or_sideways(path: Path) -> None:
+    own = layer_of(list(path.with_suffix("").parts))
+    if own in ON_TOP:
+        return
+    for module, _ in imports(path):
+        parts = module.split(".")[1:] if module.startswith("ray_magics") else []
+        target = layer_of(parts) if parts else own
+        if own.startswith("verbs"):
+            to_the_record = path.name == "verb.py" and target == "registry"
+            assert target == own or target in BELOW or to_the_record, f"{path} points up or sideways to {module}"
+            assert target != "views" or path in MAGICS, f"{path}: only the magic layer shows"
+        else:
+            assert target == own or target in BELOW[own], f"{path} points up to {module}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_heavy_things_are_imported_where_they_are_used(path: Path) -> None:
+    heavy = {"ray", "torch", "pandas", "numpy", "matplotlib", "xxhash", "ipywidgets"}
+    at_import = {module.split(".")[0] for module, top in imports(path) if top}
+    assert not at_import & (heavy - ({"ipywidgets"} if path in CONTROLS else set()))
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if FORM in path.parents and path not in CONTROLS], ids=str)
+def test_what_a_form_is_set_to_does_not_know_its_controls(path: Path) -> None:
+    controls = {".".join(["ray_magics", *control.with_suffix("").parts]) for control in CONTROLS}
+    widgets = {"ipywidgets", "anywidget", "traitlets", "IPython"}
+    for module, _ in imports(path):
+        assert module not in controls and module.split(".")[0] not in widgets, f"{path} imports {module}"
+
+
+def test_the_modules_of_the_controls_exist() -> None:
+    assert set(FILES) >= CONTROLS
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.name in ("plan.py", "script.py", "status.py")], ids=str
+)
+def test_what_decides_does_not_know_ray(path: Path) -> None:
+    assert all(not module.split(".")[0].startswith("ray") or module.startswith("ray_magics") or path.name == "script.py"
+               for module, _ in imports(path))  # fmt: skip
+
+
+def test_loading_the_extension_imports_no_ray_and_prints_nothing() -> None:
+    program = (
+        "import sys\nfrom IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\nshell.run_line_magic('load_ext', 'ray_magics')\n"
+        "heavy = {'ray', 'torch', 'pandas', 'numpy', 'anywidget', 'ipywidgets', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

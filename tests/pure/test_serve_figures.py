@@ -1,0 +1,328 @@
+"""What Serve's log files tell: requests, rates and latencies from access lines, and the files as they grow."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ray_magics.verbs.serve import figures, logs
+from ray_magics.verbs.serve.figures import Access, RequestMeter, access, logged_at, percentile
+from ray_magics.verbs.serve.logs import BACK, KEPT, SHOWN, LogTail
+
+PROXY = "INFO 2026-11-21 10:14:21,904 proxy 10.0.0.7 3f0c9d5e-1b7a-4c7e-8a60-000000000001 -- "
+REPLICA = "INFO 2026-11-21 10:14:21,904 digits_Classifier k3x9abcd 3f0c9d5e-1b7a-4c7e-8a60-000000000001 -- "
+
+
+# --- access lines -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "request_"),
+    [
+        pytest.param(f"{PROXY}GET /digits 200 4.1ms", Access("/digits", False, 4.1), id="proxy"),
+        pytest.param(f"{PROXY}POST / 307 12ms", Access("/", False, 12.0), id="whole milliseconds"),
+        pytest.param(f"{PROXY}GET /items/{{id}} 404 0.0ms", Access("/items/{id}", False, 0.0), id="the client's fault"),
+        pytest.param(f"{PROXY}GET /digits 500 80000.5ms", Access("/digits", True, 80000.5), id="our fault"),
+        pytest.param(f"{PROXY}GET /digits 503 1.0ms", Access("/digits", True, 1.0), id="overload"),
+        pytest.param(f"{PROXY}WS /chat 1000 5.0ms", Access("/chat", False, 5.0), id="web socket"),
+        pytest.param(f"{PROXY}127.0.0.1:53412 GET /d 200 4.1ms", Access("/d", False, 4.1), id="with the client"),
+        pytest.param(f"{PROXY}[::1]:53412 GET /d 502 4.1ms", Access("/d", True, 4.1), id="with a client of IPv6"),
+        pytest.param(f"{REPLICA}POST /digits/predict 200 3.8ms", Access("/digits/predict", False, 3.8), id="replica"),
+        pytest.param(f"{REPLICA}CALL predict OK 0.4ms", Access("predict", False, 0.4), id="handle"),
+        pytest.param(f"{REPLICA}CALL __call__ ERROR 7.5ms", Access("__call__", True, 7.5), id="exception"),
+        pytest.param(f"{REPLICA}CALL /digits CANCELLED 9.0ms", Access("/digits", False, 9.0), id="the client left"),
+    ],
+)
+def test_an_access_line_is_a_request(line: str, request_: Access) -> None:
+    assert access(line) == request_
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        " -- ",
+        f"{REPLICA}Initialized replica.",
+        f"{REPLICA}Started executing request 3f0c",
+        f"{REPLICA}Request failed.",
+        "GET /digits 200 4.1ms",
+        f"{PROXY}GET /digits 200 4.1ms, says the user",
+        f"{PROXY}GET /digits 200 4.1",
+        f"{PROXY}GET /digits 4.1ms",
+        f"{PROXY}GET  404 1.0ms",
+        f"{PROXY}get /digits 200 4.1ms",
+        f"{PROXY}GET /digits 200 -4.1ms",
+        f"{PROXY}GET /digits 200 nanms",
+        "ValueError: took 200 4.1ms",
+    ],
+)
+def test_any_other_line_is_none(line: str) -> None:
+    assert access(line) is None
+
+
+# --- the meter ----------------------------------------------------------------------------------------------------
+
+
+def ok(ms: float = 1.0) -> Access:
+    return Access("/", False, ms)
+
+
+FAILED = Access("/", True, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "percent", "found"),
+    [
+        pytest.param([], 50, None, id="nothing"),
+        pytest.param([7.0], 99, 7.0, id="one"),
+        pytest.param([1.0, 2.0], 50, 1.0, id="two"),
+        pytest.param([1.0, 2.0, 3.0], 50, 2.0, id="middle"),
+        pytest.param([float(n) for n in range(1, 101)], 95, 95.0, id="of a hundred"),
+        pytest.param([float(n) for n in range(1, 101)], 99, 99.0, id="near the end"),
+        pytest.param([float(n) for n in range(1, 11)], 99, 10.0, id="of ten"),
+        pytest.param([1.0, 2.0], 0, 1.0, id="least"),
+        pytest.param([1.0, 2.0], 100, 2.0, id="greatest"),
+    ],
+)
+def test_a_percentile_is_one_of_the_values(values: list[float], percent: float, found: float | None) -> None:
+    assert percentile(values, percent) == found
+
+
+def test_without_requests_there_are_no_latencies_and_no_share_of_errors() -> None:
+    assert RequestMeter(100.0).figures(200.0) == {
+        "rate": 0.0,
+        "p50": None,
+        "p95": None,
+        "p99": None,
+        "errors": None,
+        "total": 0,
+    }
+
+
+def test_the_figures_of_a_few_requests() -> None:
+    meter = RequestMeter(100.0)
+    meter.add(120.0, [ok(3.0), ok(1.0), ok(2.0), FAILED])
+    assert meter.figures(121.0) == {"rate": 0.4, "p50": 1.0, "p95": 3.0, "p99": 3.0, "errors": 0.25, "total": 4}
+
+
+def test_the_rate_is_that_of_the_last_ten_seconds() -> None:
+    meter = RequestMeter(0.0)
+    for second in range(20, 50):
+        meter.add(second, [ok()] * 5)
+    assert meter.figures(49.5)["rate"] == 5.0
+    assert meter.figures(55.0)["rate"] == 2.0
+    assert meter.figures(70.0)["rate"] == 0.0
+
+
+@pytest.mark.parametrize(("now", "rate"), [(100.1, 4.0), (102.0, 2.0), (140.0, 0.0)])
+def test_the_rate_of_a_young_meter_counts_the_seconds_that_it_has(now: float, rate: float) -> None:
+    meter = RequestMeter(100.0)
+    meter.add(100.05, [ok()] * 4)
+    assert meter.figures(now)["rate"] == rate
+
+
+def test_latencies_and_errors_are_those_of_the_last_minute_and_the_total_is_of_all() -> None:
+    meter = RequestMeter(0.0)
+    meter.add(10.0, [Access("/", True, 900.0)])
+    meter.add(69.0, [ok(1.0)])
+    assert meter.figures(69.5)["p99"] == 900.0
+    after = meter.figures(71.0)
+    assert (after["p99"], after["errors"], after["total"]) == (1.0, 0.0, 2)
+
+
+def test_a_flood_is_counted_and_its_latencies_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "_KEPT", 50)
+    meter = RequestMeter(0.0)
+    meter.add(100.0, [ok()] * 1000)
+    assert len(meter.recent) == 50 and meter.figures(100.0)["total"] == 1000
+
+
+def test_the_history_has_one_entry_a_second_and_leaves_out_the_present_one() -> None:
+    meter = RequestMeter(10.2)
+    meter.add(11.1, [ok()] * 2)
+    meter.add(11.9, [ok()])
+    meter.add(13.5, [ok()])
+    assert meter.history(13.9) == [[-3, 0], [-2, 3], [-1, 0]]
+
+
+def test_the_history_is_a_minute_long() -> None:
+    meter = RequestMeter(0.0)
+    for second in range(500):
+        meter.add(second + 0.5, [ok()])
+    history = meter.history(500.0)
+    assert history[0] == [-60, 1] and history[-1] == [-1, 1] and len(history) == 60
+    assert meter.history(10_000.0) == [[ago, 0] for ago in range(-60, 0)]
+
+
+def test_seconds_without_requests_take_no_place() -> None:
+    meter = RequestMeter(0.0)
+    for second in range(1000):
+        meter.add(second, [])
+    assert not meter.seconds and meter.history(0.9) == []
+
+
+# --- files --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "replica.log"
+
+
+@pytest.fixture
+def more(file: Path) -> Callable[[bytes], None]:
+    """Writes on at the end of the file."""
+
+    def write(data: bytes) -> None:
+        with file.open("ab") as opened:
+            opened.write(data)
+
+    return write
+
+
+More = Callable[[bytes], None]
+
+
+def test_a_look_has_the_lines_since_the_last(file: Path, more: More) -> None:
+    more(b"one\ntwo\n")
+    tail = LogTail(str(file), from_end=False)
+    assert not tail.looked and tail.look() == ["one", "two"] and tail.looked
+    assert tail.look() == []
+    more(b"\nthree\n")
+    assert tail.look() == ["", "three"]
+
+
+def test_a_line_that_is_being_written_is_told_when_it_is_whole(file: Path, more: More) -> None:
+    tail = LogTail(str(file), from_end=False)
+    found = []
+    for piece in (b"on", b"e\ntw", b"o", b"\n"):
+        more(piece)
+        found.append(tail.look())
+    assert found == [[], ["one"], [], ["two"]]
+
+
+def test_a_character_that_is_being_written_is_not_broken(file: Path, more: More) -> None:
+    tail = LogTail(str(file), from_end=False)
+    first, second = "größe\n".encode()[:3], "größe\n".encode()[3:]
+    more(first)
+    assert tail.look() == []
+    more(second)
+    assert tail.look() == ["größe"]
+
+
+def test_bytes_that_are_no_text_do_not_stop_it(file: Path, more: More) -> None:
+    more(b"\xff\xfe\x00\nfine\n")
+    assert LogTail(str(file), from_end=False).look() == ["\ufffd\ufffd\x00", "fine"]
+
+
+def test_a_missing_file_has_no_lines_until_it_is_there(file: Path, more: More) -> None:
+    tail = LogTail(str(file), from_end=True)
+    assert tail.look() == [] and not tail.here
+    more(b"one\n")
+    assert tail.look() == ["one"] and tail.here
+
+
+def test_no_path_is_a_missing_file() -> None:
+    tail = LogTail("", from_end=False)
+    assert tail.look() == [] and not tail.here
+
+
+def test_an_empty_file_is_here(file: Path, more: More) -> None:
+    more(b"")
+    assert LogTail(str(file), from_end=False).here
+
+
+def test_a_file_that_goes_away_has_no_more_lines(file: Path, more: More) -> None:
+    more(b"one\n")
+    tail = LogTail(str(file), from_end=False)
+    tail.look()
+    file.unlink()
+    assert tail.look() == [] and tail.here
+
+
+def test_a_file_that_cannot_be_read_has_no_lines(tmp_path: Path) -> None:
+    assert LogTail(str(tmp_path), from_end=False).look() == []
+
+
+def test_a_file_that_took_its_place_is_read_from_its_beginning(file: Path, more: More) -> None:
+    more(b"a long first line\nand a torn")
+    tail = LogTail(str(file), from_end=False)
+    tail.look()
+    os.replace(file, file.with_suffix(".1"))
+    more(b"new\n")
+    assert tail.look() == ["new"]
+
+
+def test_of_an_old_file_the_end_is_read_from_its_next_line_on(file: Path, more: More) -> None:
+    for number in range(2000):
+        more(b"line %05d of an old file\n" % number)
+    lines = LogTail(str(file), from_end=True).look()
+    assert lines[-1] == "line 01999 of an old file" and len(set(map(len, lines))) == 1
+    assert BACK - 50 < sum(len(line) + 1 for line in lines) <= BACK
+
+
+def test_a_short_old_file_is_read_whole(file: Path, more: More) -> None:
+    more(b"one\ntwo\n")
+    assert LogTail(str(file), from_end=True).look() == ["one", "two"]
+
+
+def test_a_torn_line_stays_hidden_until_it_ends(file: Path, more: More) -> None:
+    more(b"x" * (BACK + 100))
+    tail = LogTail(str(file), from_end=True)
+    assert tail.look() == []
+    more(b" end of the torn line\nwhole\n")
+    assert tail.look() == ["whole"]
+
+
+def test_an_old_file_that_is_replaced_before_it_was_read_loses_no_line(file: Path, more: More) -> None:
+    more(b"old\n" * BACK)
+    tail = LogTail(str(file), from_end=True)
+    file.write_bytes(b"first\nsecond\n")
+    assert tail.look() == ["first", "second"]
+
+
+def test_what_comes_faster_than_it_can_be_read_is_skipped(
+    file: Path, more: More, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "AT_ONCE", 25)
+    more(b"half a line")
+    tail = LogTail(str(file), from_end=False)
+    tail.look()
+    more(b"".join(b"line %03d\n" % number for number in range(100)))
+    assert tail.look() == ["line 098", "line 099"]
+    more(b"line 100\n")
+    assert tail.look() == ["line 100"]
+
+
+def test_only_the_end_is_shown_with_the_number_of_lines_before_it(file: Path) -> None:
+    tail = LogTail(str(file), from_end=False)
+    assert tail.shown() == ([], 0)
+    tail.keep([f"line {number}" for number in range(SHOWN)])
+    assert tail.shown() == ([f"line {number}" for number in range(SHOWN)], 0)
+    tail.keep(["more"])
+    lines, before = tail.shown()
+    assert lines[-1] == "more" and len(lines) == SHOWN and before == 1
+
+
+def test_long_lines_are_cut_where_they_are_shown_and_kept_whole(file: Path) -> None:
+    tail = LogTail(str(file), from_end=False)
+    tail.keep(["x" * 9000])
+    assert tail.shown() == (["x" * 500], 0) and len(tail.kept[0]) == 9000
+
+
+@pytest.mark.parametrize("pieces", [[KEPT + 5], [KEPT, 5], [5] * (KEPT // 5 + 1)], ids=["once", "twice", "often"])
+def test_lines_that_are_not_kept_any_more_are_counted(file: Path, pieces: list[int]) -> None:
+    tail = LogTail(str(file), from_end=False)
+    for count in pieces:
+        tail.keep(["x"] * count)
+    assert len(tail.kept) == KEPT and tail.shown()[1] == KEPT + 5 - SHOWN
+
+
+def test_a_line_tells_when_it_was_written_in_the_time_of_this_machine() -> None:
+    now = int(time.time())
+    line = time.strftime("INFO %Y-%m-%d %H:%M:%S,123 proxy 10.0.0.1 -- GET / 200 5.3ms", time.localtime(now))
+    assert logged_at(line) == now and logged_at("Traceback (most recent call last):") == logged_at("") == 0.0
