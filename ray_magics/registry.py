@@ -6,6 +6,7 @@ VERB = Verb("tune", magics=(ray_tune,), api={"tune": "api:tune"}, pretty_printer
 from __future__ import annotations
 
 import pkgutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,7 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from . import connection, kernel, verbs
-from .errors import UsageError, last_line
+from .errors import last_line
 from .line.options import Magic
 from .line.settings import RayMagics
 from .run.registry import CommandHandler, registry
@@ -45,27 +46,32 @@ class Verb:
 
 
 @cache
-def find_verbs() -> tuple[Verb, ...]:
-    """The record of each folder of `verbs/`, by name. Raises UsageError, in one line, for one that is broken."""
-    names = sorted(module.name for module in pkgutil.iter_modules(verbs.__path__) if module.ispkg)
-    return tuple(_record(name) for name in names)
+def find_verbs() -> tuple[tuple[Verb, ...], tuple[str, ...]]:
+    """The records of the folders of `verbs/`, by name; and a line for each folder whose record is broken."""
+    found: list[Verb] = []
+    problems: list[str] = []
+    for module in sorted(pkgutil.iter_modules(verbs.__path__), key=lambda module: module.name):
+        if module.ispkg:
+            try:
+                found.append(_record(module.name))
+            except Exception as error:  # whatever a broken folder raises
+                reason = f"{type(error).__name__}: {last_line(error)}"
+                problems.append(f"ray_magics: the verb {module.name} cannot be loaded: {reason}")
+    return tuple(found), tuple(problems)
 
 
 def _record(name: str) -> Verb:
     where = f"{verbs.__name__}.{name}.verb"
-    try:
-        verb = import_module(where).VERB
-    except Exception as error:  # whatever a broken folder raises
-        raise UsageError(f"The verb {name} cannot be loaded: {type(error).__name__}: {last_line(error)}") from error
+    verb = import_module(where).VERB
     if not isinstance(verb, Verb) or verb.name != name:
-        raise UsageError(f'The verb {name} cannot be loaded: {where}.VERB is not a Verb of the name "{name}".')
+        raise TypeError(f'{where}.VERB is not a Verb of the name "{name}"')
     return verb
 
 
 def find_api(name: str) -> Any:
     """The public Python function of this name; raises AttributeError where no verb has it."""
     connect_by_verb()
-    for verb in find_verbs():
+    for verb in find_verbs()[0]:
         if name in verb.api:
             module, _, function = verb.api[name].partition(":")
             return getattr(import_module(f"{verbs.__name__}.{verb.name}.{module}"), function)
@@ -74,7 +80,7 @@ def find_api(name: str) -> Any:
 
 def connect_by_verb() -> None:
     """Says which verb connects to clusters for all others."""
-    [module] = [f"{verbs.__name__}.{verb.name}.{verb.connector}" for verb in find_verbs() if verb.connector]
+    [module] = [f"{verbs.__name__}.{verb.name}.{verb.connector}" for verb in find_verbs()[0] if verb.connector]
     connection.provide(lambda: import_module(module))
 
 
@@ -84,8 +90,11 @@ def load(shell: Any) -> None:
     if settings not in shell.configurables:
         shell.configurables.append(settings)
     connect_by_verb()
-    for verb in find_verbs():
+    found, problems = find_verbs()
+    for verb in found:
         _load(verb, shell)
+    for problem in problems:
+        print(problem, file=sys.stderr)
     kernel.on_control_channel(shell, "ray_magics", registry.command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from .. import connection
 from ..errors import RunCancelled, UsageError
@@ -26,6 +27,12 @@ def be_ready(request: Mapping[str, float], label_selector: Mapping[str, str] | N
     found = problem(60.0) and problem(0.0)
     if found is not None and not connection.can_grow():
         raise UsageError(found)
+
+
+def execute(run: Run, view: Viewer, background: bool) -> Any:
+    """Starts a run; returns it where it is in the background, else, when it is over, what the cell shows."""
+    launch(run, view, background)
+    return run if background else run.finish()
 
 
 def launch(run: Run, view: Viewer, background: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
 import logging
 import queue
@@ -16,6 +15,7 @@ from ..errors import ClusterLost, RayMagicsError, UsageError
 from .interrupts import interrupt_calls, note_interrupt, take_interrupt
 from .registry import registry
 from .status import ENDED, LIVE, RunStatus
+from .stopping import Stopping
 
 log = logging.getLogger(__name__)
 Event = tuple[Any, ...]
@@ -46,12 +46,14 @@ class Run:
     All of a run happens on the thread that drives it; other threads `post` events to it.
     """
 
-    def __init__(self, name: str, verb: str, cell: str = "") -> None:
+    def __init__(self, name: str, verb: str, cell: str = "", clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.stopping = Stopping()
         self.id = registry.next_id()
         self.name, self.verb, self.cell = name, verb, cell
         self.state = "pending"
         self.error: BaseException | None = None
-        self.started = time.monotonic()
+        self.started = clock()
         self.ended: float | None = None
         self.over = threading.Event()
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -101,6 +103,15 @@ class Run:
         item = getattr(self.error, "item", "")
         return f"{item + ': ' if item else ''}{type(self.error).__name__}: {self.error}"[:2000]
 
+    def finish(self) -> Any:
+        """After the end of a run that a cell waited for: binds what came back, and returns what the cell shows.
+
+        Raises what the run raised.
+        """
+        if self.error is not None:
+            raise self.error
+        return self.value()
+
     def brief(self) -> RunStatus:
         """The status as a list of runs needs it: at once, without asking anybody."""
         return self.status()
@@ -124,7 +135,7 @@ class Run:
 
     @property
     def elapsed(self) -> float:
-        return (self.ended or time.monotonic()) - self.started
+        return (self.ended or self.clock()) - self.started
 
     @property
     def live(self) -> bool:
@@ -161,13 +172,16 @@ class Run:
 
     def end(self, state: str, error: BaseException | None = None) -> None:
         if self.state not in ENDED:
-            self.state, self.error, self.ended = state, error, time.monotonic()
+            self.state, self.error, self.ended = state, error, self.clock()
 
-    def watch_cluster(self, now: float) -> None:
-        """Ends the run with its cluster; Ray itself would wait, and in the end take the kernel along."""
+    def watch_cluster(self, now: float, lost: Callable[[float], str] = connection.lost) -> None:
+        """Ends the run with its cluster; Ray itself would wait, and in the end take the kernel along.
+
+        `lost` says what to tell of a cluster that was not heard for so many seconds, "" while it is there.
+        """
         if now > self._cluster_at and self.live:
             self._cluster_at = now + 1.0
-            if words := connection.lost(SILENT):
+            if words := lost(SILENT):
                 self.end("failed", ClusterLost(words))
 
     def drive(self) -> None:
@@ -187,13 +201,29 @@ class Run:
             self.view.close(self.status())
 
     def _drive(self) -> None:
-        self._guard(self.submit)
+        self.begin()
         while self.live:
-            self._guard(self.tick)
-            timeout = min(0.25, self._offer())
-            with contextlib.suppress(queue.Empty):
-                event = self.events.get(timeout=timeout)
-                self._guard(self._take, event)
+            self.step(min(0.25, self._offer()))
+
+    def begin(self) -> None:
+        """Submits; `step` goes on from there."""
+        self._guard(self.submit)
+
+    def step(self, timeout: float) -> bool:
+        """Ticks, and takes in the next event, if one comes within `timeout` seconds; whether one came."""
+        self._guard(self.tick)
+        try:
+            event = self.events.get(timeout=timeout) if timeout else self.events.get_nowait()
+        except queue.Empty:
+            return False
+        self._guard(self._take, event)
+        return True
+
+    def begin_stopping(self, force: bool) -> None:
+        """On the thread that drives the run: asks for the end of all that is under way."""
+        self.state = "stopping"
+        self.stopping.ask(self.clock(), force)
+        self.cancel(force)
 
     def _offer(self) -> float:
         """A view that cannot draw does not harm the run."""
@@ -210,9 +240,7 @@ class Run:
     def _take(self, event: Event) -> None:
         if event[0] == "stop":
             take_interrupt()
-            force = event[1] or self.state == "stopping"
-            self.state = "stopping"
-            self.cancel(force)
+            self.begin_stopping(event[1] or self.state == "stopping")
         else:
             self.handle(event)
 

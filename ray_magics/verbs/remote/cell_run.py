@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from ...run.output import replay
@@ -26,7 +26,7 @@ class CellRun(TaskRun):
             deletes=plan.cell.deletes,
             lazy=plan.lazy,
         )
-        self.launch("cell", "run_cell", **lazy)
+        self.launch(("cell", "run_cell"), **lazy)
 
     def take_reply(self, number: int, answer: Any) -> None:
         if self.plan.lazy:
@@ -48,11 +48,9 @@ class CellRun(TaskRun):
     def bound(self) -> dict[str, Any]:
         return {name: value for name, value in self.values.items() if name != VALUE}
 
-    def bind(self, keep: Iterable[str] = ()) -> None:
-        super().bind(keep)
-        for name in self.reply.deleted:
-            if name not in keep:
-                self.namespace.pop(name, None)
+    @property
+    def deleted(self) -> Sequence[str]:
+        return self.reply.deleted
 
     def value(self) -> Any:
         return self.values.get(VALUE)

@@ -95,8 +95,7 @@ def carry_out(plan: RemotePlan, namespace: dict[str, Any], cell_source: CellSour
     if plan.form == DEFINE:
         return doing.define(plan, namespace, cell_source)
     view = RunView(at_once=plan.background, quiet=plan.quiet, cell=cell_source.cell_id)
-    run = doing.start(plan, namespace, cell_source, view)
-    return run if plan.background else doing.finish(run)
+    return doing.execute_plan(plan, namespace, cell_source, view)
 
 
 def _ray_options(line: Line, namespace: dict[str, Any]) -> dict[str, Any]:

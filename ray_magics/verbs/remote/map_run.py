@@ -10,16 +10,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ...cell.source import CellSource
 from ...errors import RayMagicsError, UsageError, remote_error
 from ...line.settings import settings
 from ...run.failures import lost
 from ...run.interrupts import interrupt_raises
+from ...run.tasks import TaskCluster
 from ...worker.failure import describe
 from ...worker.records import RemoteFailure, TaskReply
 from ...worker.values import Namespace, Packer
 from .plan import RemotePlan
 from .replies import as_array, unpack
-from .task_run import Nodes, TaskRun
+from .task_run import TaskRun
 
 CHUNK_BYTES = 2**22
 LARGEST_CHUNK = 10_000  # items
@@ -31,8 +33,10 @@ SMALLEST_CHUNK = 0.02  # seconds of work that a task is worth
 class MapRun(TaskRun):
     """The cell runs once per item, in chunks that take about `chunk_seconds` each."""
 
-    def __init__(self, plan: RemotePlan, namespace: Namespace, cell_source: Any, nodes: Nodes) -> None:
-        super().__init__(plan, namespace, cell_source, nodes)
+    def __init__(
+        self, plan: RemotePlan, namespace: Namespace, cell_source: CellSource, cluster: TaskCluster | None = None
+    ) -> None:
+        super().__init__(plan, namespace, cell_source, cluster)
         self.output.into_cell = False
         self.results: dict[int, Any] = {}
         self.chunks: dict[int, list[tuple[int, Any]]] = {}
@@ -66,7 +70,7 @@ class MapRun(TaskRun):
         request = self.plan.request
         fits = [
             min((node.total.get(name, 0) / amount for name, amount in request.items()), default=16.0)
-            for node in self.nodes(5.0)
+            for node in self.cluster.nodes(5.0)
         ]
         return max(1, int(sum(math.floor(fit + 1e-9) for fit in fits)))
 
@@ -137,7 +141,7 @@ class MapRun(TaskRun):
             packer = self._pack(chunk)
         budget = float("inf") if self.plan.chunk else settings().chunk_seconds * (1 if self.seconds is None else 2)
         self.spec = replace(self.spec, budget=budget)
-        number = self.launch("items", "run_items", packer.payload, packer.references)
+        number = self.launch(("items", "run_items"), packer.payload, packer.references)
         self.chunks[number] = chunk
 
     def _pack(self, chunk: Sequence[tuple[int, Any]]) -> Packer:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ... import connection
 from ...cell.source import CellSource
 from ...errors import UsageError
 from ...line.parsers import format_size
 from ...run.failures import refused_options
-from ...run.launch import be_ready, launch
+from ...run.launch import be_ready, execute
 from ...run.run import Viewer
 from ...ship.captures import reads_of
 from ...ship.inspection import nbytes_of
@@ -18,7 +17,6 @@ from ...worker.values import Namespace
 from .cell_run import CellRun
 from .map_run import MapRun
 from .plan import RemotePlan
-from .task_run import TaskRun
 
 
 def check(plan: RemotePlan) -> None:
@@ -26,25 +24,10 @@ def check(plan: RemotePlan) -> None:
     be_ready(plan.request, plan.options.get("label_selector"))
 
 
-def start(plan: RemotePlan, namespace: Namespace, cell_source: CellSource, view: Viewer) -> TaskRun:
-    """Starts a run; it is over when this returns, unless it is in the background."""
+def execute_plan(plan: RemotePlan, namespace: Namespace, cell_source: CellSource, view: Viewer) -> Any:
+    """Runs a plan; returns what the cell shows, or in the background the Run."""
     kind = MapRun if plan.items else CellRun
-    run = kind(plan, namespace, cell_source, connection.nodes)
-    launch(run, view, plan.background)
-    return run
-
-
-def finish(run: TaskRun) -> Any:
-    """Binds what came back and returns what the cell shows; raises what the run raised."""
-    if run.error is not None:
-        raise run.error
-    run.bind()
-    if run.note and not run.plan.quiet:
-        print(run.note)
-    cell = run.plan.cell
-    displayed = run.displayed_value() if cell.expression and not (run.plan.into or cell.silent) else None
-    run.drop_result()
-    return displayed
+    return execute(kind(plan, namespace, cell_source), view, plan.background)
 
 
 def define(plan: RemotePlan, namespace: Namespace, cell_source: CellSource) -> None:

@@ -4,66 +4,63 @@ from __future__ import annotations
 
 import collections
 import itertools
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ... import connection
+from ...cell.source import CellSource
 from ...errors import RayMagicsError, RunCancelled, RunTimeout, remote_error
-from ...line.settings import settings
-from ...resources import STARTS, NodeResources, fits_now, no_more_in_use, why_waiting
+from ...resources import fits_now
+from ...run.binding import Binding
 from ...run.channel import output_channel
 from ...run.dispatch import task_spec
 from ...run.failures import failed_reply, lost, refused_options
 from ...run.output import RunOutput
 from ...run.run import SILENT, Event, Run
 from ...run.status import RunStatus
-from ...ship.entrypoint import pack_args, remote_function
+from ...run.tasks import Function, RayTasks, TaskCluster
+from ...run.waiting import reason_to_wait
+from ...ship.entrypoint import pack_args
 from ...ship.payload import CapturedValues, Payload
 from ...worker.records import OutputMessage, RemoteFailure
 from ...worker.values import Namespace
 from .plan import RemotePlan
 from .replies import messages_sent
 
-Nodes = Callable[..., Iterable[NodeResources]]
 CHANNEL_AFTER = 0.3  # seconds until the output channel is opened
-MESSAGES_LATE = 2.0  # seconds that an answer waits for messages still under way
 CHANNEL_AGAIN = 1.0  # seconds between two looks whether it is open
-CHANNEL_STARTS = 60.0  # seconds that it waits at most while the output queue starts
-STARTS_SLOWLY = 5.0  # seconds without news after which a view says that workers are starting
+CHANNEL_STARTS = 60.0  # seconds that a reply waits at most while the output queue starts
+MESSAGES_LATE = 2.0  # seconds that a reply waits for messages still under way
 CANCEL_AGAIN = 1.0  # seconds; a worker that was just starting the task may have missed Ray's interrupt
 
 
 class TaskRun(Run):
-    """Ships what the cell reads, launches tasks, takes in messages and answers, and stops them when asked."""
+    """Ships what the cell reads, launches tasks, takes in messages and replies, and stops them when asked."""
 
-    def __init__(self, plan: RemotePlan, namespace: Namespace, cell_source: Any, nodes: Nodes) -> None:
-        """`cell_source` says where the cell is: its `name`, `filename`, `label` of a file name, and `cell` id."""
-        super().__init__(cell_source.name, "ray_remote", cell_source.cell_id)
-        self.plan, self.namespace, self.cell_source, self.nodes = plan, namespace, cell_source, nodes
+    def __init__(
+        self, plan: RemotePlan, namespace: Namespace, cell_source: CellSource, cluster: TaskCluster | None = None
+    ) -> None:
+        self.cluster = cluster or RayTasks()
+        super().__init__(cell_source.name, "ray_remote", cell_source.cell_id, self.cluster.now)
+        self.plan, self.namespace, self.cell_source = plan, namespace, cell_source
         self.outstanding: dict[int, Any] = {}
         self.numbers = itertools.count()
         self.messages: collections.Counter[int | str] = collections.Counter()
-        self.late: list[tuple[float, Event]] = []
+        self.early: list[tuple[float, Event]] = []
         self.output = RunOutput(self.id, into_cell=not plan.background)
-        self.remote: Any = None
         self.open_channel_at = self.started + CHANNEL_AFTER
         self.waited: float | None = None
         self.why = self.note = ""
         self.failed = 0
-        self.stop_asked: float | None = None
-        self.forced = self.timed_out = False
         self.failure: BaseException | None = None
-        names = [*plan.binds, *plan.cell.calls, *([plan.into] if plan.into else [])]
-        self.before = {name: namespace.get(name) for name in names}
+        self.binding = Binding(namespace, [*plan.binds, *plan.cell.calls, *([plan.into] if plan.into else [])])
 
     # submitting
 
     def prepare(self, **fields: Any) -> None:
         """Ships what the cell reads and makes the spec that all its tasks share; `fields` are those of TaskSpec."""
         plan = self.plan
-        self.had_room = fits_now(plan.request, self.nodes(5.0))
+        self.had_capacity = fits_now(plan.request, self.cluster.nodes(5.0))
         self.captured = CapturedValues(plan.captures, self.namespace, plan.as_refs)
         if not plan.quiet:
             self.captured.print_large()
@@ -89,21 +86,19 @@ class TaskRun(Run):
         if self.captured.add(names):
             self.spec = replace(self.spec, resolved=self.payload.resolved)
 
-    def launch(self, module: str, function: str, *arguments: Any, **options: Any) -> int:
+    def launch(self, function: Function, *arguments: Any, **options: Any) -> int:
         """Sends one task that calls a function of the worker runtime; returns its number."""
         number = next(self.numbers)
         payload = self.payload
         spec = {**self.spec.to_wire(), "task": number}
         leading = pack_args((spec, payload.pickled, payload.references, *arguments))
         try:
-            if self.remote is None:
-                self.remote = remote_function(module, function).options(name=self.name, **self.plan.options, **options)
-            refs = self.remote.remote(*leading, *payload.shared)
+            options = {"name": self.name, **self.plan.options, **options}
+            self.refs = self.cluster.submit(function, options, (*leading, *payload.shared))
         except ValueError as error:
             raise refused_options(error) from error
-        self.refs = refs if isinstance(refs, list) else [refs]
         self.outstanding[number] = self.refs[-1]
-        self.refs[-1].future().add_done_callback(lambda future: self.post("answer", number, future))
+        self.cluster.when_done(self.refs[-1], lambda future: self.post("reply", number, future))
         self.state = "running"
         return number
 
@@ -113,9 +108,9 @@ class TaskRun(Run):
         if event[0] == "message":
             self.take_message(event[1])
         elif self._is_early(event):
-            self.late.append((time.monotonic(), event))
+            self.early.append((self.clock(), event))
         else:
-            self._take_answer(event[1], event[2])
+            self._take_future(event[1], event[2])
 
     def take_message(self, message: OutputMessage) -> None:
         self.messages[message.task] += 1
@@ -136,34 +131,33 @@ class TaskRun(Run):
         return messages_sent(event[2]) > self.messages[event[1]]
 
     def tick(self) -> None:
-        now = time.monotonic()
-        due = [event for came, event in self.late if _has_waited(came, now) or not self._is_early(event)]
-        self.late = [(came, event) for came, event in self.late if event not in due]
+        now = self.clock()
+        due = [event for came, event in self.early if self._has_waited(came, now) or not self._is_early(event)]
+        self.early = [(came, event) for came, event in self.early if event not in due]
         for event in due:
-            self._take_answer(event[1], event[2])
+            self._take_future(event[1], event[2])
         if now > self.open_channel_at and self.live:
             self.open_channel_at = now + CHANNEL_AGAIN
-            output_channel.open()
+            self.cluster.open_channel()
         self._watch_clock(now)
-        self.watch_cluster(now)
+        self.watch_cluster(now, self.cluster.lost)
+
+    def _has_waited(self, came: float, now: float) -> bool:
+        """Whether messages that are not here by now will never be; none arrive before the output queue has started."""
+        return now - max(came, self.cluster.channel_open_since()) > MESSAGES_LATE or now - came > CHANNEL_STARTS
 
     def _watch_clock(self, now: float) -> None:
-        if self.plan.timeout is not None and self.elapsed > self.plan.timeout and not self.timed_out:
-            self.timed_out = True
+        if self.plan.timeout is not None and self.elapsed > self.plan.timeout and not self.stopping.timed_out:
+            self.stopping.timed_out = True
             self.stop()
-        if self.stop_asked is not None:
-            self._watch_stop(now, self.stop_asked)
+        if self.stopping.asked_at is not None:
+            self._watch_stop(now)
         elif not self.output.seen and self.elapsed > 1.0:
-            self.why = self._why_waiting()
+            own = len(self.outstanding) if self.had_capacity else 0
+            selector = self.plan.options.get("label_selector")
+            self.why = reason_to_wait(self.plan.request, self.cluster.nodes(), self.elapsed, selector, own)
 
-    def _why_waiting(self) -> str:
-        request, nodes = self.plan.request, tuple(self.nodes())
-        ours = self.had_room and no_more_in_use(request, len(self.outstanding), nodes)
-        if ours or fits_now(request, nodes):
-            return STARTS if self.elapsed > STARTS_SLOWLY else ""
-        return why_waiting(request, nodes, self.plan.options.get("label_selector"))
-
-    def _take_answer(self, number: int, future: Any) -> None:
+    def _take_future(self, number: int, future: Any) -> None:
         self.outstanding.pop(number, None)
         if self.state == "stopping":
             self._stopped_if_done()
@@ -188,40 +182,34 @@ class TaskRun(Run):
     # stopping
 
     def cancel(self, force: bool) -> None:
-        self.stop_asked = time.monotonic()
-        self.forced = self.forced or force
-        if words := connection.lost(SILENT / 2):
+        if words := self.cluster.lost(SILENT / 2):
             self.outstanding.clear()
             return self._end_stopped(f"what its cluster still runs is not known. {words.removesuffix('.')}")
-        self._ask_ray_to_cancel(force)
+        self._ask_for_cancel(force)
         self._stopped_if_done()
 
-    def _ask_ray_to_cancel(self, force: bool) -> None:
+    def _ask_for_cancel(self, force: bool) -> None:
         """The newest first: they wait in Ray's queue, and shall not start where an older one ends.
 
         Ray 2.60 aborts the whole process when a task ends at the very moment in which it is cancelled (a failed check
         in `CompletePendingTask`); the fewer tasks start and end meanwhile, the rarer that is.
         """
-        import ray
+        self.cancel_asked = self.clock()
+        self.cluster.cancel(reversed(list(self.outstanding.values())), force)
 
-        self.cancel_asked = time.monotonic()
-        for ref in reversed(list(self.outstanding.values())):
-            ray.cancel(ref, force=force, recursive=True)
-
-    def _watch_stop(self, now: float, asked: float) -> None:
-        if not self.forced and now - self.cancel_asked > CANCEL_AGAIN:
-            self._ask_ray_to_cancel(False)
-        if now - asked > settings().stop_grace:
-            self._still_stopping(now - asked)
-
-    def _still_stopping(self, seconds: float) -> None:
-        count = len(self.outstanding)
-        if self.timed_out and not self.forced:
-            self.cancel(True)
-        elif self.forced and seconds > 2 * settings().stop_grace:
-            self._end_stopped(f"{_tasks(count)} did not confirm the stop and may still run")
+    def _watch_stop(self, now: float) -> None:
+        forced, timed_out = self.stopping.forced, self.stopping.timed_out
+        if not forced and now - self.cancel_asked > CANCEL_AGAIN:
+            self._ask_for_cancel(False)
+        if not self.stopping.is_late(now):
+            return
+        count = _tasks(len(self.outstanding))
+        if timed_out and not forced:
+            self.begin_stopping(True)
+        elif forced and self.stopping.is_late(now, graces=2):
+            self._end_stopped(f"{count} did not confirm the stop and may still run")
         else:
-            self.note = f"{_tasks(count)} ignored the interrupt; {self._again()} to force"
+            self.note = f"{count} ignored the interrupt; {self._again()} to force"
 
     def _again(self) -> str:
         return "stop it again" if self.plan.background else "interrupt again"
@@ -235,7 +223,7 @@ class TaskRun(Run):
             self.end("failed", self.failure)
             return
         self.note = left
-        if self.timed_out:
+        if self.stopping.timed_out:
             self.end("failed", RunTimeout(f"--timeout {self.plan.timeout:g}: {self.name} was stopped; {left}."))
         else:
             self.end("cancelled", RunCancelled(f"{self.name} was stopped after {self.elapsed:.1f} s; {left}."))
@@ -249,18 +237,18 @@ class TaskRun(Run):
             shown = remote_error(failure, self.namespace, self.cell_source.label, item)
         elif not isinstance(error, RayMagicsError):
             shown = lost(error)
-        self.failure, self.state = shown, "stopping"
-        self.cancel(False)
+        self.failure = shown
+        self.begin_stopping(False)
 
     def end(self, state: str, error: BaseException | None = None) -> None:
         output_channel.forget(self.id)
-        if state == "finished" and self.plan.background and self.live:
-            self.bind_late()
+        if state == "finished" and self.plan.background and self.live and (changed := self.bind(late=True)):
+            self.note = f"{changed}; this run's is in the Run's .bound"
         super().end(state, error)
 
     def release(self) -> None:
-        self.before.clear()
-        for name in ("captured", "spec", "remote", "refs"):
+        self.binding.release()
+        for name in ("captured", "spec", "refs"):
             vars(self).pop(name, None)
 
     @property
@@ -268,19 +256,26 @@ class TaskRun(Run):
         """The names that come back, with their values."""
         return {}
 
-    def bind(self, keep: Iterable[str] = ()) -> None:
-        """Gives the notebook what the cell assigned, and the value its name; leaves the names in `keep` alone."""
-        into = {self.plan.into: self.value()} if self.plan.into else {}
-        found = {**self.bound, **into}
-        self.namespace.update({name: value for name, value in found.items() if name not in keep})
+    @property
+    def deleted(self) -> Sequence[str]:
+        """The names that the cell has deleted."""
+        return ()
 
-    def bind_late(self) -> None:
-        """Binds at the end of a background run what the notebook has not assigned anew since the run began."""
-        anew = [name for name, value in self.before.items() if self.namespace.get(name) is not value]
-        self.bind(anew)
-        if anew:
-            names = ", ".join(anew)
-            self.note = f"{names} got another value meanwhile and keeps it; this run's is in the Run's .bound"
+    def bind(self, late: bool = False) -> str:
+        """Gives the notebook what the cell assigned, and the value its name; see `Binding.bind`."""
+        into = {self.plan.into: self.value()} if self.plan.into else {}
+        return self.binding.bind({**self.bound, **into}, self.deleted, late)
+
+    def finish(self) -> Any:
+        if self.error is not None:
+            raise self.error
+        self.bind()
+        if self.note and not self.plan.quiet:
+            print(self.note)
+        cell = self.plan.cell
+        displayed = self.displayed_value() if cell.expression and not (self.plan.into or cell.silent) else None
+        self.drop_result()
+        return displayed
 
     def displayed_value(self) -> Any:
         """What the cell shows as its output."""
@@ -304,11 +299,6 @@ class TaskRun(Run):
     def progress(self) -> dict[str, Any]:
         """Of the fields of `RunStatus`, those that count."""
         return {"total": 1, "done": int(self.state == "finished"), "running": len(self.outstanding)}
-
-
-def _has_waited(came: float, now: float) -> bool:
-    """Whether messages that are not here by now will never be; none arrive before the output queue has started."""
-    return now - max(came, output_channel.listens_since) > MESSAGES_LATE or now - came > CHANNEL_STARTS
 
 
 def _tasks(count: int) -> str:
