@@ -1,4 +1,4 @@
-"""``ray_magics.remote``: the Python twin of ``%%ray_remote``."""
+"""``ray_magics.remote``: what ``%%ray_remote`` does, for programs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from typing import Any
 
 from ...cell.reader import read_cell
 from ...cell.source import CellSource
-from ...line.api import callers_namespace, line_of
+from ...line.api import callers_namespace, record_from
 from ...line.parsers import for_clause
-from .magic import carry_out, ray_remote
-from .plan import RAY_OPTIONS, make_plan
-
-_NOT_HERE = ("items", "expression", "dry_run")
+from .magic import carry_out
+from .options import RAY_OPTIONS, RemoteOptions
+from .plan import make_plan
 
 
 def remote(source: str, *, namespace: dict[str, Any] | None = None, for_: str | None = None, **options: Any) -> Any:
@@ -30,8 +29,8 @@ def remote(source: str, *, namespace: dict[str, Any] | None = None, for_: str | 
         UsageError: what the magic would refuse.
     """
     namespace = callers_namespace() if namespace is None else namespace
-    line = line_of(ray_remote, options, _NOT_HERE)
-    line.items = for_clause(for_) if for_ else None
-    ray_options = {key: options[key] for key in RAY_OPTIONS if options.get(key) is not None}
-    plan = make_plan(read_cell(source), line, namespace, ray_options)
+    own = {key: value for key, value in options.items() if key not in RAY_OPTIONS}
+    ray = {key: options[key] for key in RAY_OPTIONS if options.get(key) is not None}
+    items = for_clause(for_) if for_ else None
+    plan = make_plan(read_cell(source), record_from(RemoteOptions, "remote", own, ray=ray, items=items), namespace)
     return carry_out(plan, namespace, CellSource(source, name="remote()", filename="<remote>"))

@@ -1,19 +1,18 @@
-"""``%%ray_remote`` and ``%ray_remote``: the edge."""
+"""``%%ray_remote`` and ``%ray_remote``: the magic layer."""
 
 from __future__ import annotations
 
 from argparse import Namespace as Line
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.getipython import get_ipython
 
 from ...cell.source import CellSource, cell_source_of
-from ...errors import UsageError
-from ...line.options import argument, evaluated, group, magic, option_of, run_options
+from ...line.api import record_of
+from ...line.options import argument, group, magic, run_options
 from ...line.parsers import expression, for_clause, name, names, number, positive_int, seconds, size
-from ...line.settings import settings
 from ...run.interrupts import interrupts_wait
+from .options import RemoteOptions, ray_options
 
 if TYPE_CHECKING:
     from .plan import RemotePlan
@@ -40,7 +39,7 @@ task_options = group(
 @argument("--chunk", type=positive_int, metavar="N", help="Items per task; without it, as measured.")
 @argument("--on-error", choices=("raise", "keep"), help="keep leaves the exception in its place and goes on.")
 @argument("--into", type=name, metavar="NAME", help="Bind the value of the cell to NAME instead of showing it.")
-@argument("--inputs", type=names, metavar="a,b", help="Of the notebook's values, only these travel.")
+@argument("--inputs", type=names, metavar="a,b", help="Of the notebook's values, only these are sent.")
 @argument("--outputs", type=names, metavar="c,d", help="Of the names the cell assigns, only these come back.")
 @argument("--lazy", action="store_true", help="Leave the results on the cluster, as object refs.")
 @argument("--timeout", type=seconds, metavar="SECONDS", help="Stop the run after so many seconds.")
@@ -72,10 +71,16 @@ def ray_remote(line: Line, cell: str | None = None) -> Any:
     shell: Any = get_ipython()
     with interrupts_wait():
         cell_source = cell_source_of(shell, line.expression if cell is None else cell, is_cell=cell is not None)
-        plan = make_plan(cell_source.read(), line, shell.user_ns, _ray_options(line, shell.user_ns))
+        options = _options(line, shell.user_ns)
+        plan = make_plan(cell_source.read(), options, shell.user_ns)
         if line.dry_run:
             return show_plan(plan, shell.user_ns, cell_source)
         return carry_out(plan, shell.user_ns, cell_source)
+
+
+def _options(line: Line, namespace: dict[str, Any]) -> RemoteOptions:
+    """The record of a parsed line."""
+    return record_of(RemoteOptions, line, ray=ray_options(vars(line), namespace))
 
 
 def show_plan(plan: RemotePlan, namespace: dict[str, Any], cell_source: CellSource) -> None:
@@ -88,28 +93,11 @@ def show_plan(plan: RemotePlan, namespace: dict[str, Any], cell_source: CellSour
 def carry_out(plan: RemotePlan, namespace: dict[str, Any], cell_source: CellSource) -> Any:
     """Does what the plan says and binds what comes back; returns what the cell shows, or a Run."""
     from ...views.show import RunView
-    from . import run as doing
     from .plan import DEFINE
+    from .run import check, define, execute_plan
 
-    doing.check(plan)
+    check(plan)
     if plan.form == DEFINE:
-        return doing.define(plan, namespace, cell_source)
+        return define(plan, namespace, cell_source)
     view = RunView(at_once=plan.background, quiet=plan.quiet, cell=cell_source.cell_id)
-    return doing.execute_plan(plan, namespace, cell_source, view)
-
-
-def _ray_options(line: Line, namespace: dict[str, Any]) -> dict[str, Any]:
-    """Ray's options that the line gives, under Ray's names, with expressions evaluated."""
-    from .plan import RAY_OPTIONS
-
-    found = evaluated(line, RAY_OPTIONS, namespace)
-    if settings().num_cpus is not None:
-        found.setdefault("num_cpus", settings().num_cpus)
-    for key in ("resources", "label_selector"):
-        if not isinstance(found.get(key, {}), Mapping):
-            option = option_of(key)
-            raise UsageError(f"{option}: {found[key]!r} is not a dict; try {option} \"{{'name': 1}}\"")
-    strategy = found.get("scheduling_strategy")
-    if isinstance(strategy, str) and strategy not in ("DEFAULT", "SPREAD"):
-        found["scheduling_strategy"] = expression(strategy).evaluate(namespace, "--scheduling-strategy")
-    return found
+    return execute_plan(plan, namespace, cell_source, view)

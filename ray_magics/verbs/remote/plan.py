@@ -10,21 +10,9 @@ from ...cell.reader import Cell, read_cell
 from ...errors import UsageError
 from ...line.parsers import ForClause
 from ...ship.captures import Captures, find_captures, handled_as_refs
+from .options import RemoteOptions
 
 RUN, DEFINE, MAP = "run", "define", "map"
-RAY_OPTIONS = (
-    "num_cpus",
-    "num_gpus",
-    "memory",
-    "resources",
-    "accelerator_type",
-    "label_selector",
-    "max_retries",
-    "retry_exceptions",
-    "max_calls",
-    "scheduling_strategy",
-    "runtime_env",
-)
 _TASKS_ONLY = ("max_calls", "retry_exceptions")
 
 
@@ -37,7 +25,7 @@ class RemotePlan:
         options: Ray's task and actor options that the line gave, under Ray's names.
         binds: names that come back into the notebook; for "map" each becomes a list.
         as_refs: captured object refs that the cell handles as refs; the others arrive as values.
-        feed: what the expression of ``--for`` reads; it is evaluated in the notebook and does not travel.
+        feed: what the expression of ``--for`` reads; it is evaluated in the notebook and is not sent.
     """
 
     form: str
@@ -72,63 +60,59 @@ class RemotePlan:
         return {renamed.get(key, key): value for key, value in self.options.items() if key not in _TASKS_ONLY}
 
 
-def make_plan(cell: Cell, line: Any, namespace: Mapping[str, Any], options: Mapping[str, Any]) -> RemotePlan:
-    """Decides what the cell is and what travels.
-
-    Args:
-        line: the parsed line, see `magic.ray_remote`.
-        options: Ray's options, evaluated.
+def make_plan(cell: Cell, options: RemoteOptions, namespace: Mapping[str, Any]) -> RemotePlan:
+    """Decides what the cell is and what is sent.
 
     Raises:
         UsageError: options that contradict each other or the cell.
     """
-    form = _form(cell, line)
-    _check(form, cell, line)
-    targets = line.items.names if line.items else ()
-    absent = [name for name in line.inputs or () if name not in namespace]
+    form = _form(cell, options)
+    _check(form, cell, options)
+    targets = options.items.names if options.items else ()
+    absent = [name for name in options.inputs or () if name not in namespace]
     if absent:
         raise UsageError(f'--inputs: name "{absent[0]}" is not defined')
-    captures = find_captures(cell, namespace, line.inputs, without=targets) if form != DEFINE else Captures()
+    captures = find_captures(cell, namespace, options.inputs, without=targets) if form != DEFINE else Captures()
     return RemotePlan(
         form=form,
         cell=cell,
         captures=captures,
-        options=dict(options),
-        binds=_binds(form, cell, line),
+        options=dict(options.ray),
+        binds=_binds(form, cell, options),
         as_refs=_refs(cell, captures),
-        items=line.items,
-        feed=_feed(line.items, namespace),
-        chunk=line.chunk,
-        keep=line.on_error == "keep",
-        into=line.into,
-        lazy=line.lazy,
-        timeout=line.timeout,
-        background=line.background,
-        quiet=line.quiet,
+        items=options.items,
+        feed=_feed(options.items, namespace),
+        chunk=options.chunk,
+        keep=options.on_error == "keep",
+        into=options.into,
+        lazy=options.lazy,
+        timeout=options.timeout,
+        background=options.background,
+        quiet=options.quiet,
     )
 
 
-def _form(cell: Cell, line: Any) -> str:
-    if line.items:
+def _form(cell: Cell, options: RemoteOptions) -> str:
+    if options.items:
         return MAP
-    return DEFINE if cell.definitions_only and not line.run else RUN
+    return DEFINE if cell.definitions_only and not options.run else RUN
 
 
-def _check(form: str, cell: Cell, line: Any) -> None:
+def _check(form: str, cell: Cell, options: RemoteOptions) -> None:
     if cell.empty:
         raise UsageError("The cell is empty: write statements below %%ray_remote, or an expression behind %ray_remote.")
-    if form == DEFINE and (line.into or line.outputs or line.lazy or line.background):
+    if form == DEFINE and (options.into or options.outputs or options.lazy or options.background):
         raise UsageError(
             "A cell of nothing but imports, functions and classes makes them remote and has no result; "
             "--run runs it as a task instead."
         )
-    if line.into and not cell.expression:
-        raise UsageError(f"--into {line.into}: the cell has no value; end it with the expression to keep.")
-    if form != MAP and (line.chunk or line.on_error):
+    if options.into and not cell.expression:
+        raise UsageError(f"--into {options.into}: the cell has no value; end it with the expression to keep.")
+    if form != MAP and (options.chunk or options.on_error):
         raise UsageError('--chunk and --on-error go with --for; for example --for "x in xs" --on-error keep.')
-    if form == MAP and line.lazy:
+    if form == MAP and options.lazy:
         raise UsageError("--lazy keeps the result of one task on the cluster; it does not go with --for.")
-    unknown = [name for name in line.outputs or () if name not in cell.binds and not cell.binds_unknown]
+    unknown = [name for name in options.outputs or () if name not in cell.binds and not cell.binds_unknown]
     if unknown:
         raise UsageError(f'--outputs: the cell does not assign "{unknown[0]}"; it assigns {_list(cell.binds)}.')
 
@@ -137,9 +121,9 @@ def _list(names: tuple[str, ...]) -> str:
     return ", ".join(names) or "nothing"
 
 
-def _binds(form: str, cell: Cell, line: Any) -> tuple[str, ...]:
-    if line.outputs is not None:
-        return tuple(line.outputs)
+def _binds(form: str, cell: Cell, options: RemoteOptions) -> tuple[str, ...]:
+    if options.outputs is not None:
+        return tuple(options.outputs)
     return () if form == MAP else cell.binds
 
 
