@@ -24,9 +24,9 @@ def be_ready(request: Mapping[str, float], label_selector: Mapping[str, str] | N
     def problem(max_age: float) -> str | None:
         return infeasible(request, connection.nodes(max_age), label_selector)
 
-    found = problem(60.0) and problem(0.0)
-    if found is not None and not connection.can_grow():
-        raise UsageError(found)
+    reason = problem(60.0) and problem(0.0)
+    if reason is not None and not connection.can_grow():
+        raise UsageError(reason)
 
 
 def execute(run: Run, view: Viewer, background: bool) -> Any:

@@ -59,7 +59,7 @@ def find_captures(
     """The names of `namespace` that the cell, and the functions and classes it uses, may read.
 
     Args:
-        only: of values, just these travel (``--inputs``); modules always do.
+        only: of values, just these are sent (``--inputs``); modules always do.
         without: names that mean something else inside the cell, as the target of ``--for`` does.
     """
     wanted = [name for name in cell.reads if name.name not in {*without, *HIDDEN} or name.name in (only or ())]

@@ -129,8 +129,8 @@ def _settle_line(line: str) -> str:
 def _make_own(folder: str) -> None:
     """Raises OSError for a folder of somebody else: those of temporary files are everybody's to make."""
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    found = os.lstat(folder)
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+    info = os.lstat(folder)
+    if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
         raise PermissionError(folder)
 
 

@@ -75,7 +75,7 @@ class MapRun(TaskRun):
         return max(1, int(sum(math.floor(fit + 1e-9) for fit in fits)))
 
     def _fill(self) -> None:
-        """Keeps few chunks under way: items are pulled when there is room for them."""
+        """Keeps few chunks under way: items are pulled when there is capacity for them."""
         while self.failure is None and len(self.outstanding) < self.slots * self._depth():
             chunk = self._next_chunk()
             if not chunk or self.failure is not None:

@@ -68,9 +68,8 @@ def ray_options(given: Mapping[str, Any], namespace: Mapping[str, Any]) -> dict[
         options.setdefault("num_cpus", settings().num_cpus)
     for key in ("resources", "label_selector"):
         if not isinstance(options.get(key, {}), Mapping):
-            raise UsageError(
-                f"{option_of(key)}: {options[key]!r} is not a dict; try {option_of(key)} \"{{'name': 1}}\""
-            )
+            option = option_of(key)
+            raise UsageError(f"{option}: {options[key]!r} is not a dict; try {option} \"{{'name': 1}}\"")
     strategy = options.get("scheduling_strategy")
     if isinstance(strategy, str) and strategy not in ("DEFAULT", "SPREAD"):
         options["scheduling_strategy"] = expression(strategy).evaluate(namespace, "--scheduling-strategy")

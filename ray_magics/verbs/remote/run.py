@@ -57,6 +57,6 @@ def _check_globals(name: str, namespace: Namespace) -> None:
         nbytes = nbytes_of(namespace.get(read))
         if nbytes is not None and nbytes > 95 * 2**20:
             raise UsageError(
-                f'{name} reads "{read}" ({format_size(nbytes)}), which would travel inside the function: '
+                f'{name} reads "{read}" ({format_size(nbytes)}), which would be sent inside the function: '
                 f"make it an argument, {name}.remote(ray.put({read}))."
             )

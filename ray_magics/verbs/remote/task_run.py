@@ -232,12 +232,12 @@ class TaskRun(Run):
 
     def fail(self, error: BaseException, failure: RemoteFailure | None, item: str = "") -> None:
         """Ends the run as failed, with the user's own exception where the cell failed, once nothing runs any more."""
-        shown = error
+        raised = error
         if failure is not None:
-            shown = remote_error(failure, self.namespace, self.cell_source.label, item)
+            raised = remote_error(failure, self.namespace, self.cell_source.label, item)
         elif not isinstance(error, RayMagicsError):
-            shown = lost(error)
-        self.failure = shown
+            raised = lost(error)
+        self.failure = raised
         self.begin_stopping(False)
 
     def end(self, state: str, error: BaseException | None = None) -> None:
