@@ -1,13 +1,13 @@
 /** The view for whatever a source shows: picks the renderer by the snapshot's kind. */
-import { mount as mountCluster } from './cluster';
-import { classes, h, setText } from './dom';
-import { plain } from './format';
-import { mount as mountRun } from './run';
-import { mount as mountRuns } from './runs';
-import { mount as mountServe } from './serve';
-import type { Mount } from './source';
-import { kindOf } from './status';
-import { mount as mountTune } from './tune';
+import { mount as mountCluster } from './cluster/view';
+import { classes, h, setText } from './core/dom';
+import { plain } from './core/format';
+import { mount as mountRun } from './core/run-card';
+import { mount as mountRuns } from './core/run-table';
+import { mount as mountServe } from './serve/view';
+import type { Mount } from './core/transport';
+import { kindOf } from './core/status';
+import { mount as mountTune } from './tune/view';
 
 const VIEWS: Record<string, Mount> = { run: mountRun, cluster: mountCluster, runs: mountRuns, serve: mountServe, tune: mountTune };
 

@@ -1,7 +1,7 @@
 /** The views as an anywidget. */
-import { takeRows, wholeOf } from './rows';
-import type { Command, Reply, Source } from './source';
-import { fields, id } from './status';
+import { takeRows, wholeOf } from './core/keyed-rows';
+import type { Command, Reply, Source } from './core/transport';
+import { fields, id } from './core/status';
 import { mount } from './view';
 
 const PATIENCE = 2500;

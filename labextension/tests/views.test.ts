@@ -3,7 +3,7 @@ import clusters from '../../tests/data/cluster.json';
 import runs from '../../tests/data/run.json';
 import tables from '../../tests/data/runs.json';
 import { mount } from '../src/view';
-import { FakeSource } from './fake';
+import { FakeSource } from './support/fake-transport';
 
 const running = runs.running;
 

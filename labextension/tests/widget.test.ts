@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import runs from '../../tests/data/run.json';
 import searches from '../../tests/data/tune.json';
-import { wholeOf } from '../src/rows';
+import { wholeOf } from '../src/core/keyed-rows';
 import widget from '../src/widget';
 
 beforeEach(() => void vi.useFakeTimers());
