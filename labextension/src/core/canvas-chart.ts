@@ -1,7 +1,8 @@
-/** A canvas that is redrawn rarely, and one above it for what follows the pointer. */
+/** A chart of two canvases: one that is redrawn rarely, and an overlay for what follows the pointer. */
 import { h, setAttr } from './dom';
 
-export interface Brush {
+/** What a chart is drawn with; sizes are in CSS pixels. */
+export interface Drawing {
   context: CanvasRenderingContext2D;
   width: number;
   height: number;
@@ -20,28 +21,28 @@ export interface Colours {
   font: string;
 }
 
-export interface Chart {
+export interface CanvasChart {
   node: HTMLElement;
   /** Soon, but not twice in half a second, and not while it cannot be seen. */
   redraw(): void;
-  /** Only the upper canvas, at once. */
-  remark(): void;
+  /** At once. */
+  redrawOverlay(): void;
   dispose(): void;
 }
 
-const PAUSE = 500;
+const MIN_INTERVAL = 500; // milliseconds between two drawings
 
-export function chart(height: number, draw: (brush: Brush) => void, mark: (brush: Brush) => void): Chart {
-  const [lower, upper] = [h('canvas', 'canvas'), h('canvas', 'canvas')];
-  const node = h('div', 'chart-area', lower, upper);
+export function canvasChart(height: number, draw: (drawing: Drawing) => void, drawOverlay: (drawing: Drawing) => void): CanvasChart {
+  const [base, overlay] = [h('canvas', 'canvas'), h('canvas', 'canvas')];
+  const node = h('div', 'chart-area', base, overlay);
   node.style.height = `${height}px`;
-  for (const canvas of [lower, upper]) setAttr(canvas, 'aria-hidden', 'true');
+  for (const canvas of [base, overlay]) setAttr(canvas, 'aria-hidden', 'true');
   let last = -Infinity;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let inSight = true;
-  let waiting = false;
+  let postponed = false;
 
-  const brush = (canvas: HTMLCanvasElement): Brush | null => {
+  const clear = (canvas: HTMLCanvasElement): Drawing | null => {
     const [width, ratio] = [node.clientWidth, window.devicePixelRatio || 1];
     const context = width > 0 ? canvas.getContext('2d') : null;
     if (!context) return null;
@@ -53,54 +54,64 @@ export function chart(height: number, draw: (brush: Brush) => void, mark: (brush
     return { context, width, height, colours: coloursOf(node, context) };
   };
 
-  const remark = (): void => {
-    const area = brush(upper);
-    if (area) mark(area);
+  const redrawOverlay = (): void => {
+    const drawing = clear(overlay);
+    if (drawing) drawOverlay(drawing);
   };
   const drawNow = (): void => {
     timer = undefined;
-    waiting = !inSight || document.hidden || node.clientWidth === 0;
-    if (waiting) return;
+    postponed = !inSight || document.hidden || node.clientWidth === 0;
+    if (postponed) return;
     last = performance.now();
-    const area = brush(lower);
-    if (area) draw(area);
-    remark();
+    const drawing = clear(base);
+    if (drawing) draw(drawing);
+    redrawOverlay();
   };
   const redraw = (): void => {
-    timer ??= setTimeout(drawNow, Math.max(0, last + PAUSE - performance.now()));
+    timer ??= setTimeout(drawNow, Math.max(0, last + MIN_INTERVAL - performance.now()));
   };
-  const resume = (): void => {
-    if (waiting) redraw();
+  const drawPostponed = (): void => {
+    if (postponed) redraw();
   };
 
-  const ends = [onSize(node, () => { last = -Infinity; redraw(); }), onTheme(redraw), onSight(node, seen => { inSight = seen; resume(); })];
-  document.addEventListener('visibilitychange', resume);
+  const unsubscribe = [
+    onResize(node, () => {
+      last = -Infinity;
+      redraw();
+    }),
+    onThemeChange(redraw),
+    onVisibilityChange(node, visible => {
+      inSight = visible;
+      drawPostponed();
+    }),
+  ];
+  document.addEventListener('visibilitychange', drawPostponed);
   return {
     node,
     redraw,
-    remark,
+    redrawOverlay,
     dispose() {
       clearTimeout(timer);
-      document.removeEventListener('visibilitychange', resume);
-      for (const end of ends) end();
+      document.removeEventListener('visibilitychange', drawPostponed);
+      for (const end of unsubscribe) end();
     },
   };
 }
 
-function onSize(node: HTMLElement, changed: () => void): () => void {
+function onResize(node: HTMLElement, changed: () => void): () => void {
   const observer = new ResizeObserver(changed);
   observer.observe(node);
   return () => observer.disconnect();
 }
 
-function onSight(node: HTMLElement, changed: (seen: boolean) => void): () => void {
+function onVisibilityChange(node: HTMLElement, changed: (visible: boolean) => void): () => void {
   const observer = new IntersectionObserver(entries => changed(entries.at(-1)?.isIntersecting ?? true), { rootMargin: '200px' });
   observer.observe(node);
   return () => observer.disconnect();
 }
 
 /** Themes are an attribute of the page's body in JupyterLab and VS Code, else the system's. */
-function onTheme(changed: () => void): () => void {
+function onThemeChange(changed: () => void): () => void {
   const observer = new MutationObserver(changed);
   const scheme = window.matchMedia('(prefers-color-scheme: dark)');
   observer.observe(document.body, { attributes: true, attributeFilter: ['class', 'data-jp-theme-name', 'data-vscode-theme-id'] });
@@ -128,7 +139,7 @@ function coloursOf(node: HTMLElement, context: CanvasRenderingContext2D): Colour
   };
 }
 
-/** The canvas knows every way to write a colour, and tells it as #rrggbb. */
+/** The canvas understands every way to write a colour, and gives it back as #rrggbb. */
 function isDark(colour: string, context: CanvasRenderingContext2D): boolean {
   context.fillStyle = '#ffffff';
   context.fillStyle = colour;
@@ -136,8 +147,8 @@ function isDark(colour: string, context: CanvasRenderingContext2D): boolean {
   return 0.3 * parseInt(red, 16) + 0.6 * parseInt(green, 16) + 0.1 * parseInt(blue, 16) < 128;
 }
 
-/** Text with a rim of the background, so that lines do not run through it. */
-export function label({ context, colours, width }: Brush, text: string, x: number, y: number, align: CanvasTextAlign = 'left', colour = colours.muted): void {
+/** Text with an outline in the background's colour, so that lines do not run through it. */
+export function drawLabel({ context, colours, width }: Drawing, text: string, x: number, y: number, align: CanvasTextAlign = 'left', colour = colours.muted): void {
   context.font = colours.font;
   context.textAlign = align;
   context.textBaseline = 'middle';
@@ -145,14 +156,29 @@ export function label({ context, colours, width }: Brush, text: string, x: numbe
   context.lineJoin = 'round';
   context.strokeStyle = colours.back;
   context.fillStyle = colour;
-  const long = context.measureText(text).width;
-  const from = align === 'left' ? Math.max(1, Math.min(x, width - long - 1)) : x;
-  context.strokeText(text, from, y);
-  context.fillText(text, from, y);
+  const left = align === 'left' ? Math.max(1, Math.min(x, width - context.measureText(text).width - 1)) : x;
+  context.strokeText(text, left, y);
+  context.fillText(text, left, y);
+}
+
+/** A line through points x, y, x, y ...; it is broken where a y is NaN. */
+export function strokeLine(context: CanvasRenderingContext2D, points: ArrayLike<number>): void {
+  let drawing = false;
+  context.lineJoin = 'round';
+  context.beginPath();
+  for (let index = 0; index < points.length; index += 2) {
+    // Canvases draw nothing at all where a coordinate is infinite or too large.
+    const [x, y] = [points[index]!, Math.max(-1e6, Math.min(1e6, points[index + 1]!))];
+    if (Number.isNaN(y)) drawing = false;
+    else if (drawing) context.lineTo(x, y);
+    else context.moveTo(x, y);
+    drawing = !Number.isNaN(y);
+  }
+  context.stroke();
 }
 
 /** The text, cut to a width in pixels. */
-export function fit(context: CanvasRenderingContext2D, text: string, width: number): string {
+export function fitText(context: CanvasRenderingContext2D, text: string, width: number): string {
   if (context.measureText(text).width <= width) return text;
   let end = Math.min(text.length, Math.ceil(width / 3));
   while (end > 1 && context.measureText(`${text.slice(0, end)}…`).width > width) end -= 1;

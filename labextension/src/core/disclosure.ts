@@ -1,28 +1,28 @@
-/** A button that unfolds a part of the page; what is folded needs no painting. */
-import { h, setAttr, show } from './dom';
+/** A button that shows and hides a part of the page; while that is hidden it need not be updated. */
+import { button, setAttr, setVisible } from './dom';
 
-export interface Fold {
+export interface Disclosure {
   node: HTMLButtonElement;
-  open(): boolean;
+  isOpen(): boolean;
 }
 
-let folds = 0;
+let disclosures = 0;
 
-export function fold(region: HTMLElement, changed: (open: boolean) => void, ...words: HTMLElement[]): Fold {
-  folds += 1;
-  const node = h('button', 'fold', ...words);
-  const set = (open: boolean): void => {
+/** `toggled` is called when a click has opened or closed `region`. */
+export function disclosure(region: HTMLElement, toggled: () => void, ...label: HTMLElement[]): Disclosure {
+  disclosures += 1;
+  region.id = `ray-magics-fold-${disclosures}`;
+  const isOpen = (): boolean => !region.hidden;
+  const setOpen = (open: boolean): void => {
     setAttr(node, 'aria-expanded', String(open));
-    show(region, open);
+    setVisible(region, open);
   };
-  node.type = 'button';
-  region.id = `ray-magics-fold-${folds}`;
+  const toggle = (): void => {
+    setOpen(!isOpen());
+    toggled();
+  };
+  const node = button('fold', toggle, ...label);
   setAttr(node, 'aria-controls', region.id);
-  setAttr(node, 'data-lm-suppress-shortcuts', 'true');
-  node.addEventListener('click', () => {
-    set(!node.matches('[aria-expanded=true]'));
-    changed(!region.hidden);
-  });
-  set(false);
-  return { node, open: () => !region.hidden };
+  setOpen(false);
+  return { node, isOpen };
 }

@@ -1,24 +1,68 @@
-/** A few words for plain DOM. Data enters as text only. */
+/** Small helpers for plain DOM. Data enters as text only, never as markup. */
+
+const SVG = 'http://www.w3.org/2000/svg';
 
 export type Child = Node | string;
 
-export function h<K extends keyof HTMLElementTagNameMap>(
-  tag: K,
-  name = '',
-  ...children: Child[]
-): HTMLElementTagNameMap[K] {
+/** `h('div', 'bar wide', 'text')` makes a div of the classes ray-magics-bar and ray-magics-wide. */
+export function h<K extends keyof HTMLElementTagNameMap>(tag: K, names = '', ...children: Child[]): HTMLElementTagNameMap[K] {
   const element = document.createElement(tag);
-  if (name) element.className = classes(name);
+  if (names) element.className = classNames(names);
+  element.append(...children);
+  return element;
+}
+
+export function svg<K extends keyof SVGElementTagNameMap>(tag: K, attributes: Record<string, string> = {}, ...children: Node[]): SVGElementTagNameMap[K] {
+  const element = document.createElementNS(SVG, tag);
+  setAttrs(element, attributes);
   element.append(...children);
   return element;
 }
 
 /** "bar wide" -> "ray-magics-bar ray-magics-wide" */
-export function classes(names: string): string {
+export function classNames(names: string): string {
   return names
     .split(' ')
     .map(name => `ray-magics-${name}`)
     .join(' ');
+}
+
+export function button(name: string, clicked: (event: MouseEvent) => void, ...children: Child[]): HTMLButtonElement {
+  const node = h('button', name, ...children);
+  node.type = 'button';
+  node.addEventListener('click', clicked);
+  suppressShortcuts(node);
+  return node;
+}
+
+/** One choice of a `select`. */
+export function option(value: string, text: string): HTMLOptionElement {
+  const node = h('option', '', text);
+  node.value = value;
+  return node;
+}
+
+export function columnHeading(text: string): HTMLElement {
+  const node = h('th', '', text);
+  node.scope = 'col';
+  return node;
+}
+
+/** Assistive technology reads out what is written into it; it cannot be seen. */
+export function liveRegion(tag: 'div' | 'span'): HTMLElement {
+  const node = h(tag, 'unseen');
+  setAttr(node, 'aria-live', 'polite');
+  return node;
+}
+
+/** An element that scrolls must be reachable by keyboard, and then needs a name. */
+export function makeScrollRegion(element: HTMLElement, label: string | null = null): void {
+  setAttrs(element, { tabindex: '0', role: 'region', 'aria-label': label });
+}
+
+/** In JupyterLab and Notebook 7: keys typed here are no shortcuts of the notebook. */
+export function suppressShortcuts(...elements: Element[]): void {
+  for (const element of elements) setAttr(element, 'data-lm-suppress-shortcuts', 'true');
 }
 
 /** Writes only what differs, so that a selection in unchanged text survives. */
@@ -26,72 +70,22 @@ export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** The same for an attribute; null takes it away. */
+/** The same for an attribute; null removes it. */
 export function setAttr(element: Element, name: string, value: string | null): void {
   if (value === null) element.removeAttribute(name);
   else if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
 
-/** A line that is only there when it says something. */
-export function setLine(element: HTMLElement, text: string): void {
+export function setAttrs(element: Element, attributes: Record<string, string | null>): void {
+  for (const [name, value] of Object.entries(attributes)) setAttr(element, name, value);
+}
+
+/** Hides the element while there is no text. */
+export function setTextOrHide(element: HTMLElement, text: string): void {
   setText(element, text);
-  show(element, text !== '');
+  setVisible(element, text !== '');
 }
 
-export function show(element: HTMLElement, shown: boolean): void {
-  if (element.hidden === shown) element.hidden = !shown;
-}
-
-/** A part of a view: its element, and how it shows a value. */
-export interface Part<T> {
-  node: HTMLElement;
-  paint(value: T): void;
-  dispose?(): void;
-}
-
-/** Children of `parent` after those it has, one for each item, found again by their key: what stays is painted anew, never rebuilt. */
-export function keyed<T>(parent: HTMLElement, key: (item: T) => string, build: (item: T) => Part<T>): Part<T[]> {
-  let parts = new Map<string, Part<T>>();
-  const lead = parent.lastChild;
-  return {
-    node: parent,
-    paint(items) {
-      const next = new Map<string, Part<T>>();
-      for (const item of items) {
-        const name = unused(key(item), next);
-        const part = parts.get(name) ?? build(item);
-        next.set(name, part);
-        part.paint(item);
-      }
-      for (const [name, part] of parts) if (!next.has(name)) discard(part);
-      arrange(parent, lead, [...next.values()]);
-      parts = next;
-    },
-    dispose() {
-      for (const part of parts.values()) discard(part);
-      parts.clear();
-    },
-  };
-}
-
-/** Moves as few as it can: what is moved loses focus and scroll position. `lead` and what is before it are not parts. */
-function arrange(parent: HTMLElement, lead: ChildNode | null, parts: Part<never>[]): void {
-  let place = lead ? lead.nextSibling : parent.firstChild;
-  for (const { node } of parts) {
-    if (place && node === place.nextSibling) {
-      parent.append(place);
-      place = node;
-    }
-    if (node === place) place = place.nextSibling;
-    else parent.insertBefore(node, place);
-  }
-}
-
-function discard(part: Part<never>): void {
-  part.dispose?.();
-  part.node.remove();
-}
-
-function unused(name: string, taken: Map<string, unknown>): string {
-  return taken.has(name) ? unused(`${name}'`, taken) : name;
+export function setVisible(element: HTMLElement, visible: boolean): void {
+  if (element.hidden === visible) element.hidden = !visible;
 }

@@ -1,70 +1,55 @@
-/** The rows of a search, which the kernel sends once and then only as they change (ray_magics/views/rows.py). */
-import { fields, id, list, number, type Fields } from './status';
+/** The rows of a large table, which the kernel sends whole once and then as they change (ray_magics/views/rows.py). */
+import { asFields, asId, asList, asNumber, type Fields } from './json-readers';
 
-/** The model as far as rows go. */
-export interface RowModel {
-  get(name: 'snapshot' | 'rows'): unknown;
-}
+export class KeyedRows {
+  private byId = new Map<string, Fields>();
+  private sequence: number;
+  private rows: Fields[] | null = null;
+  private merged: { head: unknown; rows: Fields[]; snapshot: unknown } | null = null;
 
-class Rows {
-  private rows = new Map<string, Fields>();
-  private seq: number;
-  private trials: Fields[] | null = null;
-  private merged: { head: unknown; trials: Fields[]; whole: unknown } | null = null;
-
-  constructor(state: Fields) {
-    this.seq = number(state.seq);
-    for (const row of Object.values(fields(state.rows))) this.put(fields(row));
+  /** `state` is what a page begins with: `{seq: 4, rows: {id: row}}`. */
+  constructor(state: unknown) {
+    const { seq, rows } = asFields(state);
+    this.sequence = asNumber(seq);
+    for (const row of Object.values(asFields(rows))) this.put(asFields(row));
   }
 
-  /** False when a message before this one was lost; what this one says is taken all the same. */
-  take(message: Fields): boolean {
-    const seq = number(message.seq);
-    const whole = message.whole === true;
-    if (!whole && seq <= this.seq) return true;
-    const next = whole || seq === this.seq + 1;
-    if (whole) this.rows.clear();
-    for (const row of list(message.rows)) this.put(fields(row));
-    this.seq = seq;
-    this.trials = null;
-    return next;
+  /**
+   * Takes a message `{rows, seq, whole?}`; any other is ignored. Returns false when a message before this one was
+   * lost, so that the rows have to be asked for whole; this one is applied all the same.
+   */
+  receive(message: unknown): boolean {
+    const { seq, rows, whole } = asFields(message);
+    if (!Array.isArray(rows)) return true;
+    const sequence = asNumber(seq);
+    const isWhole = whole === true;
+    if (!isWhole && sequence <= this.sequence) return true;
+    const isNext = isWhole || sequence === this.sequence + 1;
+    if (isWhole) this.byId.clear();
+    for (const row of rows) this.put(asFields(row));
+    this.sequence = sequence;
+    this.rows = null;
+    return isNext;
   }
 
-  /** The same object as long as neither the head nor a row has changed. */
-  merge(head: unknown): unknown {
-    const trials = (this.trials ??= [...this.rows.values()]);
-    if (this.merged === null || this.merged.head !== head || this.merged.trials !== trials) {
-      this.merged = { head, trials, whole: { ...fields(head), trials } };
-    }
-    return this.merged.whole;
+  /** The snapshot: `head` and the rows. The same object as long as neither has changed. */
+  mergeWith(head: unknown): unknown {
+    const rows = (this.rows ??= [...this.byId.values()]);
+    if (this.merged?.head === head && this.merged?.rows === rows) return this.merged.snapshot;
+    this.merged = { head, rows, snapshot: { ...asFields(head), trials: rows } };
+    return this.merged.snapshot;
   }
 
+  /** A change has "more" points at the end of the row's curve, or the whole curve. */
   private put(change: Fields): void {
-    const name = id(change.id);
     const { more, ...row } = change;
-    if (!name) return;
-    this.rows.set(name, more === undefined ? change : { ...row, curve: [...list(this.rows.get(name)?.curve), ...list(more)] });
+    const id = asId(change.id);
+    if (!id) return;
+    this.byId.set(id, more === undefined ? change : { ...row, curve: [...asList(this.byId.get(id)?.curve), ...asList(more)] });
   }
 }
 
-// By the state that a model began with: its views are handed different faces of the model, but the same state.
-const known = new WeakMap<object, Rows>();
-
-export function wholeOf(model: RowModel): unknown {
-  const head = model.get('snapshot');
-  return rowsOf(model)?.merge(head) ?? head;
-}
-
-/** Takes a message of the kernel if it is about rows; false when one before it was lost. */
-export function takeRows(model: RowModel, message: unknown): boolean {
-  const content = fields(message);
-  return !Array.isArray(content.rows) || (rowsOf(model)?.take(content) ?? true);
-}
-
-function rowsOf(model: RowModel): Rows | null {
-  const state = fields(model.get('rows'));
-  if (typeof state.rows !== 'object') return null;
-  const rows = known.get(state) ?? new Rows(state);
-  known.set(state, rows);
-  return rows;
+/** The message that asks the kernel for all rows of a snapshot. */
+export function refreshRequest(snapshot: unknown): { action: 'refresh'; run: string } {
+  return { action: 'refresh', run: asId(asFields(snapshot).id) };
 }

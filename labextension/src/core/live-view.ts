@@ -1,41 +1,47 @@
-/** Keeps a picture of a source up to date, and its clocks ticking between two snapshots. */
-import { classes, type Part } from './dom';
-import type { Source } from './transport';
+/** Shows the snapshots of a transport in a component, and lets its clocks tick between two snapshots. */
+import type { Component } from './component';
+import { classNames } from './dom';
+import type { Send, Transport } from './transport';
 
-/** A snapshot, how long it has been here in seconds, and whether the kernel that sent it has left. */
-export interface Seen {
+export interface ViewState {
   snapshot: unknown;
+  /** Seconds since the snapshot came. */
   age: number;
-  gone: boolean;
+  kernelGone: boolean;
 }
 
-export const GONE = 'The kernel has left; this is the last it said.';
+/** Draws into `root` and keeps it up to date; returns the function that ends this. */
+export type Mount = (root: HTMLElement, transport: Transport) => () => void;
 
-export function live(root: HTMLElement, source: Source, picture: Part<Seen>, moves: (snapshot: unknown) => boolean): () => void {
-  let since = performance.now();
-  let age = 0;
-  const paint = (): void => picture.paint({ snapshot: source.get(), age, gone: source.gone() });
-  const end = source.onChange(() => {
-    if (!source.gone()) {
-      since = performance.now();
-      age = 0;
-    }
-    paint();
-  });
-  const timer = setInterval(() => {
-    if (source.gone() || !moves(source.get())) return;
-    age = (performance.now() - since) / 1000;
-    paint();
-  }, 1000);
-  const name = classes('view');
-  root.classList.add(name);
-  root.append(picture.node);
-  paint();
-  return () => {
-    end();
-    clearInterval(timer);
-    picture.dispose?.();
-    picture.node.remove();
-    root.classList.remove(name);
+/** `ticks` says of a snapshot whether its clocks run. */
+export function liveView(build: (send: Send) => Component<ViewState>, ticks: (snapshot: unknown) => boolean): Mount {
+  return (root, transport) => {
+    const component = build(command => transport.send(command));
+    let since = performance.now();
+    let age = 0;
+    const update = (): void => component.update({ snapshot: transport.snapshot(), age, kernelGone: transport.isKernelGone() });
+    const unsubscribe = transport.onChange(() => {
+      if (!transport.isKernelGone()) {
+        since = performance.now();
+        age = 0;
+      }
+      update();
+    });
+    const timer = setInterval(() => {
+      if (transport.isKernelGone() || !ticks(transport.snapshot())) return;
+      age = (performance.now() - since) / 1000;
+      update();
+    }, 1000);
+    const name = classNames('view');
+    root.classList.add(name);
+    root.append(component.node);
+    update();
+    return () => {
+      unsubscribe();
+      clearInterval(timer);
+      component.dispose?.();
+      component.node.remove();
+      root.classList.remove(name);
+    };
   };
 }

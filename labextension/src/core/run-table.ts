@@ -1,101 +1,95 @@
 /** The runs of a kernel as a table, each with its Stop. */
-import { bar, progress } from './progress-bar';
-import { h, keyed, setText, show, type Part } from './dom';
-import { clock, count, seconds, word } from './format';
-import { icon } from './state-icon';
-import { live, type Seen } from './live-view';
-import type { Mount, Source } from './transport';
-import { aged, isLive, isSingle, readRuns, type Run } from './status';
-import { stop } from './stop-button';
+import { keyedList, type Component } from './component';
+import { columnHeading, h, setAttr, setText, setVisible } from './dom';
+import { count, word } from './format';
+import { liveView, type ViewState } from './live-view';
+import { progressBar, progressText } from './progress-bar';
+import { elapsedText } from './run-card';
+import { stateLabel } from './state-icon';
+import { atAge, isLive, isSingleTask, readRuns, type Run } from './status';
+import { stopButton } from './stop-button';
+import { joinText, moreText } from './text';
+import type { Send } from './transport';
 
-const ROWS = 200;
+const MAX_ROWS = 200;
 
-export const mount: Mount = (root, source) =>
-  live(root, source, page(command => source.send(command)), snapshot => readRuns(snapshot).some(isLive));
+export const mount = liveView(runsPage, snapshot => readRuns(snapshot).some(isLive));
 
-function page(send: Source['send']): Part<Seen> {
+function runsPage(send: Send): Component<ViewState> {
   const title = h('span', 'state', 'Runs');
   const amount = h('span', 'muted');
-  const rows = table(send);
+  const table = runTable(send);
   const empty = h('div', 'empty', 'Nothing has run yet. Begin a cell with ', h('code', '', '%%ray_remote'), ' to run it on the cluster.');
-  const node = h('section', 'card', h('div', 'head', title, amount), empty, rows.node);
-  node.setAttribute('aria-label', 'Runs');
+  const node = h('section', 'card', h('div', 'head', title, amount), empty, table.node);
+  setAttr(node, 'aria-label', 'Runs');
   return {
     node,
-    paint({ snapshot, age, gone }) {
-      const runs = readRuns(snapshot).map(run => aged(run, age, gone));
-      rows.paint(runs);
-      setText(amount, runs.length ? tally(runs) : '');
-      show(empty, runs.length === 0);
-      node.classList.toggle('ray-magics-old', gone);
+    update({ snapshot, age, kernelGone }) {
+      const runs = readRuns(snapshot).map(run => atAge(run, age, kernelGone));
+      table.update(runs);
+      setText(amount, runs.length ? amountText(runs) : '');
+      setVisible(empty, runs.length === 0);
+      node.classList.toggle('ray-magics-old', kernelGone);
     },
-    dispose: rows.dispose,
+    dispose: table.dispose,
   };
 }
 
-function tally(runs: Run[]): string {
-  const going = runs.filter(isLive).length;
-  return going ? `${count(runs.length)}, ${count(going)} at work` : count(runs.length);
+function amountText(runs: Run[]): string {
+  const live = runs.filter(isLive).length;
+  return live ? `${count(runs.length)}, ${count(live)} at work` : count(runs.length);
 }
 
-/** Hidden when there are no runs. */
-export function table(send: Source['send']): Part<Run[]> {
+/** Hidden while there are no runs. */
+export function runTable(send: Send): Component<Run[]> {
   const body = h('tbody');
-  const head = h('tr', '', ...['Run', 'State', 'Name', 'Progress', 'Elapsed'].map(heading), h('th', '', h('span', 'unseen', 'Stop')));
+  const titles = ['Run', 'State', 'Name', 'Progress', 'Elapsed'];
+  const head = h('tr', '', ...titles.map(columnHeading), h('th', '', h('span', 'unseen', 'Stop')));
   const more = h('div', 'muted');
   const node = h('div', 'scroll', h('table', 'table runs', h('thead', '', head), body), more);
-  const rows = keyed<Run>(body, run => run.id, () => row(send));
+  const rows = keyedList<Run>(body, run => run.id, () => runRow(send));
   return {
     node,
-    paint(runs) {
-      rows.paint(runs.slice(0, ROWS));
-      setText(more, runs.length > ROWS ? `and ${count(runs.length - ROWS)} more` : '');
-      show(node, runs.length > 0);
+    update(runs) {
+      rows.update(runs.slice(0, MAX_ROWS));
+      setText(more, moreText(runs.length, MAX_ROWS));
+      setVisible(node, runs.length > 0);
     },
     dispose: rows.dispose,
   };
 }
 
-export function heading(text: string): HTMLElement {
-  const node = h('th', '', text);
-  node.scope = 'col';
-  return node;
-}
-
-function row(send: Source['send']): Part<Run> {
+function runRow(send: Send): Component<Run> {
   const id = h('td', 'number');
-  const sign = icon();
-  const state = h('span');
+  const state = stateLabel();
   const name = h('span', 'name');
   const verb = h('span', 'muted verb');
-  const progressbar = bar();
+  const bar = progressBar();
   const amount = h('span', 'amount');
   const elapsed = h('td', 'number cell-elapsed');
-  const button = stop(send);
-  const node = h(
-    'tr',
-    '',
+  const stop = stopButton(send);
+  const cells = [
     id,
-    h('td', '', h('span', 'cell-state', sign.node, state)),
-    h('td', 'cell-name', name, ' ', verb, button.message),
-    h('td', 'cell-progress', h('div', '', progressbar.node, amount)),
+    h('td', '', state.node),
+    h('td', 'cell-name', name, ' ', verb, stop.message),
+    h('td', 'cell-progress', h('div', '', bar.node, amount)),
     elapsed,
-    h('td', 'cell-stop', button.node),
-  );
+    h('td', 'cell-stop', stop.node),
+  ];
   return {
-    node,
-    paint(run) {
+    node: h('tr', '', ...cells),
+    update(run) {
+      const single = isSingleTask(run);
       setText(id, run.id);
-      sign.paint(run.state);
-      setText(state, word(run.state));
+      state.update({ icon: run.state, text: word(run.state) });
       setText(name, run.name);
       setText(verb, run.verb);
-      progressbar.paint(run);
-      show(progressbar.node, isLive(run) || !isSingle(run));
-      setText(amount, [progress(run), run.failed && !isSingle(run) ? `${count(run.failed)} failed` : ''].filter(Boolean).join(', '));
-      setText(elapsed, isLive(run) ? clock(run.elapsed) : seconds(run.elapsed));
-      button.paint(run);
+      bar.update(run);
+      setVisible(bar.node, isLive(run) || !single);
+      setText(amount, joinText([progressText(run), run.failed && !single ? `${count(run.failed)} failed` : ''], ', '));
+      setText(elapsed, elapsedText(run));
+      stop.update(run);
     },
-    dispose: button.dispose,
+    dispose: stop.dispose,
   };
 }

@@ -1,82 +1,80 @@
-/** One application: where it is, how it does, its deployments, and a box to try it. */
-import { webAddress } from '../cluster/view';
-import { h, setAttr, setLine, setText, show, type Part } from '../core/dom';
-import { deployments } from './deployments';
-import { figures } from './request-metrics';
-import { messageBox, statePart } from './state';
-import type { App } from './status';
-import { sinceText, unsaid, updateText } from './text';
-import type { Source } from '../core/transport';
-import { tryIt } from './request-tester';
+/** One application: its address, state, requests and deployments, and a box to try it. */
+import type { Component } from '../core/component';
+import { h, setAttr, setText, setTextOrHide, setVisible } from '../core/dom';
+import { externalLink } from '../core/external-link';
+import { stateLabel } from '../core/state-icon';
+import type { Send } from '../core/transport';
+import { deploymentTable } from './deployments';
+import { messageBox } from './message-box';
+import { requestMetrics } from './request-metrics';
+import { requestTester } from './request-tester';
+import type { Application } from './status';
+import { deployedText, newText, stateLabelOf, updateText } from './text';
 
-export interface Shown {
-  app: App;
-  /** What was said above already. */
-  above: string;
-  alone: boolean;
-  gone: boolean;
+export interface ApplicationProps {
+  application: Application;
+  /** What the view says above the application, and need not be said again. */
+  textAbove: string;
+  isOnly: boolean;
+  kernelGone: boolean;
 }
 
-export function application(send: Source['send']): Part<Shown> {
+export function applicationSection(send: Send): Component<ApplicationProps> {
   const head = header();
   const update = h('div', 'update');
   const message = messageBox();
-  const requests = figures();
-  const table = deployments();
-  const trial = tryIt(send);
-  const node = h('section', 'section app', head.node, update, message.node, requests.node, table.node, trial.node);
+  const metrics = requestMetrics();
+  const deployments = deploymentTable();
+  const tester = requestTester(send);
+  const node = h('section', 'section app', head.node, update, message.node, metrics.node, deployments.node, tester.node);
   return {
     node,
-    paint({ app, above, alone, gone }) {
-      head.paint(app);
-      setLine(update, updateText(app));
-      message.paint({ status: app.status, message: unsaid(app.message, above) });
-      requests.paint(app);
-      table.paint({ app, above });
-      trial.paint({ app, alone, gone });
-      setAttr(node, 'aria-label', `Application ${app.name}`);
+    update(props) {
+      const { application, textAbove } = props;
+      head.update(application);
+      setTextOrHide(update, updateText(application));
+      message.update({ status: application.status, message: newText(application.message, textAbove) });
+      metrics.update(application);
+      deployments.update({ application, textAbove });
+      tester.update(props);
+      setAttr(node, 'aria-label', `Application ${application.name}`);
     },
-    dispose: trial.dispose,
+    dispose: tester.dispose,
   };
 }
 
-function header(): Part<App> {
-  const state = statePart();
+function header(): Component<Application> {
+  const state = stateLabel();
   const name = h('b', 'name');
-  const address = link('');
-  const docs = link('Docs');
-  const since = h('span', 'muted right');
+  const address = addressLink('');
+  const docs = addressLink('Docs');
+  const deployed = h('span', 'muted right');
   return {
-    node: h('div', 'head', name, state.node, address.node, docs.node, since),
-    paint(app) {
-      setText(name, app.name);
-      state.paint(app.status);
-      address.paint(app.url || (app.route ? app.route : 'not reachable by HTTP'));
-      docs.paint(app.docs);
-      setText(since, sinceText(app));
+    node: h('div', 'head', name, state.node, address.node, docs.node, deployed),
+    update(application) {
+      setText(name, application.name);
+      state.update(stateLabelOf(application.status));
+      address.update(application.url || application.route || 'not reachable by HTTP');
+      docs.update(application.docs);
+      setText(deployed, deployedText(application));
     },
   };
 }
 
-/** A link where a browser may follow it; else its text, if it has no words of its own. */
-function link(words: string): Part<string> {
-  const text = h('span', '', words);
-  const anchor = h('a', 'link', text, h('span', 'unseen', ' (opens in a new tab)'));
-  const rest = h('span', 'muted');
-  const node = h('span', 'address', anchor, rest);
-  anchor.target = '_blank';
-  anchor.rel = 'noopener noreferrer';
-  setAttr(anchor, 'data-lm-suppress-shortcuts', 'true');
+/** A link where a browser may follow the address. Else its text, unless the link has a label of its own. */
+function addressLink(label: string): Component<string> {
+  const linkText = h('span', '', label);
+  const link = externalLink(linkText);
+  const plainText = h('span', 'muted');
+  const node = h('span', 'address', link.node, plainText);
   return {
     node,
-    paint(address) {
-      const url = webAddress(address);
-      setAttr(anchor, 'href', url);
-      setText(text, words || address);
-      setText(rest, words ? '' : address);
-      show(anchor, url !== null);
-      show(rest, url === null);
-      show(node, url !== null || rest.textContent !== '');
+    update(address) {
+      const isLink = link.update(address);
+      setText(linkText, label || address);
+      setText(plainText, label ? '' : address);
+      setVisible(plainText, !isLink);
+      setVisible(node, isLink || plainText.textContent !== '');
     },
   };
 }

@@ -1,131 +1,130 @@
-/** The deployments of an application: a table in which each unfolds into its replicas. */
-import { h, keyed, setAttr, setLine, setText, show, type Part } from '../core/dom';
-import { count } from '../core/format';
-import { fold } from '../core/disclosure';
-import { heading } from '../core/run-table';
-import { replicas } from './replicas';
-import { messageBox, statePart } from './state';
-import type { App, Deployment, Figures } from './status';
-import { few, millis, ongoingText, percent, replicasText, resourcesText, scalingText, unsaid, whole } from './text';
+/** The deployments of an application: a table in which each opens to show its replicas. */
+import { keyedList, type Component } from '../core/component';
+import { disclosure } from '../core/disclosure';
+import { columnHeading, h, setAttr, setText, setTextOrHide, setVisible } from '../core/dom';
+import { stateLabel } from '../core/state-icon';
+import { moreText, NO_VALUE } from '../core/text';
+import { messageBox } from './message-box';
+import { replicaList } from './replicas';
+import type { Application, Deployment } from './status';
+import { decimalText, latencyText, newText, ongoingText, percentText, replicasText, resourcesText, scalingText, stateLabelOf, wholeText } from './text';
 
-const MOST = 200;
+const MAX_ROWS = 200;
 
 interface Column {
   title: string;
-  text(one: Deployment): string;
-  bad?(one: Deployment): boolean;
+  text(deployment: Deployment): string;
+  isBad?(deployment: Deployment): boolean;
 }
 
 const COLUMNS: Column[] = [
   { title: 'Replicas', text: replicasText },
   { title: 'Ongoing', text: ongoingText },
-  { title: 'Requests/s', text: one => few(one.figures.rate) },
-  { title: 'p50 / p99', text: one => pairText(one.figures) },
-  { title: 'Errors', text: one => percent(one.figures.errors), bad: one => (one.figures.errors ?? 0) > 0 },
+  { title: 'Requests/s', text: ({ metrics }) => decimalText(metrics.rate) },
+  { title: 'p50 / p99', text: ({ metrics }) => latencyText(metrics) },
+  { title: 'Errors', text: ({ metrics }) => percentText(metrics.errors), isBad: ({ metrics }) => (metrics.errors ?? 0) > 0 },
   { title: 'Each takes', text: resourcesText },
-  { title: 'Restarts', text: one => whole(one.died), bad: one => one.died > 0 },
+  { title: 'Restarts', text: ({ died }) => wholeText(died), isBad: ({ died }) => died > 0 },
 ];
 
-interface Row {
-  one: Deployment;
-  /** What was said already. */
-  above: string;
-  several: boolean;
+interface DeploymentProps {
+  deployment: Deployment;
+  textAbove: string;
+  isOnly: boolean;
 }
 
-export function deployments(): Part<{ app: App; above: string }> {
+export function deploymentTable(): Component<{ application: Application; textAbove: string }> {
   const titles = ['Deployment', 'State', ...COLUMNS.map(({ title }) => title)];
-  const table = h('table', 'table deployments', h('thead', '', h('tr', '', ...titles.map(heading))));
+  const table = h('table', 'table deployments', h('thead', '', h('tr', '', ...titles.map(columnHeading))));
   const more = h('div', 'muted');
   const node = h('div', 'deployments-scroll', table, more);
-  const rows = keyed<Row>(table, ({ one }) => one.id, row);
+  const bodies = keyedList<DeploymentProps>(table, ({ deployment }) => deployment.id, deploymentBody);
   return {
     node,
-    paint({ app, above }) {
-      const all = app.deployments;
-      rows.paint(all.slice(0, MOST).map(one => ({ one, above: above + app.message, several: all.length > 1 })));
-      setAttr(table, 'aria-label', `Deployments of ${app.name}`);
-      setLine(more, all.length > MOST ? `and ${count(all.length - MOST)} more` : '');
-      show(node, all.length > 0);
+    update({ application, textAbove }) {
+      const { deployments, message, name } = application;
+      const isOnly = deployments.length === 1;
+      bodies.update(deployments.slice(0, MAX_ROWS).map(deployment => ({ deployment, textAbove: textAbove + message, isOnly })));
+      setAttr(table, 'aria-label', `Deployments of ${name}`);
+      setTextOrHide(more, moreText(deployments.length, MAX_ROWS));
+      setVisible(node, deployments.length > 0);
     },
   };
 }
 
-/** A body of its own for each: the row, what there is to say about it, and its replicas. */
-function row(): Part<Row> {
+/** Each has a table body of its own: the row, what there is to say about it, and its replicas. */
+function deploymentBody(): Component<DeploymentProps> {
   const main = mainRow();
   const notes = notesRow();
-  const inside = replicas();
-  const below = wide(inside.node);
-  const label = h('span', 'name');
+  const replicas = replicaList();
+  const replicasRow = wideRow(replicas.node);
+  const name = h('span', 'name');
   const ingress = h('span', 'muted', 'ingress');
-  let one: Deployment | null = null;
-  const unfold = fold(below, draw, label);
-  main.name.append(unfold.node, ' ', ingress);
+  let current: Deployment | null = null;
+  const opener = disclosure(replicasRow, updateReplicas, name);
+  main.nameCell.append(opener.node, ' ', ingress);
 
-  function draw(): void {
-    if (one && unfold.open()) inside.paint(one);
+  function updateReplicas(): void {
+    if (current && opener.isOpen()) replicas.update(current);
   }
 
   return {
-    node: h('tbody', '', main.node, notes.node, below),
-    paint(next) {
-      one = next.one;
-      setText(label, one.name);
-      show(ingress, one.ingress && next.several);
-      main.paint(one);
-      notes.paint(next);
-      draw();
+    node: h('tbody', '', main.node, notes.node, replicasRow),
+    update(props) {
+      const { deployment, isOnly } = props;
+      current = deployment;
+      setText(name, deployment.name);
+      setVisible(ingress, deployment.ingress && !isOnly);
+      main.update(deployment);
+      notes.update(props);
+      updateReplicas();
     },
   };
 }
 
-function mainRow(): Part<Deployment> & { name: HTMLElement } {
-  const name = h('td', 'deployment-name');
-  const state = statePart();
-  const cells = COLUMNS.map(({ title }) => labelled(title));
+function mainRow(): Component<Deployment> & { nameCell: HTMLElement } {
+  const nameCell = h('td', 'deployment-name');
+  const state = stateLabel();
+  const cells = COLUMNS.map(({ title }) => labelledCell(title));
   return {
-    name,
-    node: h('tr', '', name, h('td', 'deployment-state', state.node), ...cells),
-    paint(one) {
-      state.paint(one.status);
-      COLUMNS.forEach(({ text, bad }, index) => {
-        const [cell, words] = [cells[index]!, text(one)];
-        setText(cell, words);
-        cell.classList.toggle('ray-magics-bad', bad?.(one) ?? false);
-        cell.classList.toggle('ray-magics-blank', words === '–' || words === '0');
+    nameCell,
+    node: h('tr', '', nameCell, h('td', 'deployment-state', state.node), ...cells),
+    update(deployment) {
+      state.update(stateLabelOf(deployment.status));
+      COLUMNS.forEach((column, index) => {
+        const [cell, text] = [cells[index]!, column.text(deployment)];
+        setText(cell, text);
+        cell.classList.toggle('ray-magics-bad', column.isBad?.(deployment) ?? false);
+        cell.classList.toggle('ray-magics-blank', text === NO_VALUE || text === '0');
       });
     },
   };
 }
 
-function labelled(title: string): HTMLElement {
+/** In a narrow view, where the table's head is hidden, the style writes the label before the value. */
+function labelledCell(title: string): HTMLElement {
   const node = h('td', 'number labelled');
   setAttr(node, 'data-label', title);
   return node;
 }
 
-function notesRow(): Part<Row> {
+function notesRow(): Component<DeploymentProps> {
   const scaling = h('div', 'muted');
   const message = messageBox();
-  const node = wide(scaling, message.node);
+  const node = wideRow(scaling, message.node);
   return {
     node,
-    paint({ one, above }) {
-      const words = unsaid(one.message, above);
-      setLine(scaling, one.autoscaling ? scalingText(one.autoscaling, one.target) : '');
-      message.paint({ status: one.status, message: words });
-      show(node, one.autoscaling !== null || words !== '');
+    update({ deployment, textAbove }) {
+      const { status, autoscaling, target } = deployment;
+      const text = newText(deployment.message, textAbove);
+      setTextOrHide(scaling, autoscaling ? scalingText(autoscaling, target) : '');
+      message.update({ status, message: text });
+      setVisible(node, autoscaling !== null || text !== '');
     },
   };
 }
 
-/** "3.2 / 12.1 ms" */
-function pairText({ p50, p99 }: Figures): string {
-  return p50 === null && p99 === null ? few(null) : `${few(p50)} / ${millis(p99)}`;
-}
-
-function wide(...children: HTMLElement[]): HTMLElement {
+function wideRow(...children: HTMLElement[]): HTMLElement {
   const cell = h('td', '', ...children);
   cell.colSpan = COLUMNS.length + 2;
   return h('tr', 'wide-row', cell);

@@ -1,54 +1,54 @@
-/** JSON laid out in lines. Its text is moved only: numbers keep all their digits, and keys their order. */
+/** JSON indented for reading. Only spaces and line breaks change: numbers keep all their digits, and keys their order. */
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
-const ENDS: Record<string, string> = { '{': '}', '[': ']' };
-const WIDE = 80;
-const DEEP = 100;
+const CLOSING: Record<string, string> = { '{': '}', '[': ']' };
+const MAX_WIDTH = 80; // characters
+const MAX_DEPTH = 100;
 
-interface Piece {
+interface Value {
   text: string;
-  /** Holds other values. */
-  full: boolean;
+  /** Whether it is an object or a list that is not empty. */
+  hasItems: boolean;
 }
 
 /** null where the text is no JSON, or nested too deeply to be read more easily. */
-export function layOut(text: string): string | null {
+export function formatJson(text: string): string | null {
   try {
     JSON.parse(text);
-    return drawn(text.match(TOKEN) ?? []);
+    return indent(text.match(TOKEN) ?? []);
   } catch {
     return null;
   }
 }
 
-function drawn(tokens: string[]): string {
-  let place = 0;
-  const next = (): string => tokens[place++] ?? '';
+function indent(tokens: string[]): string {
+  let position = 0;
+  const next = (): string => tokens[position++] ?? '';
 
-  const items = (end: string, depth: number): Piece[] => {
-    const pieces: Piece[] = [];
-    while (place < tokens.length && tokens[place] !== end) {
-      if (tokens[place] === ',') next();
+  const parseItems = (end: string, depth: number): Value[] => {
+    const values: Value[] = [];
+    while (position < tokens.length && tokens[position] !== end) {
+      if (tokens[position] === ',') next();
       const key = end === '}' ? `${next()}${next()} ` : '';
-      const piece = value(depth);
-      pieces.push({ ...piece, text: key + piece.text });
+      const one = parseValue(depth);
+      values.push({ ...one, text: key + one.text });
     }
     next();
-    return pieces;
+    return values;
   };
 
-  const value = (depth: number): Piece => {
-    const begin = next();
-    const end = ENDS[begin];
-    if (!end) return { text: begin, full: false };
-    if (depth > DEEP) throw new RangeError('too deep');
-    const pieces = items(end, depth + 1);
-    const texts = pieces.map(({ text }) => text);
-    const line = begin + texts.join(', ') + end;
+  const parseValue = (depth: number): Value => {
+    const opening = next();
+    const end = CLOSING[opening];
+    if (!end) return { text: opening, hasItems: false };
+    if (depth > MAX_DEPTH) throw new RangeError('too deep');
+    const values = parseItems(end, depth + 1);
+    const texts = values.map(({ text }) => text);
+    const line = opening + texts.join(', ') + end;
     const [outer, inner] = ['  '.repeat(depth), '  '.repeat(depth + 1)];
-    const short = !pieces.some(({ full }) => full) && outer.length + line.length <= WIDE;
-    const text = short ? line : `${begin}\n${inner}${texts.join(`,\n${inner}`)}\n${outer}${end}`;
-    return { text, full: pieces.length > 0 };
+    const onOneLine = !values.some(({ hasItems }) => hasItems) && outer.length + line.length <= MAX_WIDTH;
+    const text = onOneLine ? line : `${opening}\n${inner}${texts.join(`,\n${inner}`)}\n${outer}${end}`;
+    return { text, hasItems: values.length > 0 };
   };
 
-  return value(0).text;
+  return parseValue(0).text;
 }

@@ -1,93 +1,86 @@
 /** The replicas of a deployment, each with the last lines of its log. */
-import { h, keyed, setAttr, setLine, setText, show, type Part } from '../core/dom';
-import { clock, count, plural } from '../core/format';
-import { fold } from '../core/disclosure';
-import { follow } from '../core/worker-output';
+import { keyedList, type Component } from '../core/component';
+import { disclosure } from '../core/disclosure';
+import { h, makeScrollRegion, setAttr, setText, setTextOrHide, setVisible, suppressShortcuts } from '../core/dom';
+import { clock } from '../core/format';
+import { logTail } from '../core/log-tail';
+import { stateLabel } from '../core/state-icon';
+import { hiddenLinesText, joinText, moreText } from '../core/text';
 import type { Deployment, Replica } from './status';
-import { statePart } from './state';
-import { whole } from './text';
+import { stateLabelOf, wholeText } from './text';
 
-const MOST = 200;
+const MAX_ROWS = 200;
 
-interface Held {
+interface ReplicaProps {
   replica: Replica;
-  max: number;
+  maxOngoing: number;
 }
 
-export function replicas(): Part<Deployment> {
+export function replicaList(): Component<Deployment> {
   const list = h('div', 'replicas');
   const more = h('div', 'muted');
-  const rows = keyed<Held>(list, held => held.replica.id, row);
+  const rows = keyedList<ReplicaProps>(list, ({ replica }) => replica.id, replicaRow);
   setAttr(list, 'role', 'list');
   return {
     node: h('div', '', list, more),
-    paint(one) {
-      const left = one.replicas.length - MOST;
-      rows.paint(one.replicas.slice(0, MOST).map(replica => ({ replica, max: one.maxOngoing })));
-      setAttr(list, 'aria-label', `Replicas of ${one.name}`);
-      setLine(more, one.replicas.length === 0 ? 'No replica.' : left > 0 ? `and ${count(left)} more` : '');
+    update({ replicas, maxOngoing, name }) {
+      rows.update(replicas.slice(0, MAX_ROWS).map(replica => ({ replica, maxOngoing })));
+      setAttr(list, 'aria-label', `Replicas of ${name}`);
+      setTextOrHide(more, replicas.length === 0 ? 'No replica.' : moreText(replicas.length, MAX_ROWS));
     },
   };
 }
 
-function row(): Part<Held> {
-  const state = statePart();
+function replicaRow(): Component<ReplicaProps> {
+  const state = stateLabel();
   const version = h('span', 'chip');
   const name = h('span', 'name');
   const where = h('span', 'where');
   const ongoing = h('span');
   const age = h('span', 'muted');
-  const log = logOf();
+  const log = replicaLog();
   const node = h('div', 'replica', h('span', 'replica-state', state.node, version), name, where, ongoing, age, log.button, log.node);
   setAttr(node, 'role', 'listitem');
   return {
     node,
-    paint({ replica, max }) {
-      state.paint(replica.state);
-      setText(version, replica.version);
-      show(version, replica.version !== '');
+    update({ replica, maxOngoing }) {
+      state.update(stateLabelOf(replica.state));
+      setTextOrHide(version, replica.version);
       setText(name, replica.name);
-      setText(where, [replica.node, replica.pid ? `pid ${replica.pid}` : ''].filter(Boolean).join(', '));
-      setText(ongoing, replica.ongoing === null ? '' : `${whole(replica.ongoing)} of ${whole(max)} ongoing`);
+      setText(where, joinText([replica.node, replica.pid ? `pid ${replica.pid}` : ''], ', '));
+      setText(ongoing, replica.ongoing === null ? '' : `${wholeText(replica.ongoing)} of ${wholeText(maxOngoing)} ongoing`);
       setText(age, `${clock(replica.age)} old`);
-      log.paint(replica);
+      log.update(replica);
     },
   };
 }
 
-interface Log extends Part<Replica> {
-  button: HTMLElement;
-}
-
-function logOf(): Log {
+function replicaLog(): Component<Replica> & { button: HTMLElement } {
   const hidden = h('div', 'muted hidden-lines');
   const lines = h('div', 'lines');
   const node = h('div', 'log', hidden, lines);
-  const tail = follow(lines);
-  const label = h('span', '', 'Log');
-  const whose = h('span', 'unseen');
-  let replica: Replica | null = null;
-  const button = fold(node, draw, label, whose);
-  setAttr(lines, 'tabindex', '0');
-  setAttr(lines, 'role', 'region');
-  setAttr(lines, 'data-lm-suppress-shortcuts', 'true');
+  const showTail = logTail(lines);
+  const ofReplica = h('span', 'unseen');
+  let current: Replica | null = null;
+  const opener = disclosure(node, updateLines, h('span', '', 'Log'), ofReplica);
+  makeScrollRegion(lines);
+  suppressShortcuts(lines);
 
-  function draw(): void {
-    if (!replica || !button.open()) return;
-    const { log, linesCut, name } = replica;
-    setLine(hidden, linesCut ? `${whole(linesCut)} earlier ${plural('line', linesCut)} not shown` : '');
-    setAttr(lines, 'aria-label', `Log of ${name}`);
-    tail(log.map(text => ({ stream: '', text, repeats: 1 })));
+  function updateLines(): void {
+    if (!current || !opener.isOpen()) return;
+    setTextOrHide(hidden, hiddenLinesText(current.linesCut, wholeText));
+    setAttr(lines, 'aria-label', `Log of ${current.name}`);
+    showTail(current.log.map(text => ({ stream: '', text, repeats: 1 })));
   }
 
   return {
     node,
-    button: button.node,
-    paint(next) {
-      replica = next;
-      setText(whose, ` of ${next.name}`);
-      show(button.node, next.log.length > 0 || button.open());
-      draw();
+    button: opener.node,
+    update(replica) {
+      current = replica;
+      setText(ofReplica, ` of ${replica.name}`);
+      setVisible(opener.node, replica.log.length > 0 || opener.isOpen());
+      updateLines();
     },
   };
 }

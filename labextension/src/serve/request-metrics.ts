@@ -1,64 +1,62 @@
-/** The requests of an application: a few numbers, and a curve of the last minutes. */
-import { h, setAttr, setText, show, type Part } from '../core/dom';
+/** The requests to an application: a few numbers, and a sparkline of the last minutes. */
+import type { Component } from '../core/component';
+import { h, setAttr, setText, setVisible, svg } from '../core/dom';
 import { clock } from '../core/format';
-import type { App, Figures, Point } from './status';
-import { few, millis, percent, whole } from './text';
+import type { Application, RatePoint, RequestMetrics } from './status';
+import { decimalText, millisecondsText, percentText, wholeText } from './text';
 
-const SVG = 'http://www.w3.org/2000/svg';
-const [WIDTH, HEIGHT, EDGE] = [120, 26, 2];
+const [WIDTH, HEIGHT, MARGIN] = [120, 26, 2];
 
-const TILES: [title: string, text: (figures: Figures) => string][] = [
-  ['Requests/s', ({ rate }) => few(rate)],
-  ['p50', ({ p50 }) => millis(p50)],
-  ['p95', ({ p95 }) => millis(p95)],
-  ['p99', ({ p99 }) => millis(p99)],
-  ['Errors', ({ errors }) => percent(errors)],
-  ['Requests', ({ total }) => whole(total)],
+interface Tile {
+  title: string;
+  text(metrics: RequestMetrics): string;
+  isBad?(metrics: RequestMetrics): boolean;
+}
+
+const TILES: Tile[] = [
+  { title: 'Requests/s', text: ({ rate }) => decimalText(rate) },
+  { title: 'p50', text: ({ p50 }) => millisecondsText(p50) },
+  { title: 'p95', text: ({ p95 }) => millisecondsText(p95) },
+  { title: 'p99', text: ({ p99 }) => millisecondsText(p99) },
+  { title: 'Errors', text: ({ errors }) => percentText(errors), isBad: ({ errors }) => (errors ?? 0) > 0 },
+  { title: 'Requests', text: ({ total }) => wholeText(total) },
 ];
 
-export function figures(): Part<App> {
-  const line = curve();
+export function requestMetrics(): Component<Application> {
+  const rates = sparkline();
   const values = TILES.map(() => h('dd', 'number'));
-  const tiles = TILES.map(([title], index) => h('div', 'tile', h('dt', 'muted', title), values[index]!));
+  const tiles = TILES.map(({ title }, index) => h('div', 'tile', h('dt', 'muted', title), values[index]!));
   const node = h('dl', 'tiles', ...tiles);
-  tiles[0]!.after(line.node);
+  tiles[0]!.after(rates.node);
   return {
     node,
-    paint(app) {
-      const known = Object.values(app.figures).some(value => value !== null);
-      TILES.forEach(([, text], index) => setText(values[index]!, text(app.figures)));
-      values[4]!.classList.toggle('ray-magics-bad', (app.figures.errors ?? 0) > 0);
-      line.paint(app.history);
-      show(node, known || app.history.length > 1);
+    update({ metrics, history }) {
+      TILES.forEach((tile, index) => {
+        setText(values[index]!, tile.text(metrics));
+        values[index]!.classList.toggle('ray-magics-bad', tile.isBad?.(metrics) ?? false);
+      });
+      rates.update(history);
+      setVisible(node, Object.values(metrics).some(value => value !== null) || history.length > 1);
     },
   };
 }
 
-function curve(): Part<Point[]> {
-  const path = document.createElementNS(SVG, 'path');
-  const picture = document.createElementNS(SVG, 'svg');
-  const node = h('div', 'curve', picture as never);
-  setAttr(picture, 'viewBox', `0 0 ${WIDTH} ${HEIGHT}`);
-  setAttr(picture, 'preserveAspectRatio', 'none');
-  setAttr(picture, 'role', 'img');
-  picture.append(path);
+function sparkline(): Component<RatePoint[]> {
+  const path = svg('path');
+  const picture = svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img' }, path);
+  const node = h('div', 'curve', picture);
   return {
     node,
-    paint(history) {
+    update(history) {
       const peak = Math.max(0, ...history.map(([, rate]) => rate));
       const first = Math.min(0, ...history.map(([ago]) => ago));
-      const now = Math.max(...history.map(([ago]) => ago));
-      show(node, history.length > 1 && first < now);
+      const last = Math.max(...history.map(([ago]) => ago));
+      setVisible(node, history.length > 1 && first < last);
       if (node.hidden) return;
-      setAttr(path, 'd', drawn(history, first, now, peak || 1));
-      setAttr(picture, 'aria-label', `Requests a second in the last ${clock(-first)}, at most ${few(peak)}`);
+      const x = (ago: number): number => (WIDTH * (ago - first)) / (last - first);
+      const y = (rate: number): number => HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * (rate / (peak || 1));
+      setAttr(path, 'd', `M${history.map(([ago, rate]) => `${x(ago).toFixed(1)} ${y(rate).toFixed(1)}`).join('L')}`);
+      setAttr(picture, 'aria-label', `Requests a second in the last ${clock(-first)}, at most ${decimalText(peak)}`);
     },
   };
-}
-
-/** "M0 24L60 2L120 13" */
-function drawn(history: Point[], first: number, now: number, peak: number): string {
-  const across = (ago: number): number => (WIDTH * (ago - first)) / (now - first);
-  const up = (rate: number): number => HEIGHT - EDGE - (HEIGHT - 2 * EDGE) * (rate / peak);
-  return `M${history.map(([ago, rate]) => `${across(ago).toFixed(1)} ${up(rate).toFixed(1)}`).join('L')}`;
 }

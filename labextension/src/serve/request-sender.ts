@@ -1,33 +1,34 @@
-/** Sends a request to be tried, and says so until its answer is on its way. */
-import { h, setAttr, setLine, setText, type Part } from '../core/dom';
-import type { Answer } from './status';
-import type { Command, Source } from '../core/transport';
-import { PATIENCE, QUEUED } from '../core/stop-button';
+/** Sends the request of a form, and says so until a response to it is on its way. */
+import type { Component } from '../core/component';
+import { h, setAttr, setText, setTextOrHide } from '../core/dom';
+import { sendCommand } from '../core/pending-command';
+import type { Command, Send } from '../core/transport';
+import type { HttpResponse } from './status';
 
-export interface Exchange extends Part<{ answer: Answer | null; gone: boolean }> {
-  /** What came of the click, when that needs a word. */
+export interface RequestSender extends Component<{ response: HttpResponse | null; kernelGone: boolean }> {
+  /** What came of a click, when that has to be said. */
   message: HTMLElement;
-  ask(command: Command): void;
-  refuse(words: string): void;
+  send(command: Command): void;
+  /** Says why a request is not sent. */
+  refuse(message: string): void;
 }
 
-export function exchange(send: Source['send'], button: HTMLButtonElement): Exchange {
+export function requestSender(send: Send, button: HTMLButtonElement): RequestSender {
   const message = h('div', 'message');
-  let waiting = false;
-  let away = false;
+  let cancel: (() => void) | null = null;
+  let disconnected = false;
   let number = 0;
-  let timer: ReturnType<typeof setTimeout> | undefined;
 
   const draw = (): void => {
-    setText(button, waiting ? 'Sending…' : 'Send');
+    setText(button, cancel ? 'Sending…' : 'Send');
     // Not `disabled`: a button that is disabled loses the keyboard focus.
-    setAttr(button, 'aria-disabled', waiting || away ? 'true' : null);
+    setAttr(button, 'aria-disabled', cancel || disconnected ? 'true' : null);
   };
 
-  const settle = (words: string): void => {
-    clearTimeout(timer);
-    waiting = false;
-    setLine(message, words);
+  const settle = (text: string): void => {
+    cancel?.();
+    cancel = null;
+    setTextOrHide(message, text);
     draw();
   };
 
@@ -37,31 +38,19 @@ export function exchange(send: Source['send'], button: HTMLButtonElement): Excha
     node: button,
     message,
     refuse: settle,
-    ask(command) {
-      if (waiting || away) return;
-      let answered = false;
-      settle('');
-      waiting = true;
-      const mine = setTimeout(() => settle(answered ? '' : QUEUED), PATIENCE);
-      timer = mine;
+    send(command) {
+      if (cancel || disconnected) return;
+      setTextOrHide(message, '');
+      cancel = sendCommand(send, command, settle);
       draw();
-      send(command).then(
-        reply => {
-          answered = reply.status === 'ok';
-          if (reply.status === 'error' && timer === mine && waiting) settle(reply.message || 'The kernel refused the request.');
-        },
-        (error: unknown) => {
-          if (timer === mine && waiting) settle(`The request could not be sent: ${String(error)}`);
-        },
-      );
     },
-    paint({ answer, gone }) {
-      const news = answer !== null && answer.number !== number;
-      number = answer?.number ?? number;
-      away = gone;
-      if (news) settle('');
+    update({ response, kernelGone }) {
+      const isNew = response !== null && response.number !== number;
+      number = response?.number ?? number;
+      disconnected = kernelGone;
+      if (isNew) settle('');
       else draw();
     },
-    dispose: () => clearTimeout(timer),
+    dispose: () => cancel?.(),
   };
 }

@@ -1,44 +1,42 @@
 /** Applications that Ray Serve serves, and the deployment of one of them as a run. */
-import { h, keyed, setAttr, setLine, show, type Part } from '../core/dom';
-import { count, plural } from '../core/format';
-import { GONE, live, type Seen } from '../core/live-view';
-import { card } from '../core/run-card';
-import { application, type Shown } from './application';
-import { readServe } from './status';
-import { placeText } from './text';
-import type { Mount, Source } from '../core/transport';
+import { keyedList, type Component } from '../core/component';
+import { h, setAttrs, setTextOrHide, setVisible } from '../core/dom';
+import { liveView, type ViewState } from '../core/live-view';
+import { runCard } from '../core/run-card';
 import { isLive, readRun } from '../core/status';
+import { KERNEL_GONE, moreText } from '../core/text';
+import type { Send } from '../core/transport';
+import { applicationSection, type ApplicationProps } from './application';
+import { readServe } from './status';
+import { serveText } from './text';
 
-const MOST = 100;
+const MAX_APPLICATIONS = 100;
 
-export const mount: Mount = (root, source) => {
-  const send: Source['send'] = command => source.send(command);
-  const picture = card(send, served(send), { isRun: run => run.id !== '' });
-  return live(root, source, picture, snapshot => isLive(readRun(snapshot)));
-};
+// A status without the id of a run is a look at what is served; no deployment is under way then.
+export const mount = liveView(send => runCard(send, applications(send), { isRun: run => run.id !== '' }), snapshot => isLive(readRun(snapshot)));
 
-function served(send: Source['send']): Part<Seen> {
-  const left = h('div', 'why');
+function applications(send: Send): Component<ViewState> {
+  const kernelNotice = h('div', 'why');
   const list = h('div');
-  const apps = keyed<Shown>(list, ({ app }) => app.id, () => application(send));
-  const none = h('div', 'empty', 'Nothing is served here. Begin a cell with ', h('code', '', '%%ray_serve'), ' to serve the application that it builds.');
+  const sections = keyedList<ApplicationProps>(list, ({ application }) => application.id, () => applicationSection(send));
+  const empty = h('div', 'empty', 'Nothing is served here. Begin a cell with ', h('code', '', '%%ray_serve'), ' to serve the application that it builds.');
   const more = h('div', 'muted');
   const place = h('div', 'place muted');
-  const node = h('div', 'serve', left, list, none, more, place);
-  setAttr(node, 'role', 'group');
-  setAttr(node, 'aria-label', 'Applications of Ray Serve');
+  const node = h('div', 'serve', kernelNotice, list, empty, more, place);
+  setAttrs(node, { role: 'group', 'aria-label': 'Applications of Ray Serve' });
   return {
     node,
-    paint({ snapshot, gone }) {
+    update({ snapshot, kernelGone }) {
       const serve = readServe(snapshot);
-      const going = serve.run.id !== '' && isLive(serve.run);
-      const all = serve.apps;
-      apps.paint(all.slice(0, MOST).map(app => ({ app, above: serve.run.error, alone: all.length === 1, gone })));
-      setLine(left, gone && !going ? GONE : '');
-      show(none, all.length === 0 && serve.run.id === '');
-      setLine(more, all.length > MOST ? `and ${count(all.length - MOST)} more ${plural('application', all.length - MOST)}` : '');
-      setLine(place, placeText(serve));
+      const { run, applications } = serve;
+      const deploying = run.id !== '' && isLive(run);
+      const isOnly = applications.length === 1;
+      sections.update(applications.slice(0, MAX_APPLICATIONS).map(application => ({ application, textAbove: run.error, isOnly, kernelGone })));
+      setTextOrHide(kernelNotice, kernelGone && !deploying ? KERNEL_GONE : '');
+      setVisible(empty, applications.length === 0 && run.id === '');
+      setTextOrHide(more, moreText(applications.length, MAX_APPLICATIONS, 'application'));
+      setTextOrHide(place, serveText(serve));
     },
-    dispose: apps.dispose,
+    dispose: sections.dispose,
   };
 }

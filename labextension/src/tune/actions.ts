@@ -1,29 +1,30 @@
-/** Stop, Pause and Resume of single trials. What was asked is kept by trial, for its row may come and go. */
-import { h, setAttr, setText, show, type Part } from '../core/dom';
-import type { Command, Source } from '../core/transport';
+/** Stop, Pause and Resume of single trials. What is pending is kept by trial, because its row may come and go. */
+import type { Component } from '../core/component';
+import { button, setAttr, setAttrs, setText, setVisible } from '../core/dom';
+import { sendCommand } from '../core/pending-command';
 import { isLive, type Run } from '../core/status';
-import { PATIENCE, QUEUED } from '../core/stop-button';
+import type { Command, Send } from '../core/transport';
 import type { Trial } from './status';
 
-export type Action = Exclude<Command['action'], 'try'>;
+type Action = Exclude<Command['action'], 'try'>;
 
-export interface Actions {
-  /** One button; what it does depends on the trial it was painted with. */
-  button(action: Action): Part<Trial>;
-  /** The run as it is now; trials that have moved are no longer asked. */
-  update(run: Run, trials: Trial[]): void;
+export interface TrialActions {
+  /** Pause, Resume and Stop; what they do depends on the trial they were updated with. */
+  buttons(): Component<Trial>[];
+  /** The run as it is now. Commands for trials whose state has changed are done. */
+  setState(run: Run, trials: Trial[]): void;
   /** Another number whenever a button may look different although its trial is the same. */
-  stamp(): number;
-  /** What came of the last click, when that needs a word. */
+  version(): number;
+  /** What came of the last click, when that has to be said. */
   message(): string;
   dispose(): void;
 }
 
-interface Asked {
+interface Pending {
   action: Action;
-  /** The trial's state when it was asked. */
+  /** The trial's state at the click. */
   before: string;
-  timer: ReturnType<typeof setTimeout>;
+  cancel(): void;
 }
 
 const LABELS: Record<Action, [idle: string, busy: string]> = {
@@ -32,99 +33,83 @@ const LABELS: Record<Action, [idle: string, busy: string]> = {
   resume: ['Resume', 'Resuming…'],
 };
 
-export function trialActions(send: Source['send'], changed: () => void): Actions {
-  const asked = new Map<string, Asked>();
+export function trialActions(send: Send, changed: () => void): TrialActions {
+  const pending = new Map<string, Pending>();
   let run: Run | null = null;
-  let words = '';
-  let stamp = 0;
+  let message = '';
+  let version = 0;
 
   const settle = (id: string, text: string): void => {
-    clearTimeout(asked.get(id)?.timer);
-    asked.delete(id);
-    words = text;
-    stamp += 1;
+    pending.get(id)?.cancel();
+    pending.delete(id);
+    message = text;
+    version += 1;
+  };
+
+  const start = (trial: Trial, action: Action): void => {
+    if (!run) return;
+    const settled = (text: string): void => {
+      settle(trial.id, text && `Trial ${trial.number}: ${text}`);
+      changed();
+    };
+    const cancel = sendCommand(send, { action, run: run.id, part: trial.id }, settled);
+    pending.set(trial.id, { action, before: stateKey(trial), cancel });
+    message = '';
+    version += 1;
     changed();
   };
 
-  const ask = (trial: Trial, action: Action): void => {
-    if (!run) return;
-    let answered = false;
-    const about = `Trial ${trial.number}: `;
-    const timer = setTimeout(() => settle(trial.id, answered ? '' : about + QUEUED), PATIENCE);
-    asked.set(trial.id, { action, before: signature(trial), timer });
-    words = '';
-    const mine = (): boolean => asked.get(trial.id)?.timer === timer;
-    send({ action, run: run.id, part: trial.id }).then(
-      reply => {
-        answered = reply.status === 'ok';
-        if (reply.status === 'error' && mine()) settle(trial.id, about + (reply.message || 'The kernel refused the request.'));
+  const actionButton = (action: Action): Component<Trial> => {
+    let trial: Trial | null = null;
+    const isReady = (one: Trial): boolean => canControl(run) && isPossible(action, one) && !pending.has(one.id);
+    const node = button('small', event => {
+      event.stopPropagation(); // a click on the row selects the trial
+      if (trial && isReady(trial) && event.detail < 2) start(trial, action);
+    });
+    return {
+      node,
+      update(next) {
+        trial = next;
+        const isPending = pending.get(next.id)?.action === action;
+        const [idle, busy] = LABELS[action];
+        const consequence = consequenceText(action, next);
+        const label = isPending ? busy : idle;
+        setText(node, label);
+        setAttr(node, 'aria-label', `${label} trial ${next.number}${consequence && `: ${consequence}`}`);
+        setAttrs(node, { title: consequence || null, 'aria-disabled': isReady(next) ? null : 'true' });
+        setVisible(node, isPending || isReady(next));
       },
-      (error: unknown) => {
-        if (mine()) settle(trial.id, `${about}The request could not be sent: ${String(error)}`);
-      },
-    );
-    stamp += 1;
-    changed();
+    };
   };
 
   return {
-    message: () => words,
-    stamp: () => stamp,
-    update(next, trials) {
-      if (canControl(run) !== canControl(next)) stamp += 1;
+    buttons: () => (['pause', 'resume', 'stop'] as const).map(actionButton),
+    message: () => message,
+    version: () => version,
+    setState(next, trials) {
+      if (canControl(run) !== canControl(next)) version += 1;
       run = next;
-      if (asked.size === 0) return;
+      if (pending.size === 0) return;
       for (const trial of trials) {
-        const one = asked.get(trial.id);
-        if (one && one.before !== signature(trial)) {
-          clearTimeout(one.timer);
-          asked.delete(trial.id);
-          words = '';
-          stamp += 1;
-        }
+        const one = pending.get(trial.id);
+        if (one && one.before !== stateKey(trial)) settle(trial.id, '');
       }
     },
-    button: action => button(action, trial => asked.get(trial.id), trial => canControl(run) && can(action, trial), trial => ask(trial, action)),
     dispose() {
-      for (const { timer } of asked.values()) clearTimeout(timer);
-      asked.clear();
-    },
-  };
-}
-
-function button(action: Action, asked: (trial: Trial) => Asked | undefined, ready: (trial: Trial) => boolean, ask: (trial: Trial) => void): Part<Trial> {
-  const node = h('button', 'small');
-  node.type = 'button';
-  setAttr(node, 'data-lm-suppress-shortcuts', 'true');
-  let trial: Trial | null = null;
-  node.addEventListener('click', event => {
-    event.stopPropagation();
-    if (trial && ready(trial) && !asked(trial) && event.detail < 2) ask(trial);
-  });
-  return {
-    node,
-    paint(next) {
-      trial = next;
-      const request = asked(next);
-      const [idle, busy] = LABELS[action];
-      const mine = request?.action === action;
-      setText(node, mine ? busy : idle);
-      setAttr(node, 'aria-label', `${mine ? busy : idle} trial ${next.number}${hint(action, next)}`);
-      setAttr(node, 'title', hint(action, next).replace(/^: /, '') || null);
-      setAttr(node, 'aria-disabled', ready(next) && !request ? null : 'true');
-      show(node, mine || (!request && ready(next)));
+      for (const { cancel } of pending.values()) cancel();
+      pending.clear();
     },
   };
 }
 
 /** What a pause will cost: known before the click. */
-function hint(action: Action, trial: Trial): string {
+function consequenceText(action: Action, trial: Trial): string {
   if (action === 'stop') return '';
-  if (action === 'resume') return trial.checkpoint ? ': goes on from its last checkpoint' : ': starts again from the beginning';
-  return trial.checkpoint ? ': goes on from its last checkpoint' : ': has no checkpoint, so it would start again from the beginning';
+  if (trial.checkpoint) return 'goes on from its last checkpoint';
+  return action === 'resume' ? 'starts again from the beginning' : 'has no checkpoint, so it would start again from the beginning';
 }
 
-function can(action: Action, trial: Trial): boolean {
+function isPossible(action: Action, trial: Trial): boolean {
   if (action === 'pause') return trial.state === 'RUNNING' && trial.how === '';
   if (action === 'resume') return trial.state === 'PAUSED' && trial.how === 'held';
   return ['PENDING', 'RUNNING', 'PAUSED'].includes(trial.state) && trial.how !== 'asked';
@@ -134,6 +119,6 @@ function canControl(run: Run | null): boolean {
   return run !== null && run.stoppable && isLive(run) && run.state !== 'stopping';
 }
 
-function signature(trial: Trial): string {
+function stateKey(trial: Trial): string {
   return `${trial.state} ${trial.how}`;
 }

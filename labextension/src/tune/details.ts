@@ -1,31 +1,27 @@
 /** The selected trial: everything it was given and has reported, why it failed, and what can be done about it. */
-import { metricText, paramList } from './best-trial';
-import { h, setAttr, setLine, setText, show, type Part } from '../core/dom';
-import { plain } from '../core/format';
-import { icon } from '../core/state-icon';
-import type { Scene } from './search-view';
-import type { Actions } from './actions';
-import { stateIcon, stateWord, timeText, type Trial } from './status';
+import type { Component } from '../core/component';
+import { button, h, setAttr, setAttrs, setText, setTextOrHide, setVisible, suppressShortcuts } from '../core/dom';
+import { number, plain } from '../core/format';
+import { stateIcon } from '../core/state-icon';
+import { joinText } from '../core/text';
+import type { TrialActions } from './actions';
+import { parameterList } from './parameter-list';
+import type { SearchView } from './search-view';
+import { iconOf, stateText, timeText, valueText, type Search, type Trial } from './status';
 
-export function trialPane(actions: Actions, close: () => void): Part<Scene> {
-  const sign = icon();
+export function trialDetails(actions: TrialActions, close: () => void): Component<SearchView> {
+  const icon = stateIcon();
   const state = h('span', 'state');
-  const facts = h('div', 'muted');
-  const values = paramList();
+  const origin = h('div', 'muted');
+  const parameters = parameterList();
   const metrics = h('div');
   const error = h('pre', 'error lines');
-  const buttons = [actions.button('pause'), actions.button('resume'), actions.button('stop')];
-  const closer = h('button', 'small', 'Close');
-  const head = h('div', 'head', sign.node, state, h('span', 'right', ...buttons.map(one => one.node), closer));
-  const node = h('section', 'pane', head, metrics, values.node, facts, error);
-  closer.type = 'button';
-  setAttr(closer, 'data-lm-suppress-shortcuts', 'true');
-  closer.addEventListener('click', close);
+  const buttons = actions.buttons();
+  const head = h('div', 'head', icon.node, state, h('span', 'right', ...buttons.map(one => one.node), button('small', close, 'Close')));
+  const node = h('section', 'pane', head, metrics, parameters.node, origin, error);
+  suppressShortcuts(node, error);
   setAttr(node, 'tabindex', '-1');
-  setAttr(node, 'data-lm-suppress-shortcuts', 'true');
-  setAttr(error, 'tabindex', '0');
-  setAttr(error, 'data-lm-suppress-shortcuts', 'true');
-  setAttr(error, 'aria-label', 'Error');
+  setAttrs(error, { tabindex: '0', 'aria-label': 'Error' });
   node.addEventListener('keydown', event => {
     if (event.key !== 'Escape') return;
     event.stopPropagation();
@@ -33,25 +29,31 @@ export function trialPane(actions: Actions, close: () => void): Part<Scene> {
   });
   return {
     node,
-    paint({ tune, selected: trial }) {
-      const held = node.contains(document.activeElement) && document.activeElement?.tagName === 'BUTTON';
-      show(node, trial !== null);
+    update({ search, selected: trial }) {
+      const buttonFocused = node.contains(document.activeElement) && document.activeElement?.tagName === 'BUTTON';
+      setVisible(node, trial !== null);
       if (!trial) return;
-      sign.paint(stateIcon(trial));
-      setText(state, `Trial ${trial.number} · ${stateWord(trial)}`);
+      icon.update(iconOf(trial));
+      setText(state, `Trial ${trial.number} · ${stateText(trial)}`);
       setAttr(node, 'aria-label', `Trial ${trial.number}`);
-      setText(metrics, metricText(tune, trial));
-      values.paint({ tune, trial });
-      setText(facts, factText(trial));
-      setLine(error, trial.error);
-      for (const one of buttons) one.paint(trial);
-      if (held && (document.activeElement as HTMLElement | null)?.hidden) node.focus({ preventScroll: true });
+      setText(metrics, metricsText(search, trial));
+      parameters.update({ search, trial });
+      setText(origin, originText(trial));
+      setTextOrHide(error, trial.error);
+      for (const one of buttons) one.update(trial);
+      if (buttonFocused && (document.activeElement as HTMLElement | null)?.hidden) node.focus({ preventScroll: true });
     },
   };
 }
 
+/** "loss 0.0899 · accuracy 0.97 · iteration 20" */
+function metricsText({ metrics }: Search, trial: Trial): string {
+  const values = metrics.map((name, index) => `${name} ${valueText(trial.metrics[index])}`);
+  return values.join(' · ') + (trial.iterations ? ` · iteration ${number(trial.iterations)}` : '');
+}
+
 /** "34.5 s · 10.0.0.1 · has a checkpoint · a1b2_00003" */
-function factText(trial: Trial): string {
+function originText(trial: Trial): string {
   const time = trial.seconds ? timeText(trial) : '';
-  return [time, trial.node, trial.checkpoint ? 'has a checkpoint' : 'has no checkpoint', plain(trial.id, 100)].filter(Boolean).join(' · ');
+  return joinText([time, trial.node, trial.checkpoint ? 'has a checkpoint' : 'has no checkpoint', plain(trial.id, 100)]);
 }

@@ -1,82 +1,82 @@
-/** The axes of the parallel coordinates: where each trial crosses them, and which part of them is brushed. */
+/** The axes of the parallel coordinates: where each trial crosses them, and which trials a brush lets pass. */
 import { number } from '../core/format';
-import { scaleOf, ticks } from '../core/scale';
-import { valueText, type Trial, type Tune, type Value } from './status';
+import { makeScale, ticks } from '../core/scale';
+import { compareText } from './columns';
+import type { Test } from './filter';
+import { valueText, type Search, type Trial, type Value } from './status';
 
 export interface Axis {
   key: string;
   title: string;
   /** From 0 to 1; NaN where the trial has no such value. */
-  at(trial: Trial): number;
-  ticks: { place: number; text: string }[];
-  /** What lies between two places, in terms of values: that stays true when the axis grows. */
-  between(from: number, to: number): Range;
+  position(trial: Trial): number;
+  ticks: { position: number; text: string }[];
+  /** Whether a trial lies between two positions. It goes by the values there, so it stays the same when the axis grows. */
+  between(from: number, to: number): Test;
 }
 
-export interface Range {
-  lo: number;
-  hi: number;
-  labels: Set<string> | null;
-  passes(trial: Trial): boolean;
+type ValueOf = (trial: Trial) => Value;
+
+const MAX_PARAMS = 12;
+const MAX_LABELS = 10;
+
+export function axesOf(search: Search, trials: Trial[]): Axis[] {
+  const { params, metric, logScales } = search;
+  const axes = params.slice(0, MAX_PARAMS).map((title, index) => axisOf(`param ${index}`, title, trials, trial => trial.params[index] ?? null, logScales.has(title)));
+  if (metric) axes.push(axisOf('metric', metric, trials, trial => trial.metrics[0] ?? null, false));
+  return axes.filter(axis => axis !== null);
 }
 
-const AXES = 12;
-
-export function axesOf(tune: Tune, trials: Trial[]): Axis[] {
-  const params = tune.params.slice(0, AXES).map((title, index) => axisOf(`param ${index}`, title, trials, trial => trial.params[index] ?? null, tune.logs.has(title)));
-  const metric = tune.metric ? [axisOf('metric', tune.metric, trials, trial => trial.metrics[0] ?? null, false)] : [];
-  return [...params, ...metric].filter(axis => axis !== null);
-}
-
-function axisOf(key: string, title: string, trials: Trial[], value: (trial: Trial) => Value, log: boolean): Axis | null {
+function axisOf(key: string, title: string, trials: Trial[], valueOf: ValueOf, log: boolean): Axis | null {
   const numbers: number[] = [];
   const others = new Set<Value>();
   for (const trial of trials) {
-    const one = value(trial);
-    if (typeof one === 'number') numbers.push(one);
-    else if (one !== null) others.add(one);
+    const value = valueOf(trial);
+    if (typeof value === 'number') numbers.push(value);
+    else if (value !== null) others.add(value);
   }
-  if (others.size > 0) return categories(key, title, [...new Set(numbers), ...others], value);
-  return numeric(key, title, numbers, value, log);
+  if (others.size > 0) return categoricalAxis(key, title, [...new Set(numbers), ...others], valueOf);
+  return numericAxis(key, title, numbers, valueOf, log);
 }
 
-function numeric(key: string, title: string, values: number[], value: (trial: Trial) => Value, log: boolean): Axis | null {
-  const scale = scaleOf(values, log, key === 'metric');
+function numericAxis(key: string, title: string, values: number[], valueOf: ValueOf, log: boolean): Axis | null {
+  const scale = makeScale(values, log, key === 'metric');
   if (!scale) return null;
-  const read = (trial: Trial): number => {
-    const one = value(trial);
-    return typeof one === 'number' ? one : NaN;
+  const numberOf = (trial: Trial): number => {
+    const value = valueOf(trial);
+    return typeof value === 'number' ? value : NaN;
   };
   return {
     key,
     title,
-    at: trial => clamp(scale.at(read(trial))),
-    ticks: ticks(scale, 4).map(one => ({ place: scale.at(one), text: number(one) })),
+    position: trial => clamp(scale.position(numberOf(trial))),
+    ticks: ticks(scale, 4).map(value => ({ position: scale.position(value), text: number(value) })),
     between(from, to) {
       // The ends reach on to what lies beyond the picture.
-      const [lo, hi] = [from <= 0 ? -Infinity : scale.back(from), to >= 1 ? Infinity : scale.back(to)];
-      return { lo, hi, labels: null, passes: trial => read(trial) >= lo && read(trial) <= hi };
+      const [min, max] = [from <= 0 ? -Infinity : scale.valueAt(from), to >= 1 ? Infinity : scale.valueAt(to)];
+      return trial => numberOf(trial) >= min && numberOf(trial) <= max;
     },
   };
 }
 
-function categories(key: string, title: string, values: Value[], value: (trial: Trial) => Value): Axis {
-  const names = [...new Set(values.map(valueText))].sort(new Intl.Collator('en', { numeric: true }).compare);
-  const places = new Map(names.map((name, index) => [name, (index + 0.5) / names.length]));
-  const step = Math.ceil(names.length / 10);
+function categoricalAxis(key: string, title: string, values: Value[], valueOf: ValueOf): Axis {
+  const labels = [...new Set(values.map(valueText))].sort(compareText);
+  const marks = labels.map((text, index) => ({ position: (index + 0.5) / labels.length, text }));
+  const positions = new Map(marks.map(({ text, position }) => [text, position]));
+  const step = Math.ceil(labels.length / MAX_LABELS);
   return {
     key,
     title,
-    at: trial => (value(trial) === null ? NaN : (places.get(valueText(value(trial))) ?? NaN)),
-    ticks: names.map((text, index) => ({ place: (index + 0.5) / names.length, text })).filter((_, index) => index % step === 0),
+    position: trial => (valueOf(trial) === null ? NaN : (positions.get(valueText(valueOf(trial))) ?? NaN)),
+    ticks: marks.filter((_, index) => index % step === 0),
     between(from, to) {
-      const labels = new Set(names.filter(name => places.get(name)! >= from && places.get(name)! <= to));
-      return { lo: from, hi: to, labels, passes: trial => value(trial) !== null && labels.has(valueText(value(trial))) };
+      const chosen = new Set(marks.filter(({ position }) => position >= from && position <= to).map(({ text }) => text));
+      return trial => valueOf(trial) !== null && chosen.has(valueText(valueOf(trial)));
     },
   };
 }
 
-/** An infinite value lies at the end of its axis. */
-function clamp(place: number): number {
-  return Math.max(-0.02, Math.min(1.02, place));
+/** An infinite value lies just beyond the end of its axis. */
+function clamp(position: number): number {
+  return Math.max(-0.02, Math.min(1.02, position));
 }

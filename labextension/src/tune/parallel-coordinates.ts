@@ -1,27 +1,31 @@
 /** Parallel coordinates: a line for each trial through its parameters to its metric; a drag on an axis filters. */
-import { chart, fit, label, type Brush } from '../core/canvas-chart';
-import { h, setAttr, setLine, setText, show, type Part } from '../core/dom';
+import { canvasChart, drawLabel, fitText, strokeLine, type Drawing } from '../core/canvas-chart';
+import type { Component } from '../core/component';
+import { h, setAttr, setText, setVisible } from '../core/dom';
 import { count } from '../core/format';
-import { axesOf, type Axis, type Range } from './parallel-axes';
-import { sample, type Scene, type Select } from './search-view';
+import { chartSection } from './chart-section';
 import type { Test } from './filter';
-import { isBetter, scoreOf, type Trial } from './status';
+import { axesOf, type Axis } from './parallel-axes';
+import { sample, type SearchView, type Select } from './search-view';
+import { compareScores, scoreOf, type Search, type Trial } from './status';
 
 const HEIGHT = 240;
 const [SIDE, TOP, BOTTOM] = [26, 30, 12];
-const GRIP = 18;
-const NEAR = 10;
-const FAINT = 150;
-// Blue against orange, which every kind of colour-blindness keeps apart.
+const AXIS_RANGE = 18; // pixels within which the pointer finds an axis, and a line
+const LINE_RANGE = 10;
+const MAX_FAINT = 150; // of the lines that the brushes exclude
+const HINT = 'Drag along an axis to filter, click it to clear.';
+// Orange to blue, which every kind of colour-blindness keeps apart.
 const RAMPS = {
   light: [[214, 137, 16], [160, 160, 168], [21, 88, 184]],
   dark: [[214, 137, 40], [125, 128, 138], [110, 190, 255]],
 };
+const BEST_COLOUR = { light: '#1558b8', dark: '#6ebeff' };
 
-interface Brushed {
+interface Brush {
   from: number;
   to: number;
-  range: Range;
+  test: Test;
 }
 
 interface Drag {
@@ -31,207 +35,200 @@ interface Drag {
   moved: boolean;
 }
 
-export interface Parallel extends Part<Scene> {
+export interface ParallelCoordinates extends Component<SearchView> {
   /** What the brushes ask of a trial. */
   tests(): Test[];
-  clear(): void;
+  clearBrushes(): void;
 }
 
-export function parallel(select: Select, brushedAnew: () => void): Parallel {
-  const area = chart(HEIGHT, draw, mark);
-  const scroller = h('div', 'scroll', area.node);
-  const note = h('div', 'muted');
-  const worst = h('span', 'ramp');
-  const legend = h('span', 'legend muted', 'worst', worst, 'best');
-  const news = h('div', 'readout');
-  const summary = h('summary', 'title', 'Parameters');
-  const none = h('div', 'empty');
-  const picture = h('div', '', h('div', 'chart-head', note, legend), scroller, news);
-  const node = h('details', 'section chart', summary, none, picture);
-  const brushes = new Map<string, Brushed>();
-  node.open = true;
-  setAttr(summary, 'data-lm-suppress-shortcuts', 'true');
-  setAttr(area.node, 'role', 'img');
-  setText(news, 'Drag along an axis to filter, click it to clear.');
-  let scene: Scene | null = null;
+export function parallelCoordinates(select: Select, brushed: () => void): ParallelCoordinates {
+  const chart = canvasChart(HEIGHT, draw, drawMarked);
+  const area = chart.node;
+  const ramp = h('span', 'ramp');
+  const legend = h('span', 'legend muted', 'worst', ramp, 'best');
+  const section = chartSection('Parameters', HINT, legend, h('div', 'scroll', area));
+  const brushes = new Map<string, Brush>();
+  let current: SearchView | null = null;
   let axes: Axis[] = [];
-  let lines: Trial[] = [];
+  let drawn: Trial[] = [];
   let drag: Drag | null = null;
   let hovered: Trial | null = null;
+  setAttr(area, 'role', 'img');
 
-  const across = (index: number, width: number): number => SIDE + (axes.length > 1 ? (index * (width - 2 * SIDE)) / (axes.length - 1) : (width - 2 * SIDE) / 2);
-  const down = (place: number): number => HEIGHT - BOTTOM - place * (HEIGHT - TOP - BOTTOM);
+  const axisX = (index: number, width: number): number => SIDE + (axes.length > 1 ? (index * (width - 2 * SIDE)) / (axes.length - 1) : (width - 2 * SIDE) / 2);
 
-  function draw(brush: Brush): void {
-    if (!scene) return;
-    const { tune, matching, shown, best, selected } = scene;
-    axes = axesOf(tune, matching);
-    lines = ranked(sample(shown, [best, selected]), tune.mode, tune.metric);
-    const ramp = RAMPS[brush.colours.dark ? 'dark' : 'light'];
-    if (brushes.size > 0) for (const trial of sample(matching, [], FAINT)) trace(brush, trial, brush.colours.muted, 1, 0.12);
-    const scored = lines.filter(trial => tune.metric && !Number.isNaN(scoreOf(trial))).length;
-    const unscored = lines.length - scored;
-    const alpha = Math.max(0.3, Math.min(0.8, 60 / lines.length));
-    lines.forEach((trial, index) => {
+  function draw(drawing: Drawing): void {
+    if (!current) return;
+    const { search, filtered, visible, best, selected } = current;
+    const { muted, accent, dark } = drawing.colours;
+    const colours = RAMPS[dark ? 'dark' : 'light'];
+    axes = axesOf(search, filtered);
+    drawn = bestLast(sample(visible, [best, selected]), search);
+    if (brushes.size > 0) for (const trial of sample(filtered, [], MAX_FAINT)) drawTrial(drawing, trial, muted, 1, 0.12);
+    const scored = drawn.filter(trial => search.metric && !Number.isNaN(scoreOf(trial))).length;
+    const unscored = drawn.length - scored;
+    const alpha = Math.max(0.3, Math.min(0.8, 60 / drawn.length));
+    drawn.forEach((trial, index) => {
       // By rank, which no outlier distorts; squared, so that only the good ones are blue.
-      const without = tune.metric ? brush.colours.muted : brush.colours.accent;
-      const colour = index < unscored ? without : mix(ramp, scored > 1 ? ((index - unscored) / (scored - 1)) ** 2 : 1);
-      trace(brush, trial, colour, 1.25, index < unscored ? alpha / 2 : alpha);
+      const rank = scored > 1 ? (index - unscored) / (scored - 1) : 1;
+      const [colour, opacity] = index < unscored ? [search.metric ? muted : accent, alpha / 2] : [mixColours(colours, rank ** 2), alpha];
+      drawTrial(drawing, trial, colour, 1.25, opacity);
     });
-    worst.style.background = `linear-gradient(to right, ${[0, 0.5, 1].map(place => mix(ramp, place)).join(', ')})`;
-    show(legend, scored > 1);
-    axes.forEach((axis, index) => drawAxis(brush, axis, index));
-    const drawn = `${count(lines.length)} of ${count(shown.length)} trials drawn`;
-    setText(note, lines.length < shown.length ? drawn : `${count(lines.length)} trials`);
-    setAttr(area.node, 'aria-label', `Parallel coordinates of ${axes.map(axis => axis.title).join(', ')}: ${drawn}. The filter field does the same as its brushes.`);
+    ramp.style.background = `linear-gradient(to right, ${[0, 0.5, 1].map(place => mixColours(colours, place)).join(', ')})`;
+    setVisible(legend, scored > 1);
+    axes.forEach((axis, index) => drawAxis(drawing, axis, index));
+    const amount = `${count(drawn.length)} of ${count(visible.length)} trials drawn`;
+    setText(section.note, drawn.length < visible.length ? amount : `${count(drawn.length)} trials`);
+    setAttr(area, 'aria-label', `Parallel coordinates of ${axes.map(axis => axis.title).join(', ')}: ${amount}. The filter field does the same as its brushes.`);
   }
 
-  function mark(brush: Brush): void {
-    if (!scene) return;
-    const { colours } = brush;
-    if (scene.best && lines.includes(scene.best)) trace(brush, scene.best, colours.back, 6, 0.9);
-    if (scene.best && lines.includes(scene.best)) trace(brush, scene.best, colours.dark ? '#6ebeff' : '#1558b8', 3.5, 1);
-    if (scene.selected) trace(brush, scene.selected, colours.text, 2.5, 1);
-    if (hovered) trace(brush, hovered, colours.accent, 2, 1);
+  function drawMarked(drawing: Drawing): void {
+    if (!current) return;
+    const { best, selected } = current;
+    const { back, text, accent, dark } = drawing.colours;
+    if (best && drawn.includes(best)) {
+      drawTrial(drawing, best, back, 6, 0.9);
+      drawTrial(drawing, best, BEST_COLOUR[dark ? 'dark' : 'light'], 3.5, 1);
+    }
+    if (selected) drawTrial(drawing, selected, text, 2.5, 1);
+    if (hovered) drawTrial(drawing, hovered, accent, 2, 1);
     axes.forEach((axis, index) => {
-      const brushed = brushes.get(axis.key);
-      if (brushed) drawBrush(brush, across(index, brush.width), brushed);
+      const brush = brushes.get(axis.key);
+      if (brush) drawBrush(drawing, axisX(index, drawing.width), brush);
     });
   }
 
-  function trace({ context, width }: Brush, trial: Trial, colour: string, thick: number, alpha: number): void {
+  function drawTrial({ context, width }: Drawing, trial: Trial, colour: string, lineWidth: number, alpha: number): void {
     context.globalAlpha = alpha;
     context.strokeStyle = colour;
-    context.lineWidth = thick;
-    context.lineJoin = 'round';
-    context.beginPath();
-    let drawing = false;
-    axes.forEach((axis, index) => {
-      const place = axis.at(trial);
-      if (Number.isNaN(place)) drawing = false;
-      else if (drawing) context.lineTo(across(index, width), down(place));
-      else context.moveTo(across(index, width), down(place));
-      drawing = !Number.isNaN(place);
-    });
-    context.stroke();
+    context.lineWidth = lineWidth;
+    strokeLine(context, axes.flatMap((axis, index) => [axisX(index, width), toY(axis.position(trial))]));
     context.globalAlpha = 1;
   }
 
-  function drawAxis(brush: Brush, axis: Axis, index: number): void {
-    const { context, width, colours } = brush;
-    const x = across(index, width);
-    const room = axes.length > 1 ? across(1, width) - across(0, width) : width;
-    const last = index === axes.length - 1;
+  function drawAxis(drawing: Drawing, axis: Axis, index: number): void {
+    const { context, width, colours } = drawing;
+    const x = axisX(index, width);
+    const gap = axes.length > 1 ? axisX(1, width) - axisX(0, width) : width;
+    const [isFirst, isLast] = [index === 0, index === axes.length - 1];
     context.strokeStyle = colours.muted;
     context.lineWidth = 1;
     context.strokeRect(Math.round(x) + 0.5, TOP, 0, HEIGHT - TOP - BOTTOM);
-    for (const { place, text } of axis.ticks) {
-      label(brush, fit(context, text, room - 12), last ? x - 5 : x + 5, down(place), last ? 'right' : 'left', colours.muted);
+    for (const { position, text } of axis.ticks) {
+      drawLabel(drawing, fitText(context, text, gap - 12), isLast ? x - 5 : x + 5, toY(position), isLast ? 'right' : 'left', colours.muted);
     }
-    const side = index === 0 ? 'left' : last ? 'right' : 'center';
-    const from = index === 0 ? x - SIDE + 4 : last ? x + SIDE - 4 : x;
-    label(brush, fit(context, axis.title, room - 6), from, 10 + (room < 70 && index % 2 ? 11 : 0), side, colours.text);
+    const [titleX, align] = isFirst ? [x - SIDE + 4, 'left' as const] : isLast ? [x + SIDE - 4, 'right' as const] : [x, 'center' as const];
+    const lowered = gap < 70 && index % 2 ? 11 : 0; // so that titles close to each other do not overlap
+    drawLabel(drawing, fitText(context, axis.title, gap - 6), titleX, 10 + lowered, align, colours.text);
   }
 
-  function drawBrush({ context, colours }: Brush, x: number, { from, to }: Brushed): void {
-    context.fillStyle = context.strokeStyle = colours.accent;
-    context.globalAlpha = 0.25;
-    context.fillRect(x - 8, down(to), 16, down(from) - down(to));
-    context.globalAlpha = 1;
-    context.lineWidth = 1.5;
-    context.strokeRect(x - 8, down(to), 16, down(from) - down(to));
-  }
-
-  const pointer = (event: MouseEvent): { x: number; y: number; width: number } => {
-    const frame = area.node.getBoundingClientRect();
-    return { x: event.clientX - frame.left, y: event.clientY - frame.top, width: area.node.clientWidth };
+  const pointerAt = (event: MouseEvent): { x: number; y: number; width: number } => {
+    const frame = area.getBoundingClientRect();
+    return { x: event.clientX - frame.left, y: event.clientY - frame.top, width: area.clientWidth };
   };
-  const placeOf = (y: number): number => Math.max(0, Math.min(1, (HEIGHT - BOTTOM - y) / (HEIGHT - TOP - BOTTOM)));
+  const positionAt = (event: MouseEvent): number => Math.max(0, Math.min(1, (HEIGHT - BOTTOM - pointerAt(event).y) / (HEIGHT - TOP - BOTTOM)));
   const axisAt = (event: MouseEvent): Axis | undefined => {
-    const { x, width } = pointer(event);
-    return axes.find((_, index) => Math.abs(across(index, width) - x) <= GRIP);
+    const { x, width } = pointerAt(event);
+    return axes.find((_, index) => Math.abs(axisX(index, width) - x) <= AXIS_RANGE);
   };
-  const lineAt = (event: MouseEvent): Trial | null => {
-    const { x, y, width } = pointer(event);
-    const right = axes.findIndex((_, index) => index > 0 && across(index, width) >= x);
-    const [one, other] = [axes[right - 1], axes[right]];
-    if (!one || !other) return null;
-    const share = (x - across(right - 1, width)) / (across(right, width) - across(right - 1, width));
-    const far = (trial: Trial): number => Math.abs(down(one.at(trial) * (1 - share) + other.at(trial) * share) - y);
-    const near = lines.filter(trial => far(trial) < NEAR).sort((first, second) => far(first) - far(second));
+  const trialAt = (event: MouseEvent): Trial | null => {
+    const { x, y, width } = pointerAt(event);
+    const index = axes.findIndex((_, index) => index > 0 && axisX(index, width) >= x);
+    const [left, right] = [axes[index - 1], axes[index]];
+    if (!left || !right) return null;
+    const share = (x - axisX(index - 1, width)) / (axisX(index, width) - axisX(index - 1, width));
+    const distance = (trial: Trial): number => Math.abs(toY(left.position(trial) * (1 - share) + right.position(trial) * share) - y);
+    const near = drawn.filter(trial => distance(trial) < LINE_RANGE).sort((one, other) => distance(one) - distance(other));
     return near[0] ?? null;
   };
   const hover = (trial: Trial | null): void => {
     if (hovered === trial) return;
     hovered = trial;
-    setText(news, trial ? `Trial ${trial.number} · click selects it` : 'Drag along an axis to filter, click it to clear.');
-    area.remark();
+    setText(section.readout, trial ? `Trial ${trial.number} · click selects it` : HINT);
+    chart.redrawOverlay();
+  };
+  const moveBrush = (event: MouseEvent, { axis, from: start }: Drag): void => {
+    const end = positionAt(event);
+    const [from, to] = [Math.min(start, end), Math.max(start, end)];
+    brushes.set(axis.key, { from, to, test: axis.between(from, to) });
+    chart.redrawOverlay();
+    brushed();
   };
 
-  area.node.addEventListener('pointerdown', event => {
+  area.addEventListener('pointerdown', event => {
     const axis = axisAt(event);
     if (!axis || event.button !== 0) return;
-    drag = { axis, from: placeOf(pointer(event).y), y: event.clientY, moved: false };
-    area.node.setPointerCapture(event.pointerId);
+    drag = { axis, from: positionAt(event), y: event.clientY, moved: false };
+    area.setPointerCapture(event.pointerId);
     event.preventDefault();
   });
-  area.node.addEventListener('pointermove', event => {
-    if (!drag) {
-      const axis = axisAt(event);
-      area.node.style.cursor = axis ? 'ns-resize' : '';
-      hover(axis ? null : lineAt(event));
+  area.addEventListener('pointermove', event => {
+    if (drag) {
+      drag.moved ||= Math.abs(event.clientY - drag.y) > 3;
+      if (drag.moved) moveBrush(event, drag);
       return;
     }
-    drag.moved ||= Math.abs(event.clientY - drag.y) > 3;
-    if (!drag.moved) return;
-    const place = placeOf(pointer(event).y);
-    const [from, to] = [Math.min(drag.from, place), Math.max(drag.from, place)];
-    brushes.set(drag.axis.key, { from, to, range: drag.axis.between(from, to) });
-    area.remark();
-    brushedAnew();
+    const axis = axisAt(event);
+    area.style.cursor = axis ? 'ns-resize' : '';
+    hover(axis ? null : trialAt(event));
   });
-  const release = (): void => {
-    if (drag && !drag.moved && brushes.delete(drag.axis.key)) brushedAnew();
+  area.addEventListener('pointerup', () => {
+    if (drag && !drag.moved && brushes.delete(drag.axis.key)) brushed();
     drag = null;
-  };
-  area.node.addEventListener('pointerup', release);
-  area.node.addEventListener('pointercancel', () => { drag = null; });
-  area.node.addEventListener('pointerleave', () => hover(null));
-  area.node.addEventListener('click', event => {
-    const trial = axisAt(event) ? null : lineAt(event);
+  });
+  area.addEventListener('pointercancel', () => {
+    drag = null;
+  });
+  area.addEventListener('pointerleave', () => hover(null));
+  area.addEventListener('click', event => {
+    const trial = axisAt(event) ? null : trialAt(event);
     if (trial) select(trial.id);
   });
 
   return {
-    node,
-    tests: () => [...brushes.values()].map(({ range }) => range.passes),
-    clear() {
+    node: section.node,
+    tests: () => [...brushes.values()].map(({ test }) => test),
+    clearBrushes() {
       brushes.clear();
-      brushedAnew();
+      brushed();
     },
-    paint(next) {
-      const stale = scene?.shown !== next.shown || scene.matching !== next.matching;
-      const other = scene?.selected !== next.selected || scene.best !== next.best;
-      scene = next;
-      setLine(none, next.matching.length ? '' : 'No trials to draw.');
-      show(picture, next.matching.length > 0);
-      area.node.style.minWidth = `${64 * Math.min(13, next.tune.params.length + 1)}px`;
-      if (stale) area.redraw();
-      else if (other) area.remark();
+    update(view) {
+      const { filtered, visible, search } = view;
+      const isStale = current?.visible !== visible || current.filtered !== filtered;
+      const isMarkedAnew = current?.selected !== view.selected || current.best !== view.best;
+      current = view;
+      section.setEmpty(filtered.length ? '' : 'No trials to draw.');
+      area.style.minWidth = `${64 * Math.min(13, search.params.length + 1)}px`;
+      if (isStale) chart.redraw();
+      else if (isMarkedAnew) chart.redrawOverlay();
     },
-    dispose: area.dispose,
+    dispose: chart.dispose,
   };
 }
 
-/** The best last, so that it is drawn above the others; what has no score first. */
-function ranked(trials: Trial[], mode: string, metric: string): Trial[] {
-  if (!metric) return trials;
-  return [...trials].sort((one, other) => (isBetter(scoreOf(one), scoreOf(other), mode) ? 1 : isBetter(scoreOf(other), scoreOf(one), mode) ? -1 : 0));
+function toY(position: number): number {
+  return HEIGHT - BOTTOM - position * (HEIGHT - TOP - BOTTOM);
 }
 
-function mix(ramp: number[][], place: number): string {
-  const from = Math.min(1, Math.floor(place * 2));
-  const share = place * 2 - from;
-  const [one, other] = [ramp[from]!, ramp[from + 1]!];
-  return `rgb(${one.map((part, index) => Math.round(part + share * (other[index]! - part))).join(' ')})`;
+function drawBrush({ context, colours }: Drawing, x: number, { from, to }: Brush): void {
+  const [top, height] = [toY(to), toY(from) - toY(to)];
+  context.fillStyle = context.strokeStyle = colours.accent;
+  context.globalAlpha = 0.25;
+  context.fillRect(x - 8, top, 16, height);
+  context.globalAlpha = 1;
+  context.lineWidth = 1.5;
+  context.strokeRect(x - 8, top, 16, height);
+}
+
+/** So that the best is drawn above the others; what has no score comes first. */
+function bestLast(trials: Trial[], { mode, metric }: Search): Trial[] {
+  return metric ? [...trials].sort((one, other) => compareScores(other, one, mode)) : trials;
+}
+
+/** The colour at a place from 0 to 1 on a ramp of three. */
+function mixColours(ramp: number[][], place: number): string {
+  const index = Math.min(1, Math.floor(place * 2));
+  const share = place * 2 - index;
+  const [one, other] = [ramp[index]!, ramp[index + 1]!];
+  return `rgb(${one.map((part, channel) => Math.round(part + share * (other[channel]! - part))).join(' ')})`;
 }

@@ -1,27 +1,29 @@
-/** What the parts of a search are painted with. */
-import type { Column, Order } from './columns';
-import type { Trial, Tune } from './status';
+/** What every component of a search is drawn from. */
+import type { Column, SortOrder } from './columns';
+import type { Search, Trial } from './status';
 
-export interface Scene {
-  tune: Tune;
+export interface SearchView {
+  search: Search;
   columns: Column[];
-  order: Order;
-  /** The trials that the filter lets pass, by number; and of these what the brushes let pass, in the order asked for. */
-  matching: Trial[];
-  shown: Trial[];
+  order: SortOrder;
+  /** The trials that pass the filter, by number. */
+  filtered: Trial[];
+  /** Those of them that pass the brushes too, in the order of the table. */
+  visible: Trial[];
   selected: Trial | null;
   best: Trial | null;
 }
 
-const DRAWN = 500;
+/** Selects the trial of this id. */
+export type Select = (id: string) => void;
 
-/** Few enough to draw: these, and an even choice of the others. */
-export function sample(trials: Trial[], always: (Trial | null)[], limit = DRAWN): Trial[] {
+const MAX_DRAWN = 500;
+
+/** Few enough trials to draw: those of `always`, and an even choice of the others. */
+export function sample(trials: Trial[], always: (Trial | null)[], limit = MAX_DRAWN): Trial[] {
   if (trials.length <= limit) return trials;
   const step = trials.length / limit;
-  const some = new Set(Array.from({ length: limit }, (_, index) => trials[Math.floor(index * step)]!));
-  for (const trial of always) if (trial && trials.includes(trial)) some.add(trial);
-  return [...some];
+  const chosen = new Set(Array.from({ length: limit }, (_, index) => trials[Math.floor(index * step)]!));
+  for (const trial of always) if (trial && trials.includes(trial)) chosen.add(trial);
+  return [...chosen];
 }
-
-export type Select = (id: string) => void;

@@ -1,201 +1,200 @@
-/** The table of trials. Of many thousands only those in sight are in the page. */
-import { h, keyed, setAttr, setText, show, type Part } from '../core/dom';
-import { icon } from '../core/state-icon';
-import type { Scene, Select } from './search-view';
-import type { Actions } from './actions';
+/** The table of trials. Of many thousands only the rows in sight are in the page. */
+import { keyedList, type Component } from '../core/component';
+import { button, h, setAttr, setAttrs, setText, setVisible, suppressShortcuts } from '../core/dom';
+import { stateIcon } from '../core/state-icon';
+import type { TrialActions } from './actions';
 import type { Column } from './columns';
-import { stateIcon, type Trial } from './status';
+import type { SearchView, Select } from './search-view';
+import { iconOf, type Trial } from './status';
 
-const ROW = 28;
-// As in the style: measured, it would be that of a table whose rows are not there yet.
-const HEIGHT = 364;
-const SPARE = 6;
-const WIDEST = 26;
-const BUTTONS = 138;
+// Pixels, as in the style: measured they would be those of a table that has no rows yet.
+const ROW_HEIGHT = 28;
+const TABLE_HEIGHT = 364;
+const BUTTONS_WIDTH = 138;
+const ROWS_BEYOND = 6; // above and below those in sight
+const MAX_WIDTH = 26; // of a column, in characters
 
-interface Line {
+interface RowProps {
   trial: Trial;
   index: number;
-  scene: Scene;
+  view: SearchView;
 }
 
-export interface Handlers {
+interface Handlers {
   select: Select;
-  sort(key: string): void;
-  /** Enter on a row: to what is below it. */
-  open(): void;
+  sortBy(key: string): void;
+  openDetails(): void;
 }
 
 let tables = 0;
 
-export function trialTable(actions: Actions, on: Handlers): Part<Scene> {
+export function trialTable(actions: TrialActions, on: Handlers): Component<SearchView> {
   tables += 1;
-  const name = `ray-magics-trials-${tables}`;
-  const columns = h('tr');
-  const above = h('tbody');
+  const idPrefix = `ray-magics-trials-${tables}`;
+  const headRow = h('tr');
+  const spaceAbove = h('tbody');
   const body = h('tbody');
-  const below = h('tbody');
-  const table = h('table', 'table trials', h('thead', '', columns), above, body, below);
+  const spaceBelow = h('tbody');
+  const table = h('table', 'table trials', h('thead', '', headRow), spaceAbove, body, spaceBelow);
   const scroller = h('div', 'trials-scroll', table);
-  const none = h('div', 'empty', 'No trial passes the filter.');
-  const node = h('div', '', scroller, none);
-  const headings = keyed<Column>(columns, column => column.key, () => heading(on.sort, () => scene));
-  const rows = keyed<Line>(body, ({ trial }) => trial.id, () => row(name, actions, on.select));
+  const empty = h('div', 'empty', 'No trial passes the filter.');
+  const node = h('div', '', scroller, empty);
+  const headings = keyedList<Column>(headRow, column => column.key, () => heading(on.sortBy, () => current));
+  const rows = keyedList<RowProps>(body, ({ trial }) => trial.id, () => trialRow(idPrefix, actions, on.select));
   const widths = new Map<string, number>();
-  let scene: Scene | null = null;
-  let selected = '';
-  let painted: unknown[] = [];
+  let current: SearchView | null = null;
+  let selectedBefore = '';
+  let drawnFor: unknown[] = [];
 
-  const paintRows = (current: Scene): void => {
-    const trials = current.shown;
-    const first = Math.max(0, Math.floor(scroller.scrollTop / ROW) - SPARE);
-    const last = Math.min(trials.length, first + Math.ceil(HEIGHT / ROW) + 2 * SPARE);
-    const begin = Math.min(first, last);
-    rows.paint(trials.slice(begin, last).map((trial, place) => ({ trial, index: begin + place, scene: current })));
-    above.style.height = `${begin * ROW}px`;
-    below.style.height = `${(trials.length - last) * ROW}px`;
-    widen(current, trials.slice(begin, last));
+  const drawRows = (view: SearchView): void => {
+    const trials = view.visible;
+    const first = Math.max(0, Math.floor(scroller.scrollTop / ROW_HEIGHT) - ROWS_BEYOND);
+    const end = Math.min(trials.length, first + Math.ceil(TABLE_HEIGHT / ROW_HEIGHT) + 2 * ROWS_BEYOND);
+    const begin = Math.min(first, end);
+    rows.update(trials.slice(begin, end).map((trial, offset) => ({ trial, index: begin + offset, view })));
+    spaceAbove.style.height = `${begin * ROW_HEIGHT}px`;
+    spaceBelow.style.height = `${(trials.length - end) * ROW_HEIGHT}px`;
+    setWidths(view, trials.slice(begin, end));
   };
 
-  /** Columns grow with what is seen in them and never shrink, so that they do not dance while one scrolls. */
-  const widen = (current: Scene, seen: Trial[]): void => {
+  /** Columns grow with what is seen in them and never shrink, so that they stay where they are while one scrolls. */
+  const setWidths = (view: SearchView, drawn: Trial[]): void => {
     let total = 0;
-    current.columns.forEach((column, index) => {
-      const long = Math.max(column.title.length + 4, ...seen.map(trial => column.text(trial).length + 3), widths.get(column.key) ?? 6);
-      const width = Math.min(long, WIDEST) + (column.key === 'state' ? 3 : 0);
-      widths.set(column.key, Math.min(long, WIDEST));
+    view.columns.forEach((column, index) => {
+      const longest = Math.max(column.title.length + 4, ...drawn.map(trial => column.text(trial).length + 3), widths.get(column.key) ?? 6);
+      const textWidth = Math.min(longest, MAX_WIDTH);
+      const width = textWidth + (column.key === 'state' ? 3 : 0);
+      const cell = headRow.children[index] as HTMLElement;
+      widths.set(column.key, textWidth);
       total += width;
-      const cell = columns.children[index] as HTMLElement;
       if (cell.style.width !== `${width}ch`) cell.style.width = `${width}ch`;
     });
-    const wide = `max(100%, calc(${total}ch + ${BUTTONS}px))`;
-    (columns.lastElementChild as HTMLElement).style.width = `${BUTTONS}px`;
-    if (table.style.width !== wide) table.style.width = wide;
+    const tableWidth = `max(100%, calc(${total}ch + ${BUTTONS_WIDTH}px))`;
+    (headRow.lastElementChild as HTMLElement).style.width = `${BUTTONS_WIDTH}px`;
+    if (table.style.width !== tableWidth) table.style.width = tableWidth;
   };
 
-  const reveal = (index: number): void => {
-    const room = HEIGHT - 2 * ROW;
-    if (index * ROW < scroller.scrollTop) scroller.scrollTop = index * ROW;
-    else if (index * ROW > scroller.scrollTop + room) scroller.scrollTop = index * ROW - room;
+  const scrollTo = (index: number): void => {
+    const [top, below] = [index * ROW_HEIGHT, TABLE_HEIGHT - 2 * ROW_HEIGHT];
+    if (top < scroller.scrollTop) scroller.scrollTop = top;
+    else if (top > scroller.scrollTop + below) scroller.scrollTop = top - below;
   };
 
-  const move = (current: Scene, key: string): boolean => {
-    const page = Math.max(1, Math.floor(HEIGHT / ROW) - 2);
+  /** Returns whether the key is one that moves the selection. */
+  const moveSelection = ({ visible, selected }: SearchView, key: string): boolean => {
+    const page = Math.max(1, Math.floor(TABLE_HEIGHT / ROW_HEIGHT) - 2);
     const steps: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
     const step = steps[key];
-    if (step === undefined || current.shown.length === 0) return false;
-    const at = current.selected ? current.shown.indexOf(current.selected) : step > 0 ? -1 : 0;
-    const next = current.shown[Math.max(0, Math.min(current.shown.length - 1, at + step))];
+    if (step === undefined || visible.length === 0) return false;
+    const from = selected ? visible.indexOf(selected) : step > 0 ? -1 : 0;
+    const next = visible[Math.max(0, Math.min(visible.length - 1, from + step))];
     if (next) on.select(next.id);
     return true;
   };
 
   table.addEventListener('keydown', event => {
-    if (event.target !== table || !scene || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === 'Enter' && scene.selected) on.open();
-    else if (!move(scene, event.key)) return;
+    if (event.target !== table || !current || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === 'Enter' && current.selected) on.openDetails();
+    else if (!moveSelection(current, event.key)) return;
     event.preventDefault();
     event.stopPropagation();
   });
-  scroller.addEventListener('scroll', () => scene && paintRows(scene), { passive: true });
-  setAttr(table, 'role', 'grid');
-  setAttr(table, 'tabindex', '0');
-  setAttr(table, 'aria-label', 'Trials; arrow keys select one');
-  setAttr(table, 'data-lm-suppress-shortcuts', 'true');
-  for (const space of [above, below]) setAttr(space, 'aria-hidden', 'true');
+  scroller.addEventListener('scroll', () => current && drawRows(current), { passive: true });
+  setAttrs(table, { role: 'grid', tabindex: '0', 'aria-label': 'Trials; arrow keys select one' });
+  suppressShortcuts(table);
+  for (const space of [spaceAbove, spaceBelow]) setAttr(space, 'aria-hidden', 'true');
 
   return {
     node,
-    paint(next) {
-      const now = [next.shown, next.columns, next.order, next.selected, next.best, actions.stamp()];
-      if (scene && now.every((one, index) => one === painted[index])) return;
-      painted = now;
-      scene = next;
-      const id = next.selected?.id ?? '';
-      const index = next.selected ? next.shown.indexOf(next.selected) : -1;
-      headings.paint([...next.columns, ACTIONS]);
-      setAttr(table, 'aria-rowcount', String(next.shown.length + 1));
-      if (id !== selected && index >= 0) {
-        above.style.height = '0';
-        below.style.height = `${next.shown.length * ROW}px`;
-        reveal(index);
+    update(view) {
+      const { visible, columns, order, selected, best } = view;
+      const shows = [visible, columns, order, selected, best, actions.version()];
+      if (current && shows.every((value, index) => value === drawnFor[index])) return;
+      drawnFor = shows;
+      current = view;
+      const id = selected?.id ?? '';
+      const index = selected ? visible.indexOf(selected) : -1;
+      headings.update([...columns, ACTIONS_COLUMN]);
+      setAttr(table, 'aria-rowcount', String(visible.length + 1));
+      if (id !== selectedBefore && index >= 0) {
+        // The table must be long enough before it can be scrolled there.
+        spaceAbove.style.height = '0';
+        spaceBelow.style.height = `${visible.length * ROW_HEIGHT}px`;
+        scrollTo(index);
       }
-      selected = id;
-      paintRows(next);
-      setAttr(table, 'aria-activedescendant', index < 0 ? null : `${name}-${index}`);
-      show(none, next.shown.length === 0 && next.tune.trials.length > 0);
+      selectedBefore = id;
+      drawRows(view);
+      setAttr(table, 'aria-activedescendant', index < 0 ? null : `${idPrefix}-${index}`);
+      setVisible(empty, visible.length === 0 && view.search.trials.length > 0);
     },
   };
 }
 
-const ACTIONS: Column = { key: 'actions', title: 'Actions', names: [], value: () => null, text: () => '' };
+const ACTIONS_COLUMN: Column = { key: 'actions', title: 'Actions', aliases: [], value: () => null, text: () => '' };
 
-function heading(sort: (key: string) => void, scene: () => Scene | null): Part<Column> {
+function heading(sortBy: (key: string) => void, view: () => SearchView | null): Component<Column> {
   const arrow = h('span', 'arrow');
   const label = h('span', 'cut');
-  const button = h('button', 'sort', label, arrow);
-  const node = h('th', '', button);
-  button.type = 'button';
-  node.scope = 'col';
-  setAttr(button, 'data-lm-suppress-shortcuts', 'true');
-  setAttr(arrow, 'aria-hidden', 'true');
+  const sort = button('sort', () => sortBy(key), label, arrow);
+  const node = h('th', '', sort);
   let key = '';
-  button.addEventListener('click', () => sort(key));
+  node.scope = 'col';
+  setAttr(arrow, 'aria-hidden', 'true');
   return {
     node,
-    paint(column) {
-      if (column === ACTIONS) {
-        if (node.contains(button)) node.replaceChildren(h('span', 'unseen', column.title));
+    update(column) {
+      if (column === ACTIONS_COLUMN) {
+        if (node.contains(sort)) node.replaceChildren(h('span', 'unseen', column.title));
         return;
       }
-      const order = scene()?.order;
-      const mine = order?.key === column.key;
+      const order = view()?.order;
+      const isSorted = order?.key === column.key;
       key = column.key;
       setText(label, column.title);
-      setAttr(button, 'title', `Sort by ${column.title}`);
-      setText(arrow, mine ? (order.down ? '▼' : '▲') : '');
-      setAttr(node, 'aria-sort', mine ? (order.down ? 'descending' : 'ascending') : 'none');
+      setAttr(sort, 'title', `Sort by ${column.title}`);
+      setText(arrow, isSorted ? (order.descending ? '▼' : '▲') : '');
+      setAttr(node, 'aria-sort', isSorted ? (order.descending ? 'descending' : 'ascending') : 'none');
     },
   };
 }
 
-function row(name: string, actions: Actions, select: Select): Part<Line> {
-  const sign = icon();
+function trialRow(idPrefix: string, actions: TrialActions, select: Select): Component<RowProps> {
+  const icon = stateIcon();
   const number = h('span');
   const star = h('span', '', ' ★', h('span', 'unseen', ' best'));
   const state = h('span', 'cut');
-  const buttons = [actions.button('pause'), actions.button('resume'), actions.button('stop')];
-  const last = h('td', 'buttons', ...buttons.map(one => one.node));
-  const node = h('tr', '', h('td', 'number', number, star), h('td', '', h('span', 'cell-state', sign.node, state)), last);
+  const buttons = actions.buttons();
+  const buttonsCell = h('td', 'buttons', ...buttons.map(one => one.node));
+  const node = h('tr', '', h('td', 'number', number, star), h('td', '', h('span', 'cell-state', icon.node, state)), buttonsCell);
+  let id = '';
   // The keyboard finds them below the table, where they do not scroll away.
   for (const one of buttons) one.node.tabIndex = -1;
-  let id = '';
   node.addEventListener('click', () => select(id));
   return {
     node,
-    paint({ trial, index, scene }) {
-      const best = trial === scene.best;
+    update({ trial, index, view }) {
+      const isBest = trial === view.best;
       id = trial.id;
-      node.id = `${name}-${index}`;
-      setAttr(node, 'aria-rowindex', String(index + 2));
-      setAttr(node, 'aria-selected', String(trial === scene.selected));
-      node.classList.toggle('ray-magics-best-row', best);
+      node.id = `${idPrefix}-${index}`;
+      setAttrs(node, { 'aria-rowindex': String(index + 2), 'aria-selected': String(trial === view.selected) });
+      node.classList.toggle('ray-magics-best-row', isBest);
       setText(number, String(trial.number));
-      show(star, best);
-      sign.paint(stateIcon(trial));
-      fill(node, last, scene.columns, trial, state);
-      for (const one of buttons) one.paint(trial);
+      setVisible(star, isBest);
+      icon.update(iconOf(trial));
+      setCells(node, state, buttonsCell, view.columns, trial);
+      for (const one of buttons) one.update(trial);
     },
   };
 }
 
-function fill(node: HTMLElement, last: HTMLElement, columns: Column[], trial: Trial, state: HTMLElement): void {
-  columns.forEach((column, index) => {
-    const words = column.text(trial);
-    if (index === 0) return;
-    const cell = index === 1 ? state : node.children[index] === last ? node.insertBefore(h('td', 'cut'), last) : (node.children[index] as HTMLElement);
-    setText(cell, words);
-    setAttr(cell, 'title', words.length > WIDEST - 4 ? words : null);
+/** The cell of the trial's number, the first column, is set already. */
+function setCells(row: HTMLElement, state: HTMLElement, buttonsCell: HTMLElement, columns: Column[], trial: Trial): void {
+  columns.slice(1).forEach((column, offset) => {
+    const text = column.text(trial);
+    const child = row.children[offset + 1] as HTMLElement;
+    const cell = offset === 0 ? state : child === buttonsCell ? row.insertBefore(h('td', 'cut'), buttonsCell) : child;
+    setText(cell, text);
+    setAttr(cell, 'title', text.length > MAX_WIDTH - 4 ? text : null);
   });
-  while (node.children.length > columns.length + 1) last.previousElementSibling?.remove();
+  while (row.children.length > columns.length + 1) buttonsCell.previousElementSibling?.remove();
 }

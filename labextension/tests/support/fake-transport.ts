@@ -1,29 +1,29 @@
-import type { Command, Reply, Source } from '../../src/core/transport';
+import type { Command, Reply, Transport } from '../../src/core/transport';
 
-/** A source in the hands of a test. */
-export class FakeSource implements Source {
+/** A transport in the hands of a test. */
+export class FakeTransport implements Transport {
   sent: Command[] = [];
   answer: () => Promise<Reply> = () => Promise.resolve({ status: 'ok' });
-  left = false;
+  kernelGone = false;
   private callbacks = new Set<() => void>();
 
-  constructor(private snapshot: unknown) {}
+  constructor(private current: unknown) {}
 
-  get(): unknown {
-    return this.snapshot;
+  snapshot(): unknown {
+    return this.current;
   }
 
-  gone(): boolean {
-    return this.left;
+  isKernelGone(): boolean {
+    return this.kernelGone;
   }
 
   leave(): void {
-    this.left = true;
-    this.set(this.snapshot);
+    this.kernelGone = true;
+    this.set(this.current);
   }
 
   set(snapshot: unknown): void {
-    this.snapshot = snapshot;
+    this.current = snapshot;
     for (const callback of [...this.callbacks]) callback();
   }
 

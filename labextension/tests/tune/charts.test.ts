@@ -1,10 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
 import searches from '../../../tests/data/tune.json';
-import { number } from '../../src/core/format';
-import { scaleOf, ticks } from '../../src/core/scale';
 import { withCanvas } from '../support/canvas';
-import type { FakeSource } from '../support/fake-transport';
-import { all, click, many, numbers, pane, press, running, show, shown, withRow } from './search';
+import type { FakeTransport } from '../support/fake-transport';
+import { all, click, press, show, shown } from '../support/page';
+import { many, numbers, pane, running, withRow } from './search';
 
 describe('the pictures', () => {
   const areas = (): HTMLElement[] => all('.ray-magics-chart-area');
@@ -16,12 +15,12 @@ describe('the pictures', () => {
     point(areas()[1]!, 'pointerup', x, to);
     vi.advanceTimersByTime(600);
   };
-  const setUp = (snapshot: unknown): FakeSource => {
+  const setUp = (snapshot: unknown): FakeTransport => {
     withCanvas();
     HTMLElement.prototype.setPointerCapture = () => undefined;
-    const source = show(snapshot);
+    const transport = show(snapshot);
     vi.advanceTimersByTime(1000);
-    return source;
+    return transport;
   };
 
   it('say how many trials they draw', () => {
@@ -37,12 +36,12 @@ describe('the pictures', () => {
 
   it('are drawn twice a second at most, and only for news', () => {
     const { strokes } = withCanvas();
-    const source = show(running);
+    const transport = show(running);
     vi.advanceTimersByTime(600);
     const before = strokes();
     vi.advanceTimersByTime(5000);
     expect(strokes()).toBe(before);
-    for (let step = 0; step < 10; step += 1) source.set(withRow(6, { seconds: step }));
+    for (let step = 0; step < 10; step += 1) transport.set(withRow(6, { seconds: step }));
     vi.advanceTimersByTime(600);
     expect(strokes()).toBeLessThan(2.5 * before);
   });
@@ -82,32 +81,10 @@ describe('the pictures', () => {
   });
 
   it('keep a brush when the axis grows', () => {
-    const source = setUp(running);
+    const transport = setUp(running);
     brush(26, 31, 120);
     const before = numbers();
-    source.set(withRow(1, { params: [9.5, 8, 'sgd', false] }));
+    transport.set(withRow(1, { params: [9.5, 8, 'sgd', false] }));
     expect(numbers()).toEqual(before.filter(one => one !== '1'));
-  });
-});
-
-describe('an axis', () => {
-  it.each([
-    [[0, 1], false, ['0', '0.5', '1']],
-    [[0.08, 0.6], false, ['0.2', '0.4', '0.6']],
-    [[1e-5, 0.1], true, ['1e-5', '0.0001', '0.001', '0.01', '0.1']],
-    [[3], false, ['2.8', '3', '3.2']],
-    [[-1, NaN, Infinity, 1], false, ['-1', '0', '1']],
-  ] as [number[], boolean, string[]][])('has few round ticks: %j', (values, log, expected) => {
-    expect(ticks(scaleOf(values, log)!, 3).map(number)).toEqual(expected);
-  });
-
-  it('is none without numbers', () => {
-    expect(scaleOf([NaN, Infinity], false)).toBe(null);
-    expect(scaleOf([0, -3], true)).toBe(null);
-  });
-
-  it('leaves out what a diverging trial has reported, and says so', () => {
-    const scale = scaleOf([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 1e9], false, true)!;
-    expect([scale.hi, scale.beyond]).toEqual([0.6, 1]);
   });
 });

@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import searches from '../../../tests/data/tune.json';
 import { withCanvas } from '../support/canvas';
-import { all, button, click, end, find, pane, root, rows, running, show, shown, tell, withRow } from './search';
+import { click, end, ODD, root, show, shown } from '../support/page';
+import { button, rows, running, typeFilter, withRow } from './search';
 
 describe('every example of a search', () => {
   const examples = Object.entries(searches) as [string, unknown][];
@@ -17,29 +18,27 @@ describe('every example of a search', () => {
   });
 
   it('may follow any other', () => {
-    const source = show({});
-    for (const [, snapshot] of [...examples, ...examples.reverse()]) source.set(snapshot);
+    const transport = show({});
+    for (const [, snapshot] of [...examples, ...examples.reverse()]) transport.set(snapshot);
     expect(root.children.length).toBe(1);
   });
 
   it('leaves nothing behind', () => {
-    const source = show(running);
+    const transport = show(running);
     click(button('Stop trial 6'));
     end();
     expect(root.children.length).toBe(0);
-    expect(source.watched).toBe(false);
+    expect(transport.watched).toBe(false);
     expect(vi.getTimerCount()).toBe(0);
   });
 });
 
 describe('a search that is broken', () => {
-  const odd: unknown[] = [undefined, null, 7, 'x', [], {}, true, NaN, [[]], { tail: 3 }, -1, 1e300, [null, {}, 4], [[1, 2], ['x']]];
-
   it('never throws, whatever its fields are', () => {
     withCanvas();
-    const source = show({ kind: 'tune' });
+    const transport = show({ kind: 'tune' });
     for (const key of Object.keys(running)) {
-      for (const value of odd) if (key !== 'kind') source.set({ ...running, [key]: value });
+      for (const value of ODD) if (key !== 'kind') transport.set({ ...running, [key]: value });
       vi.advanceTimersByTime(600);
     }
     expect(shown()).not.toBe('');
@@ -47,11 +46,11 @@ describe('a search that is broken', () => {
 
   it('never throws, whatever the fields of its trials are', () => {
     withCanvas();
-    const source = show(running);
-    tell('adam lr>0');
+    const transport = show(running);
+    typeFilter('adam lr>0');
     for (const key of Object.keys(running.trials[0]!)) {
-      for (const value of odd) {
-        source.set(withRow(0, { [key]: value }));
+      for (const value of ODD) {
+        transport.set(withRow(0, { [key]: value }));
         vi.advanceTimersByTime(600);
       }
     }
@@ -76,46 +75,9 @@ describe('the search', () => {
   });
 
   it('says why there are no curves', () => {
-    const source = show(searches['no metric']);
+    const transport = show(searches['no metric']);
     expect(shown()).toContain('names no metric');
-    source.set({ ...running, trials: running.trials.slice(10) });
+    transport.set({ ...running, trials: running.trials.slice(10) });
     expect(shown()).toContain('No trial has reported loss yet.');
-  });
-});
-
-describe('the best trial', () => {
-  it('is named with its number and parameters, and opens at a click', () => {
-    show(running);
-    expect(find('.ray-magics-best').textContent).toContain('Best so farloss 0.0899trial 3');
-    expect(find('.ray-magics-best').textContent).toContain('model.depth4');
-    click(button('Show trial 3'));
-    expect(pane().textContent).toContain('Trial 3 · Finished');
-  });
-
-  it('is marked in its row by more than colour', () => {
-    show(running);
-    expect(find('.ray-magics-best-row').textContent).toContain('★ best');
-  });
-
-  const copy = (): HTMLElement => all('button').find(node => /Copy|Copied/.test(node.textContent!))!;
-
-  it('is copied as Python, and the button says so', async () => {
-    const writeText = vi.fn(() => Promise.resolve());
-    vi.spyOn(navigator, 'clipboard', 'get').mockReturnValue({ writeText } as never);
-    show(running);
-    click(copy());
-    await vi.advanceTimersByTimeAsync(0);
-    expect(writeText).toHaveBeenCalledWith(running.best_python);
-    expect(copy().textContent).toBe('Copied');
-  });
-
-  it('is there to be copied by hand where the clipboard is refused', async () => {
-    vi.spyOn(navigator, 'clipboard', 'get').mockReturnValue({ writeText: () => Promise.reject(new Error('no')) } as never);
-    show(running);
-    click(copy());
-    await vi.advanceTimersByTimeAsync(0);
-    expect(find<HTMLTextAreaElement>('textarea').value).toBe(running.best_python);
-    expect(document.activeElement).toBe(find('textarea'));
-    expect(shown()).toContain('Ctrl+C');
   });
 });
