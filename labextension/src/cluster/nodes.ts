@@ -16,7 +16,7 @@ export function nodeTable(): Component<Node[]> {
   const more = h('div', 'muted');
   const node = h('details', 'section', summary, h('div', 'scroll', h('table', 'table nodes', h('thead', '', head), body)), more);
   let resources: string[] = [];
-  let seen = false;
+  let hadNodes = false;
   const headings = keyedList<string>(head, name => name, name => ({ node: columnHeading(name), update: () => undefined }));
   const rows = keyedList<Node>(body, one => one.id, () => nodeRow(() => resources));
   suppressShortcuts(summary);
@@ -28,8 +28,8 @@ export function nodeTable(): Component<Node[]> {
       rows.update(nodes.slice(0, MAX_ROWS));
       setText(summary, summaryText(nodes));
       setText(more, moreText(nodes.length, MAX_ROWS));
-      if (!seen && nodes.length) node.open = nodes.length > 1 && nodes.length <= OPEN_UP_TO;
-      seen ||= nodes.length > 0;
+      if (!hadNodes && nodes.length) node.open = nodes.length > 1 && nodes.length <= OPEN_UP_TO;
+      hadNodes ||= nodes.length > 0;
       setVisible(node, nodes.length > 0);
     },
   };

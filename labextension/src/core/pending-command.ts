@@ -1,7 +1,7 @@
-/** A command on its way to the kernel, from the click until there is an answer or it is clear that there is none yet. */
+/** A command that was sent to the kernel and has had no reply yet. */
 import type { Command, Send } from './transport';
 
-const PATIENCE = 3000; // milliseconds; longer than the control channel is waited for (see transport)
+const TIMEOUT = 3000; // milliseconds; longer than that of the control channel (see transport.ts)
 const QUEUED = 'The kernel is busy: the request is queued until the running cell ends.';
 
 /**
@@ -20,7 +20,7 @@ export function sendCommand(send: Send, command: Command, settled: (message: str
     cancel();
     settled(message);
   };
-  const timer = setTimeout(() => settle(accepted ? '' : QUEUED), PATIENCE);
+  const timer = setTimeout(() => settle(accepted ? '' : QUEUED), TIMEOUT);
   send(command).then(
     reply => {
       accepted = reply.status === 'ok';

@@ -6,7 +6,7 @@ import { isLive, type Run } from './status';
 import type { Send } from './transport';
 
 export interface StopButton extends Component<Run> {
-  /** What came of a click, when that has to be said. */
+  /** What came of a click; hidden where the button itself shows it. */
   message: HTMLElement;
 }
 

@@ -6,7 +6,7 @@ import type { Command, Send } from '../core/transport';
 import type { HttpResponse } from './status';
 
 export interface RequestSender extends Component<{ response: HttpResponse | null; kernelGone: boolean }> {
-  /** What came of a click, when that has to be said. */
+  /** What came of a click; hidden where the button itself shows it. */
   message: HTMLElement;
   send(command: Command): void;
   /** Says why a request is not sent. */

@@ -25,15 +25,15 @@ export function requestTester(send: Send): Component<RequestTesterProps> {
   const result = responseBox();
   const summary = h('summary', 'title', 'Try it');
   const node = h('details', 'try', summary, form.node, sender.message, result.node);
-  let seen = false;
+  let isUpdated = false;
   suppressShortcuts(summary);
   return {
     node,
     update({ application, isOnly, kernelGone }) {
       const { route, response } = application;
       current = application;
-      if (!seen) node.open = isOnly || response !== null;
-      seen = true;
+      if (!isUpdated) node.open = isOnly || response !== null;
+      isUpdated = true;
       form.update(application);
       sender.update({ response, kernelGone });
       result.update(response);

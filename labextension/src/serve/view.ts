@@ -12,7 +12,7 @@ import { serveText } from './text';
 
 const MAX_APPLICATIONS = 100;
 
-// A status without the id of a run is a look at what is served; no deployment is under way then.
+// A snapshot without the id of a run only describes what is served; the card has no header then.
 export const mount = liveView(send => runCard(send, applications(send), { isRun: run => run.id !== '' }), snapshot => isLive(readRun(snapshot)));
 
 function applications(send: Send): Component<ViewState> {

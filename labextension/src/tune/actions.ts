@@ -15,7 +15,7 @@ export interface TrialActions {
   setState(run: Run, trials: Trial[]): void;
   /** Another number whenever a button may look different although its trial is the same. */
   version(): number;
-  /** What came of the last click, when that has to be said. */
+  /** What came of the last click; empty where the buttons themselves show it. */
   message(): string;
   dispose(): void;
 }

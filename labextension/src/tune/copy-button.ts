@@ -20,13 +20,13 @@ export function copyButton(label: string, fieldLabel: string): CopyButton {
 
   function copy(): void {
     try {
-      navigator.clipboard.writeText(code).then(() => say('Copied'), showField);
+      navigator.clipboard.writeText(code).then(() => showMessage('Copied'), showField);
     } catch {
       showField(); // there is no clipboard on a page that did not come over HTTPS
     }
   }
 
-  function say(text: string): void {
+  function showMessage(text: string): void {
     setText(node, text);
     setText(announcement, text);
     clearTimeout(timer);
@@ -40,7 +40,7 @@ export function copyButton(label: string, fieldLabel: string): CopyButton {
     field.focus();
     field.select();
     setTextOrHide(hint, 'The browser keeps its clipboard closed to this page. Copy the selected text with Ctrl+C or ⌘C.');
-    say('Copy it here:');
+    showMessage('Copy it here:');
   }
 
   field.readOnly = true;

@@ -23,7 +23,7 @@ function render({ model, el }: { model: LineModel; el: HTMLElement }): () => voi
   const line = h('pre');
   const status = h('span');
   const row = h('div');
-  const say = (text: string): void => {
+  const showMessage = (text: string): void => {
     status.textContent = text;
     setTimeout(() => {
       if (status.textContent === text) status.textContent = '';
@@ -34,8 +34,8 @@ function render({ model, el }: { model: LineModel; el: HTMLElement }): () => voi
   line.tabIndex = 0;
   setAttr(line, 'aria-label', 'The magic line of this search');
   setAttr(status, 'role', 'status');
-  row.append(button('Copy', async () => say(await copy(model.get('text'), el))));
-  if (notebook) row.append(button('Insert as a cell', () => say(insert(notebook, model.get('cell'), model.get('text')))));
+  row.append(button('Copy', async () => showMessage(await copy(model.get('text'), el))));
+  if (notebook) row.append(button('Insert as a cell', () => showMessage(insert(notebook, model.get('cell'), model.get('text')))));
   row.append(status);
   model.on('change:line', draw);
   draw();
