@@ -1,49 +1,49 @@
-/** The view for whatever a source shows: picks the renderer by the snapshot's kind. */
-import { mount as mountCluster } from './cluster';
-import { classes, h, setText } from './dom';
-import { plain } from './format';
-import { mount as mountRun } from './run';
-import { mount as mountRuns } from './runs';
-import { mount as mountServe } from './serve';
-import type { Mount } from './source';
-import { kindOf } from './status';
-import { mount as mountTune } from './tune';
+/** The view of any snapshot: the renderer is picked by the snapshot's kind. */
+import { mount as mountCluster } from './cluster/view';
+import { classNames, h, setText } from './core/dom';
+import { plain } from './core/format';
+import { lookUp } from './core/json-readers';
+import type { Mount } from './core/live-view';
+import { mount as mountRun } from './core/run-card';
+import { mount as mountRuns } from './core/run-table';
+import { kindOf } from './core/status';
+import { mount as mountServe } from './serve/view';
+import { mount as mountTune } from './tune/view';
 
-const VIEWS: Record<string, Mount> = { run: mountRun, cluster: mountCluster, runs: mountRuns, serve: mountServe, tune: mountTune };
+const RENDERERS: Record<string, Mount> = { run: mountRun, runs: mountRuns, cluster: mountCluster, tune: mountTune, serve: mountServe };
 
-export const mount: Mount = (root, source) => {
+export const mount: Mount = (root, transport) => {
   let kind: string | null = null;
   let end = (): void => undefined;
   const choose = (): void => {
-    const next = kindOf(source.get());
+    const next = kindOf(transport.snapshot());
     if (next === kind) return;
     end();
     kind = next;
-    end = (Object.hasOwn(VIEWS, next) ? VIEWS[next]! : mountPlain)(root, source);
+    end = (lookUp(RENDERERS, next) ?? mountAsText)(root, transport);
   };
   choose();
-  const stop = source.onChange(choose);
+  const unsubscribe = transport.onChange(choose);
   return () => {
-    stop();
+    unsubscribe();
     end();
   };
 };
 
-/** What cannot be drawn is shown as text. */
-const mountPlain: Mount = (root, source) => {
+const mountAsText: Mount = (root, transport) => {
   const node = h('pre', 'plain');
-  const paint = (): void => setText(node, words(source.get()));
-  const stop = source.onChange(paint);
-  root.classList.add(classes('view'));
+  const update = (): void => setText(node, asPlainText(transport.snapshot()));
+  const unsubscribe = transport.onChange(update);
+  root.classList.add(classNames('view'));
   root.append(node);
-  paint();
+  update();
   return () => {
-    stop();
+    unsubscribe();
     node.remove();
   };
 };
 
-function words(snapshot: unknown): string {
+function asPlainText(snapshot: unknown): string {
   const empty = typeof snapshot !== 'object' || snapshot === null || Object.keys(snapshot).length === 0;
   return empty ? 'Nothing to show yet.' : `This version of ray_magics cannot draw this status:\n${plain(JSON.stringify(snapshot), 500)}`;
 }

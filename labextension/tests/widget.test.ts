@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import runs from '../../tests/data/run.json';
 import searches from '../../tests/data/tune.json';
-import { wholeOf } from '../src/rows';
+import { transportOf } from '../src/anywidget-transport';
 import widget from '../src/widget';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -83,7 +83,7 @@ describe('the rows of a search', () => {
     const els = Array.from({ length: views }, () => document.createElement('div'));
     for (const el of els) widget.render({ model: face() as never, el });
     const fire = (event: string, content?: unknown): void => heard.filter(([name]) => name === event).forEach(([, callback]) => callback(content));
-    return { els, send, fire, state, tell: (content: unknown) => fire('msg:custom', content), whole: () => wholeOf(face() as never) as { trials: Row[] } };
+    return { els, send, fire, state, tell: (content: unknown) => fire('msg:custom', content), whole: () => transportOf(face() as never).snapshot() as { trials: Row[] } };
   }
 
   it('are one snapshot with the head', () => {
@@ -143,6 +143,6 @@ describe('the rows of a search', () => {
 
   it('are no part of a status that has none', () => {
     const face = { get: (name: string) => (name === 'rows' ? {} : runs.running) };
-    expect(wholeOf(face)).toBe(runs.running);
+    expect(transportOf(face as never).snapshot()).toBe(runs.running);
   });
 });

@@ -1,4 +1,4 @@
-"""How numbers and foreign text are written in every still view; labextension/src/format.ts does it alike."""
+"""How numbers and foreign text are written in every still view; labextension/src/core/format.ts does it alike."""
 
 from __future__ import annotations
 

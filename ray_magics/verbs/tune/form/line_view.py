@@ -7,7 +7,7 @@ from pathlib import Path
 import anywidget
 import traitlets
 
-_HERE = Path(__file__).parent
+_STATIC = Path(__file__).parents[3] / "static"
 
 
 class LineView(anywidget.AnyWidget):
@@ -19,8 +19,8 @@ class LineView(anywidget.AnyWidget):
         cell: the id of the cell below which it is inserted.
     """
 
-    _esm = _HERE / "line_view.js"
-    _css = _HERE / "form.css"
+    _esm = _STATIC / "line_view.js"
+    _css = _STATIC / "form.css"
     line = traitlets.Unicode().tag(sync=True)
     text = traitlets.Unicode().tag(sync=True)
     cell = traitlets.Unicode().tag(sync=True)
