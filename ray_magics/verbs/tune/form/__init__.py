@@ -16,8 +16,8 @@ The controls:
     controls      a text, a list, and a control with its mistake below it
     row           Row: one parameter
     settings      Setting, Algorithm: the options of the search
-    line_view     LineView: the line with Copy and Insert; its code is labextension/src/tune/line-view.ts, and the style of
-                  the form labextension/style/form.css
+    line_view     LineView: the line with Copy and Insert; its code is labextension/src/tune/line-view.ts, and the style
+                  of the form labextension/style/form.css
     launch        Launch: Start, Stop, and the view of the search
     panel         Form, show_form: all of it
 """
