@@ -16,12 +16,12 @@ from __future__ import annotations
 import linecache
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from .worker.failure import revive
-from .worker.records import Frame, RemoteFailure, worker_name
+if TYPE_CHECKING:
+    from .worker.records import Frame, RemoteFailure
 
 __all__ = [
     "ClusterLost",
@@ -125,6 +125,8 @@ class RemoteError(RayMagicsError):
 
 def remote_error(failure: RemoteFailure, namespace: dict[str, Any], label: Label, item: str = "") -> RemoteError:
     """The error to raise for a failure; catchable as its own type where that type is known here."""
+    from .worker.failure import revive
+
     cause = revive(failure.pickled, namespace)
     kind = _dual(type(cause)) if isinstance(cause, Exception) else RemoteError
     error = _instance(kind, cause)
@@ -154,6 +156,8 @@ def _dual(kind: type[Exception]) -> type[RemoteError]:
 
 def render(failure: RemoteFailure, label: Label, item: str = "") -> list[str]:
     """At most 14 lines: the failing line of the cell with two lines of context, inner frames, the error, its cause."""
+    from .worker.records import worker_name
+
     frames = list(failure.frames)
     cells = [index for index, frame in enumerate(frames) if label(frame[0])]
     first = cells[-1] if cells else max(len(frames) - 1, 0)
