@@ -82,6 +82,12 @@ class FakeCluster:
             if ("force" if force else "soft") not in self.ignores:
                 self.at(0.0, lambda task=task: self.fail(task, KeyboardInterrupt()))
 
+    def receive(self, run: str, deliver: Callable[[OutputMessage], None]) -> None:
+        pass
+
+    def forget(self, run: str) -> None:
+        pass
+
     def open_channel(self) -> None:
         pass
 

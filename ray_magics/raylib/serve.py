@@ -101,8 +101,8 @@ def client() -> Any:
     if not connection.is_up():  # Ray would start a cluster of its own
         return None
     context = import_module("ray.serve.context")
-    if _asked != [connection.session()]:  # Ray compares job ids, and that is 01000000 on each new cluster
-        _asked[:] = [connection.session()]
+    if _asked != [connection.session_id()]:  # Ray compares job ids, and that is 01000000 on each new cluster
+        _asked[:] = [connection.session_id()]
         context._set_global_client(None)
     with quiet():
         return context._get_global_client(raise_if_no_controller_running=False)

@@ -20,7 +20,7 @@ NAMESPACE = "ray_magics"
 
 
 class OutputChannel:
-    """Fetches messages of workers from an actor of this driver and hands each to the run it is for.
+    """Fetches messages of workers from an actor of this connection and hands each to the run it is for.
 
     The actor is started by the first run that lasts; until then, and after its death, output comes with the answers.
 
@@ -32,7 +32,6 @@ class OutputChannel:
         self.lock = threading.Lock()
         self.name = f"ray_magics-output-{uuid.uuid4().hex[:12]}"
         self.actor: Any = None
-        self.session: tuple[str, ...] = ()
         self.listens_since = 0.0
         self.receivers: dict[str, Deliver] = {}
 
@@ -47,15 +46,12 @@ class OutputChannel:
         self.receivers.pop(run, None)
 
     def open(self) -> None:
-        """Starts the actor and the thread that fetches, once a cluster."""
+        """Starts the actor and the thread that fetches, if they are not there."""
         import ray
 
         with self.lock:
-            if not ray.is_initialized():
-                return
-            now = session()
-            if self.actor is None or now != self.session:
-                self.session, self.actor = now, self._start()
+            if self.actor is None and ray.is_initialized():
+                self.actor = self._start()
                 self.listens_since = float("inf")
                 threading.Thread(target=self._fetch, args=(self.actor,), name=self.name, daemon=True).start()
 
@@ -98,4 +94,6 @@ def _answer(ref: Any) -> Any:
     raise ConnectionError("disconnected")
 
 
-output_channel = OutputChannel()
+def output_channel() -> OutputChannel:
+    """That of the present connection."""
+    return session().part(OutputChannel)

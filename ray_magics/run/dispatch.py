@@ -23,7 +23,7 @@ def task_spec(run: str, cell: Cell, cell_source: CellSource, payload: Payload, *
         uses_ipython=cell.uses_ipython,
         updates=cell.updates,
         resolved=payload.resolved,
-        output_queue=output_channel.address,
+        output_queue=output_channel().address,
         log_lines=settings().log_lines,
         share_above=settings().share_above,
         **notebook_environment(),

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from .. import connection
 from ..resources import NodeResources
 from ..ship.entrypoint import remote_function
+from ..worker.records import OutputMessage
 from .channel import output_channel
 
 Function = tuple[str, str]  # module and function of the worker runtime, as ("cell", "run_cell")
@@ -41,6 +42,14 @@ class TaskCluster(Protocol):
         """Asks for the end of these tasks, in this order."""
         ...
 
+    def receive(self, run: str, deliver: Callable[[OutputMessage], None]) -> None:
+        """Hands messages of output of this run to `deliver`, from any thread."""
+        ...
+
+    def forget(self, run: str) -> None:
+        """No more of them."""
+        ...
+
     def open_channel(self) -> None:
         """Opens the channel for live output, if it is not open."""
         ...
@@ -55,6 +64,7 @@ class RayTasks:
 
     def __init__(self) -> None:
         self.functions: dict[Function, Any] = {}
+        self.channel = output_channel()
 
     def now(self) -> float:
         return time.monotonic()
@@ -80,8 +90,14 @@ class RayTasks:
         for ref in refs:
             ray.cancel(ref, force=force, recursive=True)
 
+    def receive(self, run: str, deliver: Callable[[OutputMessage], None]) -> None:
+        self.channel.receive(run, deliver)
+
+    def forget(self, run: str) -> None:
+        self.channel.forget(run)
+
     def open_channel(self) -> None:
-        output_channel.open()
+        self.channel.open()
 
     def channel_open_since(self) -> float:
-        return output_channel.listens_since
+        return self.channel.listens_since

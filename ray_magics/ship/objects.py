@@ -23,7 +23,6 @@ class ObjectCache:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.session: tuple[str, ...] = ()
         self.refs: dict[bytes, Any] = {}
         self.of_name: dict[str, frozenset[bytes]] = {}
 
@@ -31,7 +30,6 @@ class ObjectCache:
         import ray
 
         with self.lock:
-            self._follow(session())
             key = fingerprint(buffer)
             if key not in self.refs:
                 self.refs[key] = ray.put(buffer)
@@ -45,12 +43,10 @@ class ObjectCache:
             living = frozenset().union(*self.of_name.values())
             self.refs = {key: ref for key, ref in self.refs.items() if key in living}
 
-    def _follow(self, session: tuple[str, ...]) -> None:
-        if session != self.session:
-            self.session, self.refs, self.of_name = session, {}, {}
 
-
-objects = ObjectCache()
+def object_cache() -> ObjectCache:
+    """That of the present connection."""
+    return session().part(ObjectCache)
 
 
 def fingerprint(buffer: Any) -> bytes:

@@ -12,7 +12,7 @@ from ..line.settings import settings
 from ..worker.values import Namespace, Packer
 from .captures import Capture, Captures
 from .inspection import is_ref, type_name
-from .objects import objects
+from .objects import ObjectCache, object_cache
 from .picklable import cannot_ship
 
 CHECKED_ABOVE = 2**27  # bytes from which the size of the object store is asked for
@@ -101,8 +101,9 @@ def _ship(captures: list[Capture], namespace: Namespace, threshold: int, resolve
     packer = Packer(namespace, threshold)
     ranges = _pack(packer, [capture for capture in captures if capture.name not in resolved], namespace)
     _check_capacity(packer, ranges)
+    objects = object_cache()
     known = set(objects.refs)
-    keys, buffers = _put_all(packer.buffers)
+    keys, buffers = _put_all(objects, packer.buffers)
     pickled: Any = packer.payload
     if len(pickled) >= threshold:
         pickled = objects.put(pickled)[1]
@@ -129,7 +130,7 @@ def _pack(packer: Packer, captures: list[Capture], namespace: Namespace) -> dict
     return ranges
 
 
-def _put_all(buffers: Sequence[Any]) -> tuple[list[bytes], list[Any]]:
+def _put_all(objects: ObjectCache, buffers: Sequence[Any]) -> tuple[list[bytes], list[Any]]:
     put = [objects.put(buffer) for buffer in buffers]
     return [key for key, _ in put], [ref for _, ref in put]
 

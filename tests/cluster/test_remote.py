@@ -16,7 +16,7 @@ from IPython.core.error import UsageError
 
 from ray_magics.errors import RemoteError, RunTimeout, WorkerLost
 from ray_magics.run.registry import registry
-from ray_magics.ship.objects import objects
+from ray_magics.ship.objects import object_cache
 from ray_magics.ship.script import code_of
 from tests.conftest import Shell
 
@@ -75,16 +75,16 @@ def test_an_array_changed_in_place_is_seen(notebook: Shell) -> None:
 def test_an_unchanged_array_is_put_once(notebook: Shell) -> None:
     notebook.run("import numpy as np\nbig = np.arange(300_000.0)")
     notebook.run("%ray_remote big[1]")
-    before = dict(objects.refs)
+    before = dict(object_cache().refs)
     notebook.run("%ray_remote big[2]")
-    assert objects.refs == before and len(before) == 1
+    assert object_cache().refs == before and len(before) == 1
 
 
 def test_a_deleted_variable_frees_what_was_put(notebook: Shell) -> None:
     notebook.run("import numpy as np\nbig = np.arange(300_000.0)")
     notebook.run("%ray_remote big[1]")
     notebook.run("del big\n%ray_remote 1 + 1")
-    assert objects.refs == {}
+    assert object_cache().refs == {}
 
 
 def test_arrays_that_come_back_are_writable(notebook: Shell) -> None:

@@ -9,7 +9,7 @@ import threading
 from dataclasses import replace
 from typing import Any
 
-from ...connection import session
+from ...connection import session_id
 from ...errors import UsageError
 from ...raylib import core as private
 from . import detached
@@ -104,7 +104,7 @@ def adopted() -> Connection:
     import ray
 
     context = ray.get_runtime_context()
-    address, node_id, _ = session()
+    address, node_id, _ = session_id()
     return Connection(
         address=address,
         dashboard=private.dashboard_url(),

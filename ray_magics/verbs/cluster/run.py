@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...connection import is_up, session
+from ...connection import is_up
 from ...errors import UsageError
 from ...line.settings import settings
 from ...raylib import core as private
@@ -230,7 +230,7 @@ def _end_present(plan: ConnectPlan) -> None:
 
 def _watch() -> ClusterWatch:
     with _lock:
-        if _memory.watch is None or _memory.identity != session():
+        if _memory.watch is None or _memory.identity != session_id():
             _forget()
             _remember(join.adopted())
         assert _memory.watch is not None
@@ -238,7 +238,7 @@ def _watch() -> ClusterWatch:
 
 
 def _remember(connection: Connection) -> None:
-    _memory.watch, _memory.identity, _memory.lost = ClusterWatch(connection), session(), None
+    _memory.watch, _memory.identity, _memory.lost = ClusterWatch(connection), session_id(), None
     private.threads_start_no_cluster()
     private.hide_worker_lines(runs_tell=lambda: registry.lately(RAYLET_LATE))
     if connection.has_control_service:

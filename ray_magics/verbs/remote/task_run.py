@@ -12,7 +12,6 @@ from ...cell.source import CellSource
 from ...errors import RayMagicsError, RunCancelled, RunTimeout, remote_error
 from ...resources import fits_now
 from ...run.binding import Binding
-from ...run.channel import output_channel
 from ...run.dispatch import task_spec
 from ...run.failures import failed_reply, lost, refused_options
 from ...run.output import RunOutput
@@ -66,7 +65,7 @@ class TaskRun(Run):
             self.captured.print_large()
         retried = bool(plan.options.get("retry_exceptions"))
         self.spec = task_spec(self.id, plan.cell, self.cell_source, self.payload, retried=retried, **fields)
-        output_channel.receive(self.id, lambda message: self.post("message", message))
+        self.cluster.receive(self.id, lambda message: self.post("message", message))
 
     @property
     def payload(self) -> Payload:
@@ -241,7 +240,7 @@ class TaskRun(Run):
         self.begin_stopping(False)
 
     def end(self, state: str, error: BaseException | None = None) -> None:
-        output_channel.forget(self.id)
+        self.cluster.forget(self.id)
         if state == "finished" and self.plan.background and self.live and (changed := self.bind(late=True)):
             self.note = f"{changed}; this run's is in the Run's .bound"
         super().end(state, error)

@@ -47,7 +47,7 @@ def handle_of(name: str, label: Label = str) -> Handle:
         raise UsageError(f'No application "{name}" is served here; Serve does not run.')
     try:
         with private.quiet():
-            return Handle(serve.get_app_handle(name), Origin(connection.session(), label))
+            return Handle(serve.get_app_handle(name), Origin(connection.session_id(), label))
     except serve.exceptions.RayServeException as error:
         raise UsageError(f'No application "{name}" is served here; {served()}.') from error
 
@@ -88,7 +88,7 @@ def delete(name: str) -> str:
     end = time.monotonic() + LEFT
     while facts.status_of(private.details(), name) and time.monotonic() < end:
         time.sleep(0.1)
-    _owners.pop((connection.session(), name), None)
+    _owners.pop((connection.session_id(), name), None)
     if facts.status_of(private.details(), name):
         return f'The application "{name}" is being deleted; its replicas still end.'
     return f'Deleted the application "{name}".'
@@ -111,18 +111,18 @@ def shutdown() -> str:
 
 def note_version(name: str, cell: str) -> None:
     """Remembers that a cell of this kernel has deployed an application."""
-    key = connection.session(), name
+    key = connection.session_id(), name
     _owners[key], _versions[key] = cell, _versions.get(key, 0) + 1
 
 
 def owner_of(name: str, otherwise: str) -> str:
     """The cell of this kernel that deployed an application."""
-    return _owners.get((connection.session(), name), otherwise)
+    return _owners.get((connection.session_id(), name), otherwise)
 
 
 def version(name: str) -> int:
     """Tells one version of an application that this kernel deployed from the next."""
-    return _versions.get((connection.session(), name), 0) if connection.is_up() else 0
+    return _versions.get((connection.session_id(), name), 0) if connection.is_up() else 0
 
 
 def is_updating(name: str) -> bool:

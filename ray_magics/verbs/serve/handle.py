@@ -36,7 +36,7 @@ class Handle:
     """
 
     def __init__(self, ray: Any, origin: Origin | None = None) -> None:
-        self.ray, self.origin = ray, origin or Origin(connection.session())
+        self.ray, self.origin = ray, origin or Origin(connection.session_id())
 
     @property
     def name(self) -> str:
@@ -45,7 +45,7 @@ class Handle:
 
     def remote(self, *arguments: Any, **named: Any) -> Response:
         """Sends a request; returns at once. Raises RayMagicsError where the connection has ended since."""
-        if not connection.is_up() or connection.session() != self.origin.session:
+        if not connection.is_up() or connection.session_id() != self.origin.session:
             raise RayMagicsError(
                 f"This handle of {self.name} is of a connection that has ended; %ray_serve {self.name} --into NAME "
                 "binds another one where the application is still served."

@@ -39,7 +39,7 @@ class ServeWatch:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.session = connection.session()
+        self.session = connection.session_id()
         self.began = time.time()
         self.details: dict[str, Any] | None = None
         self.old: dict[str, frozenset[str]] = {}
@@ -247,6 +247,6 @@ _lock = threading.Lock()
 def watch() -> ServeWatch:
     """The one of the present connection."""
     with _lock:
-        if not _watches or _watches[0].session != connection.session():
+        if not _watches or _watches[0].session != connection.session_id():
             _watches[:] = [ServeWatch()]
         return _watches[0]

@@ -81,8 +81,8 @@ class TuneRun(Run):
     # submitting
 
     def submit(self) -> None:
-        output_channel.receive(self.id, lambda message: self.post("message", message))
-        output_channel.open()
+        output_channel().receive(self.id, lambda message: self.post("message", message))
+        output_channel().open()
         with quiet():
             made = make_tuner(self.plan, self.namespace, self.cell_source, self.id)
         self.path, self.note, self.trainable = made.path, made.note, made.trainable
@@ -132,7 +132,7 @@ class TuneRun(Run):
 
     def tick(self) -> None:
         now = time.monotonic()
-        output_channel.open()
+        output_channel().open()
         if self.waited is None and self.table.running:
             self.waited = self.elapsed
         self.why = "" if self.table.running else self._why_waiting()
@@ -251,7 +251,7 @@ class TuneRun(Run):
         )
 
     def end(self, state: str, error: BaseException | None = None) -> None:
-        output_channel.forget(self.id)
+        output_channel().forget(self.id)
         if self.plan.background and self.live:
             self._bind_late()
         super().end(state, error)
