@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...connection import is_up
+from ...connection import is_up, session_id
 from ...errors import UsageError
 from ...line.settings import settings
 from ...raylib import core as private
