@@ -8,7 +8,6 @@ loudly when one of them changes, or when Ray's own client sends a field that is 
 from __future__ import annotations
 
 import logging
-import pickletools
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -248,7 +247,9 @@ def _uses_multiplexing(pickled: bytes) -> bool:
     """
     if _MULTIPLEXED in pickled:
         return True
-    names = [argument for _, argument, _ in islice(pickletools.genops(pickled), 10) if isinstance(argument, str)]
+    from pickletools import genops  # slow to import
+
+    names = [argument for _, argument, _ in islice(genops(pickled), 10) if isinstance(argument, str)]
     if len(names) != 2:
         return False
     definition = getattr(sys.modules.get(names[0]), names[1], None)  # pickled by its name

@@ -67,10 +67,10 @@ def check_free(host: str, port: int, option: str) -> None:
             probe.bind((host, port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                words = f"Another program listens on {host}:{port}; choose another port: {option} {port % 65535 + 1}."
+                message = f"Another program listens on {host}:{port}; choose another port: {option} {port % 65535 + 1}."
             else:
-                words = f"Serve cannot listen on {host}:{port}: {error.strerror or error}; see --host and {option}."
-            raise UsageError(words) from error
+                message = f"Serve cannot listen on {host}:{port}: {error.strerror or error}; see --host and {option}."
+            raise UsageError(message) from error
 
 
 def check_names(plan: ServePlan, built: BuiltApplication, details: InstanceDetails, cell_id: str) -> None:

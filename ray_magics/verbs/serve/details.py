@@ -121,7 +121,7 @@ class ApplicationDetails:
     @property
     def failed_deployments(self) -> tuple[DeploymentDetails, ...]:
         """Those that could not start."""
-        return tuple(one for one in self.deployments.values() if one.status == "DEPLOY_FAILED")
+        return tuple(deployment for deployment in self.deployments.values() if deployment.status == "DEPLOY_FAILED")
 
     @classmethod
     def parse(cls, data: Json) -> ApplicationDetails:

@@ -50,10 +50,9 @@ class Handle:
                 f"This handle of {self.name} is of a connection that has ended; %ray_serve {self.name} --into NAME "
                 "binds another one where the application is still served."
             )
-        if words := connection.lost(
-            CLUSTER_SILENCE
-        ):  # Ray ends the whole kernel where a request finds its cluster gone
-            raise ClusterLost(words)
+        # Ray ends the whole kernel where a request finds its cluster gone.
+        if reason := connection.lost(CLUSTER_SILENCE):
+            raise ClusterLost(reason)
         return Response(self.ray_handle.remote(*args, **kwargs), self.origin, self.name)
 
     def options(self, **options: Any) -> Handle:

@@ -17,7 +17,6 @@ from ...line.parsers import expression, name
 from ...run.interrupts import interrupts_wait
 from .options import OPTION_NAMES, ServeOptions, serve_options, served_names
 from .plan import ServePlan, Subject, choose, deployment_options, kind_of, make_plan
-from .status import POLL_INTERVAL
 
 _EXPRESSIONS = ("user_config", "autoscaling_config", "grpc_servicer_functions")
 _IN_PLACE = ("app", "num_replicas", "autoscale", "autoscaling_config", "max_ongoing_requests", "user_config",
@@ -150,7 +149,7 @@ def _beyond_change(line: Line) -> list[str]:
 def _show(served: str, shell: Any) -> None:
     from ...kernel import cell_id
     from ...views.show import LiveFeed
-    from .poller import Poller
+    from .poller import POLL_INTERVAL, Poller
 
     poller = Poller(served)
     LiveFeed(poller.poll, poller.goes_on, cell_id(shell), POLL_INTERVAL)
@@ -222,11 +221,11 @@ def _explain(plan: ServePlan, source: str, namespace: dict[str, Any]) -> None:
 
 
 def carry_out(plan: ServePlan, subject: Subject, namespace: dict[str, Any], cell_source: CellSource) -> Any:
-    """Does what the plan says and binds the handle; returns what the cell shows, or a Run."""
+    """Does what the plan says; returns the Run of one in the background. Raises the error of any other."""
     from ...views.show import LastingView
     from .checks import check
-    from .poller import Poller
-    from .run import finish, start
+    from .poller import POLL_INTERVAL, Poller
+    from .run import start
 
     built = check(plan, subject, namespace, cell_source.cell_id)
     poller = Poller(plan.name)
@@ -239,4 +238,6 @@ def carry_out(plan: ServePlan, subject: Subject, namespace: dict[str, Any], cell
         cell=cell_source.cell_id,
     )
     run = start(plan, subject, built, namespace, cell_source, view)
-    return run if plan.background else finish(run)
+    if not plan.background and run.error is not None:
+        raise run.error
+    return run if plan.background else None

@@ -95,12 +95,12 @@ def make_plan(options: ServeOptions) -> ServePlan:
     )
 
 
-def servicer_functions(given: Any) -> tuple[str, ...]:
+def servicer_functions(value: Any) -> tuple[str, ...]:
     """The paths of generated functions, from one or several of them. Raises UsageError for anything else."""
-    functions = [given] if isinstance(given, str) else given or ()
+    functions = [value] if isinstance(value, str) else value or ()
     if not isinstance(functions, (list, tuple)) or not all(isinstance(function, str) for function in functions):
         raise UsageError(
-            f"--grpc-servicer-functions: {str(given)[:60]} is no list of names; "
+            f"--grpc-servicer-functions: {str(value)[:60]} is no list of names; "
             "try \"['my_pb2_grpc.add_MyServicer_to_server']\"."
         )
     return tuple(functions)
@@ -113,15 +113,15 @@ def application_name(name: str) -> str:
     return name
 
 
-def route(given: str | None, name: str) -> str | None:
+def route(prefix: str | None, name: str) -> str | None:
     """``/NAME`` unless the line says another route; Ray's "/" for an application without a name."""
-    if given is None:
+    if prefix is None:
         return "/" if name == DEFAULT_NAME else f"/{name.replace(' ', '-')}"
-    if given == NO_ROUTE:
+    if prefix == NO_ROUTE:
         return None
-    if not given.startswith("/") or (given != "/" and given.endswith("/")) or set("{}?#") & set(given):
-        raise UsageError(f'--route-prefix: "{given}" is no route; try /{name}, or {NO_ROUTE} for no HTTP at all.')
-    return given
+    if not prefix.startswith("/") or (prefix != "/" and prefix.endswith("/")) or set("{}?#") & set(prefix):
+        raise UsageError(f'--route-prefix: "{prefix}" is no route; try /{name}, or {NO_ROUTE} for no HTTP at all.')
+    return prefix
 
 
 def deployment_options(options: ServeOptions) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from ... import connection
 from . import control
 from .status import ServeStatus
 
+POLL_INTERVAL = 0.75  # seconds between two snapshots of a view, so that its figures are at most FRESHNESS old
 _LAST = "this is how it was last seen"
 
 

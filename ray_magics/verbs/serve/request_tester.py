@@ -123,8 +123,8 @@ def send_request(address: str, request: HttpRequest, limit: int = MAX_ANSWER) ->
             seconds=round(time.monotonic() - started_at, 4),
         )
     except (OSError, http.client.HTTPException, UnicodeError) as error:
-        words = "no answer within a minute" if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
-        return replace(answer, state="failed", error=words[:500])
+        reason = "no answer within a minute" if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
+        return replace(answer, state="failed", error=reason[:500])
     finally:
         connection.close()
 

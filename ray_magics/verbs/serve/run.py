@@ -61,13 +61,6 @@ def start(
     return run
 
 
-def finish(run: ServeRun) -> Any:
-    """Binds the handle; returns what the cell shows."""
-    if run.error is not None:
-        raise run.error
-    return None
-
-
 class ServeRun(Run):
     """One deployment of an application. Its value is a Handle.
 

@@ -8,7 +8,6 @@ from typing import Any
 from ...run.status import RunStatus
 
 FRESHNESS = 1.0  # seconds; figures in a view are no older
-POLL_INTERVAL = 0.75  # seconds between two snapshots of a view, so that they are not
 
 
 class JsonRecord:
@@ -32,7 +31,7 @@ class RequestFigures(JsonRecord):
         rate: requests a second, over the last ten seconds.
         p50, p95, p99: percentiles of the latency in milliseconds, over the last minute.
         errors: share of the requests that failed on our side, 0 to 1, over the last minute.
-        total: requests since we look.
+        total: requests since the view of this kernel began.
     """
 
     rate: float | None = None
