@@ -1,15 +1,18 @@
-"""The only place that touches private API of Ray Serve; tried on Ray 2.60.0.
+"""The only place that touches private API of Ray Serve.
 
-Each function is guarded or names its fallback; `tests/pure/test_raylib_serve.py` fails loudly when one of them changes.
+Tried on Ray 2.60.0. Each function names what it uses of Ray's private API and its fallback; a name that must be there
+is fetched by `_private`, which says in one line what the installed Ray lacks. `tests/pure/test_raylib_serve.py` fails
+loudly when one of them changes, or when Ray's own client sends a field that is lost here.
 """
 
 from __future__ import annotations
 
 import logging
-import secrets
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
+from itertools import islice
 from typing import Any
 
 from .. import connection
@@ -18,311 +21,385 @@ from .quiet import Quiet
 
 log = logging.getLogger(__name__)
 
-NAMESPACE = "serve"
-_ASK, _TAKE_IN = 5.0, 30.0  # seconds
+NAMESPACE = "serve"  # of Serve's actors
+_ASK_TIMEOUT, _DEPLOY_TIMEOUT = 5.0, 30.0  # seconds
+_MULTIPLEXED = b"_serve_multiplexed_function"  # Ray's mark on what @serve.multiplexed decorates
 
-_asked: list[Any] = []  # the connection for which Serve's client was last asked
+_client_session: list[Any] = []  # the connection for which Serve's client was last asked
 quiet = Quiet(logging.ERROR, ("ray.serve",), least=logging.WARNING)
 """Serve tells its driver things that a view shows better."""
 
 
+def _private(module: str, name: str) -> Any:
+    """A name of a module of `ray.serve`. Raises RayMagicsError, with Ray's version, where it is gone."""
+    try:
+        return getattr(import_module(f"ray.serve.{module}"), name)
+    except (ImportError, AttributeError) as error:
+        import ray
+
+        raise RayMagicsError(
+            f"Ray {ray.__version__} has no ray.serve.{module}.{name}, which %%ray_serve needs; Ray 2.60 has it."
+        ) from error
+
+
+def _pb2() -> Any:
+    """The messages of Serve (Ray 2.60: `ray.serve.generated.serve_pb2`). No fallback: ImportError."""
+    return import_module("ray.serve.generated.serve_pb2")
+
+
+# --- an application before it is deployed
+
+
 @dataclass(frozen=True)
-class Built:
+class BuiltApplication:
     """An application, ready to be deployed.
 
     Attributes:
         deployments: name -> Ray's Deployment, all options applied.
         ingress: the name of the one that requests reach.
-        made: Ray's own BuiltApplication.
+        ray_app: Ray's own BuiltApplication.
     """
 
     name: str
     deployments: Mapping[str, Any]
     ingress: str
-    made: Any
+    ray_app: Any
 
 
-@dataclass(frozen=True)
-class DeploySpec:
-    """An application as the controller is sent it: code, options and version of each deployment, as protobufs."""
+def build(application: Any, name: str, route_prefix: str | None) -> BuiltApplication:
+    """An Application as the deployments that it consists of; Ray's errors pass.
 
-    name: str
-    deployments: Sequence[bytes]
-
-
-def build(application: Any, name: str, route_prefix: str | None) -> Built:
-    """An Application as the deployments that it consists of (Ray 2.60: `build_app`). Ray's errors pass."""
+    Ray 2.60: `build_app`. No fallback: RayMagicsError.
+    """
     import ray
 
-    made = import_module("ray.serve._private.build_app").build_app(
+    ray_app = _private("_private.build_app", "build_app")(
         application,
         name=name,
         route_prefix=route_prefix,
         default_runtime_env=ray.get_runtime_context().runtime_env,
     )
-    return Built(name, {one.name: one for one in made.deployments}, made.ingress_deployment_name, made)
+    deployments = {deployment.name: deployment for deployment in ray_app.deployments}
+    return BuiltApplication(name, deployments, ray_app.ingress_deployment_name, ray_app)
 
 
-def with_deployments(built: Built, deployments: Mapping[str, Any]) -> Built:
-    """The same application with other options of its deployments."""
-    from dataclasses import replace
-
-    made = replace(built.made, deployments=[deployments[one.name] for one in built.made.deployments])
-    return Built(built.name, deployments, built.ingress, made)
+def with_deployments(built: BuiltApplication, deployments: Mapping[str, Any]) -> BuiltApplication:
+    """The same application with other options of its deployments (Ray 2.60: fields of its BuiltApplication)."""
+    ray_app = replace(built.ray_app, deployments=[deployments[one.name] for one in built.ray_app.deployments])
+    return replace(built, deployments=deployments, ray_app=ray_app)
 
 
-def parts(application: Any) -> list[Any]:
-    """The applications that were bound into this one. Fallback: none are known."""
+def bound_applications(application: Any) -> list[Any]:
+    """The Applications among the arguments of an Application, and among theirs.
+
+    Ray 2.60: `Application._bound_deployment`. Fallback: none are known.
+    """
     bound = getattr(application, "_bound_deployment", None)
-    given = [*getattr(bound, "init_args", ()), *dict(getattr(bound, "init_kwargs", {})).values()]
-    inner = [one for one in given if type(one) is type(application)]
-    return [*inner, *(deeper for one in inner for deeper in parts(one))]
+    arguments = [*getattr(bound, "init_args", ()), *dict(getattr(bound, "init_kwargs", {})).values()]
+    inner = [argument for argument in arguments if type(argument) is type(application)]
+    return [*inner, *(deeper for one in inner for deeper in bound_applications(one))]
 
 
-def configured(deployment: Any) -> frozenset[str]:
-    """The options that the user set on a deployment, by name. Fallback: none are known."""
-    found = getattr(getattr(deployment, "_deployment_config", None), "user_configured_option_names", ())
-    return frozenset(found)
+def configured_options(deployment: Any) -> frozenset[str]:
+    """The options that the user set on a deployment, by name.
+
+    Ray 2.60: `DeploymentConfig.user_configured_option_names`. Fallback: none are known.
+    """
+    config = getattr(deployment, "_deployment_config", None)
+    return frozenset(getattr(config, "user_configured_option_names", ()))
 
 
-def request_of(deployment: Any) -> dict[str, float]:
-    """What a replica reserves, under Ray's names. Fallback: Ray's default, one CPU."""
-    found = getattr(getattr(deployment, "_replica_config", None), "resource_dict", None)
-    return {key: float(value) for key, value in (found if isinstance(found, Mapping) else {"CPU": 1.0}).items()}
+def resources_of(deployment: Any) -> dict[str, float]:
+    """What a replica reserves, under Ray's names.
+
+    Ray 2.60: `ReplicaConfig.resource_dict`. Fallback: Ray's default, one CPU.
+    """
+    resources = getattr(getattr(deployment, "_replica_config", None), "resource_dict", None)
+    amounts = resources if isinstance(resources, Mapping) else {"CPU": 1.0}
+    return {resource: float(amount) for resource, amount in amounts.items()}
 
 
-def autoscaling_of(deployment: Any) -> Any:
-    """Ray's AutoscalingConfig of a deployment, or None."""
+def autoscaling_config_of(deployment: Any) -> Any:
+    """Ray's AutoscalingConfig of a deployment, or None.
+
+    Ray 2.60: `Deployment._deployment_config`. Fallback: None.
+    """
     return getattr(getattr(deployment, "_deployment_config", None), "autoscaling_config", None)
 
 
-def client() -> Any:
-    """Serve's client of this cluster; None while Serve does not run, or where there is no connection to ask."""
-    if not connection.is_up():  # Ray would start a cluster of its own
-        return None
-    context = import_module("ray.serve.context")
-    if _asked != [connection.session_id()]:  # Ray compares job ids, and that is 01000000 on each new cluster
-        _asked[:] = [connection.session_id()]
-        context._set_global_client(None)
-    with quiet():
-        return context._get_global_client(raise_if_no_controller_running=False)
+def code_size(deployment: Any) -> int:
+    """Bytes of a deployment's pickled code and arguments (Ray 2.60: `ReplicaConfig`). Fallback: 0."""
+    config = getattr(deployment, "_replica_config", None)
+    fields = ("serialized_deployment_def", "serialized_init_args", "serialized_init_kwargs")
+    return sum(len(getattr(config, field, None) or b"") for field in fields)
 
 
-def deploy_spec(built: Built) -> DeploySpec:
-    """What to send the controller for an application (Ray 2.60: what Serve's own client would send)."""
-    utils = import_module("ray.serve._private.deploy_utils")
-    multiplexes = import_module("ray.serve._private.client")._callable_uses_multiplexing
-    built.made.validate_single_fastapi_ingress()
-    proto, found = _protos(), []
-    for name, one in built.deployments.items():
-        ingress = name == built.ingress
-        arguments = utils.get_deploy_args(
-            name,
-            replica_config=one._replica_config,
-            ingress=ingress,
-            deployment_config=one._deployment_config,
-            version=secrets.token_hex(4),
-            route_prefix=built.made.route_prefix if ingress else None,
-        )
-        made = proto.DeploymentArgs(
-            deployment_name=name,
-            deployment_config=arguments["deployment_config_proto_bytes"],
-            replica_config=arguments["replica_config_proto_bytes"],
-            deployer_job_id=arguments["deployer_job_id"],
-            ingress=ingress,
-            uses_multiplexing=multiplexes(one.func_or_class),
-        )
-        if ingress and built.made.route_prefix:
-            made.route_prefix = built.made.route_prefix
-        found.append(made.SerializeToString())
-    return DeploySpec(built.name, found)
+# --- what Serve's controller is sent
 
 
-def joined(old: DeploySpec, new: DeploySpec) -> DeploySpec:
-    """The old application with the new one's other deployments beside its own, out of reach of requests."""
-    proto = _protos()
-    there = {proto.DeploymentArgs.FromString(data).deployment_name for data in old.deployments}
-    others = []
-    for data in new.deployments:
-        one = proto.DeploymentArgs.FromString(data)
-        if one.deployment_name not in there:
-            one.ingress = False
-            one.ClearField("route_prefix")
-            others.append(one.SerializeToString())
-    return DeploySpec(old.name, [*old.deployments, *others])
+@dataclass(frozen=True)
+class DeploySpec:
+    """An application as Serve's controller is sent it.
+
+    Attributes:
+        deployments: name -> its `DeploymentArgs`, serialized: code, options and version.
+        application: its `ApplicationArgs`, serialized.
+    """
+
+    name: str
+    deployments: Mapping[str, bytes]
+    application: bytes = b""
 
 
-def details() -> dict[str, Any] | None:
-    """All that the controller knows (2 to 4 ms): applications, deployments, replicas; None while Serve is not there."""
-    import ray
+class _Sent(Exception):
+    """What Ray's client would have sent."""
 
-    there = client()
-    if there is None:
-        return None
+
+class _ControllerStub:
+    """Takes the place of Serve's controller in Ray's client: raises as `_Sent` what it is asked to deploy."""
+
+    def __init__(self) -> None:
+        self.deploy_applications = self
+
+    def remote(self, deployments: Mapping[str, Sequence[bytes]], applications: Mapping[str, bytes]) -> None:
+        raise _Sent(deployments, applications)
+
+
+def make_deploy_spec(built: BuiltApplication) -> DeploySpec:
+    """What Ray's own client sends for an application; each call gives its deployments new versions.
+
+    Ray 2.60: `ServeControllerClient.deploy_applications` packs it, so no field of it is lost here. Only a spec that is
+    not sent at once can be kept, compared with what is served, and joined to another one; `serve.run_many` cannot do
+    that. No fallback: RayMagicsError.
+    """
+    client_type = _private("_private.client", "ServeControllerClient")
+    packer = object.__new__(client_type)  # its __init__ would ask the controller
+    packer._controller, packer._shutdown = _ControllerStub(), False
     try:
-        return dict(_answer(there._controller.get_serve_instance_details.remote()))
-    except (ray.exceptions.RayActorError, ray.exceptions.RaySystemError) as error:
-        log.debug("Serve's controller is gone: %r", error)
-        return None
+        packer.deploy_applications([built.ray_app])
+    except _Sent as sent:
+        deployments, applications = sent.args
+        args_type = _pb2().DeploymentArgs
+        by_name = {args_type.FromString(data).deployment_name: data for data in deployments[built.name]}
+        return DeploySpec(built.name, by_name, applications[built.name])
+    raise RayMagicsError("Serve's client does not deploy as that of Ray 2.60 does, which %%ray_serve needs.")
 
 
-def _answer(asked: Any, timeout: float = _ASK) -> Any:
-    """What the controller says, to one question or several. Raises ServeUnavailable."""
+def with_added_deployments(previous: DeploySpec, new: DeploySpec) -> DeploySpec:
+    """The previous application with the new one's other deployments beside its own, out of reach of requests.
+
+    Ray 2.60: fields of `DeploymentArgs`. No fallback.
+    """
+    added = {}
+    for name, data in new.deployments.items():
+        if name not in previous.deployments:
+            args = _pb2().DeploymentArgs.FromString(data)
+            args.ingress = args.ingress_request_router = False
+            args.ClearField("route_prefix")
+            added[name] = args.SerializeToString()
+    return replace(previous, deployments={**previous.deployments, **added})
+
+
+def running_spec(name: str, deployments: Sequence[str], ingress: str, external_scaler: bool) -> DeploySpec:
+    """A running application as the controller was sent it, so that `deploy` can send it again.
+
+    Ray 2.60: `ServeController.get_deployment_info`. No fallback: Ray's errors pass.
+    """
     import ray
 
-    try:
-        return ray.get(asked, timeout=timeout)
-    except (ray.exceptions.GetTimeoutError, ray.exceptions.ActorUnavailableError) as error:
-        raise ServeUnavailable("Serve's controller does not answer just now; try again in a moment.") from error
-
-
-def _controller() -> Any:
-    there = client()
-    if there is None:
-        raise RayMagicsError("Serve does not run here any more.")
-    return there._controller
-
-
-def keep(name: str, deployments: Sequence[str], ingress: str) -> DeploySpec:
-    """What the controller was sent for a running application, so that `deploy` can send it again."""
-    import ray
-
-    proto = _protos()
     controller = _controller()
-    refs = [controller.get_deployment_info.remote(one, name) for one in deployments]
-    routes = [proto.DeploymentRoute.FromString(data) for data in _answer(refs)]
+    refs = [controller.get_deployment_info.remote(deployment, name) for deployment in deployments]
+    routes = [_pb2().DeploymentRoute.FromString(data) for data in _get(refs)]
     job = ray.get_runtime_context().get_job_id()
-    arguments = [
-        _arguments(proto, one, route, job, one == ingress) for one, route in zip(deployments, routes, strict=True)
-    ]
-    return DeploySpec(name, [one.SerializeToString() for one in arguments])
+    args = {
+        deployment: deployment_args(deployment, route, job, deployment == ingress).SerializeToString()
+        for deployment, route in zip(deployments, routes, strict=True)
+    }
+    application = _pb2().ApplicationArgs(external_scaler_enabled=external_scaler)
+    return DeploySpec(name, args, application.SerializeToString())
 
 
-def _arguments(proto: Any, name: str, route: Any, job: str, ingress: bool) -> Any:
+def deployment_args(name: str, route: Any, job: str, ingress: bool) -> Any:
+    """The `DeploymentArgs` of a running deployment, from the `DeploymentRoute` that the controller has of it.
+
+    Ray 2.60: these messages; the controller does not tell which job has deployed it, so it is the job of this kernel.
+    """
     info = route.deployment_info
     info.deployment_config.version = info.version
-    made = proto.DeploymentArgs(
+    args = _pb2().DeploymentArgs(
         deployment_name=name,
         deployment_config=info.deployment_config.SerializeToString(),
         replica_config=info.replica_config.SerializeToString(),
         deployer_job_id=job,
         ingress=ingress,
+        ingress_request_router=info.ingress_request_router,
+        uses_multiplexing=_uses_multiplexing(info.replica_config.deployment_def),
     )
     if ingress and route.route:
-        made.route_prefix = route.route
-    return made
+        args.route_prefix = route.route
+    return args
 
 
-def deploy(deploy_spec: DeploySpec) -> None:
-    """Sends it to the controller; returns at once. Replicas of a version that is sent again stay as they are."""
-    arguments = _protos().ApplicationArgs().SerializeToString()
-    sent = _controller().deploy_applications.remote(
-        {deploy_spec.name: list(deploy_spec.deployments)}, {deploy_spec.name: arguments}
-    )
-    _answer(sent, _TAKE_IN)
+def _uses_multiplexing(pickled: bytes) -> bool:
+    """Whether pickled code has a function under `@serve.multiplexed`; nothing is unpickled or imported to find out.
+
+    Ray 2.60: its mark on such functions. Fallback: False, as for a class of a module that is not loaded here.
+    """
+    if _MULTIPLEXED in pickled:
+        return True
+    from pickletools import genops  # slow to import
+
+    names = [argument for _, argument, _ in islice(genops(pickled), 10) if isinstance(argument, str)]
+    if len(names) != 2:
+        return False
+    definition = getattr(sys.modules.get(names[0]), names[1], None)  # pickled by its name
+    return bool(_private("_private.utils", "_callable_uses_multiplexing")(definition))
 
 
-def reconfigured(kept: DeploySpec, deployment: str, changes: Mapping[str, Any]) -> DeploySpec:
-    """The same version with other options that need no new replica: user_config, num_replicas, autoscaling …"""
-    proto = _protos()
-    config_of = import_module("ray.serve._private.config").DeploymentConfig
-    changed = []
-    for data in kept.deployments:
-        one = proto.DeploymentArgs.FromString(data)
-        if one.deployment_name == deployment:
-            config = config_of.from_proto_bytes(one.deployment_config)
-            merged = {**config.model_dump(), **_plain(changes)}
-            one.deployment_config = config_of.model_validate(merged).to_proto_bytes()
-        changed.append(one.SerializeToString())
-    return DeploySpec(kept.name, changed)
+def reconfigured(spec: DeploySpec, deployment: str, changes: Mapping[str, Any]) -> DeploySpec:
+    """The same version with other options that need no new replica: user_config, num_replicas, autoscaling …
+
+    Ray 2.60: `DeploymentConfig`, changed as `Deployment.options` changes it. Raises ValueError for what Ray refuses.
+    """
+    args = _pb2().DeploymentArgs.FromString(spec.deployments[deployment])
+    config = _private("_private.config", "DeploymentConfig").from_proto_bytes(args.deployment_config)
+    for option, value in changes.items():
+        setattr(config, option, value)
+    args.deployment_config = config.to_proto_bytes()
+    return replace(spec, deployments={**spec.deployments, deployment: args.SerializeToString()})
 
 
-def _plain(changes: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value.model_dump() if hasattr(value, "model_dump") else value for key, value in changes.items()}
+# --- what Serve's controller does and says
 
 
-def ongoing(actors: Sequence[str], known: dict[str, Any], timeout: float = 0.5) -> dict[str, int]:
-    """Actor name of a replica -> its requests under way, of those that answer in time.
+def client() -> Any:
+    """Serve's client of this cluster; None while Serve does not run, or where there is no connection to ask.
 
-    `known` keeps the actors from one time to the next, for finding them costs the cluster more than asking them.
+    Ray 2.60: `ray.serve.context._get_global_client`. No fallback: RayMagicsError.
+    """
+    if not connection.is_up():  # Ray would start a cluster of its own
+        return None
+    if _client_session != [connection.session_id()]:  # Ray compares job ids, and that is 01000000 on each new cluster
+        _client_session[:] = [connection.session_id()]
+        _private("context", "_set_global_client")(None)
+    with quiet():
+        return _private("context", "_get_global_client")(raise_if_no_controller_running=False)
+
+
+def _controller() -> Any:
+    """Ray 2.60: `ServeControllerClient._controller`. Raises RayMagicsError where Serve does not run."""
+    serve_client = client()
+    if serve_client is None:
+        raise RayMagicsError("Serve does not run here any more.")
+    return serve_client._controller
+
+
+def _get(refs: Any, timeout: float = _ASK_TIMEOUT) -> Any:
+    """What the controller answers, to one question or several. Raises ServeUnavailable."""
+    import ray
+
+    try:
+        return ray.get(refs, timeout=timeout)
+    except (ray.exceptions.GetTimeoutError, ray.exceptions.ActorUnavailableError) as error:
+        raise ServeUnavailable("Serve's controller does not answer just now; try again in a moment.") from error
+
+
+def instance_details() -> dict[str, Any] | None:
+    """All that the controller knows (2 to 4 ms), as Ray's `ServeInstanceDetails`; None while Serve is not there.
+
+    Ray 2.60: `ServeController.get_serve_instance_details`. Raises ServeUnavailable; no fallback.
     """
     import ray
 
-    for name in set(known) - set(actors):
-        del known[name]
-    if not connection.is_up():
-        return {}
-    asked: dict[Any, str] = {}
-    for name in actors:
-        try:
-            known[name] = known.get(name) or ray.get_actor(name, namespace=NAMESPACE)
-            asked[known[name].get_num_ongoing_requests.remote()] = name
-        except (ValueError, AttributeError) as error:  # it is gone, or has no such method any more
-            log.debug("no figures of %s: %s", name, error)
-    if not asked:
-        return {}
-    ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=timeout)
-    return dict(_numbers(ready, asked))
-
-
-def _numbers(ready: Sequence[Any], asked: Mapping[Any, str]) -> Iterator[tuple[str, int]]:
-    import ray
-
-    for ref in ready:
-        try:
-            yield asked[ref], int(ray.get(ref))
-        except ray.exceptions.RayError as error:
-            log.debug("no figures of %s: %s", asked[ref], error)
-
-
-def _protos() -> Any:
-    return import_module("ray.serve.generated.serve_pb2")
-
-
-def logs_folder() -> str:
-    """Where this machine's Ray keeps its logs (Ray 2.60: the driver's node). Fallback: the newest session."""
+    serve_client = client()
+    if serve_client is None:
+        return None
     try:
-        node = import_module("ray._private.worker")._global_node
-        return str(node.get_logs_dir_path())
-    except AttributeError as error:
-        log.debug("no folder of logs: %r", error)
-        return "/tmp/ray/session_latest/logs"
+        return dict(_get(serve_client._controller.get_serve_instance_details.remote()))
+    except (ray.exceptions.RayActorError, ray.exceptions.RaySystemError) as error:
+        log.debug("Serve's controller is gone: %r", error)
+        return None
 
 
-def ingress_of(app: Mapping[str, Any]) -> str:
-    """The deployment of an application that requests reach. Fallback: its first."""
-    found = (app.get("deployment_topology") or {}).get("ingress_deployment")
-    return str(found or next(iter(app.get("deployments") or ("",))))
+def deploy(spec: DeploySpec) -> None:
+    """Sends it to the controller; returns at once. Replicas of a version that is sent again stay as they are.
+
+    Ray 2.60: `ServeController.deploy_applications`. No fallback: Ray's errors pass.
+    """
+    deployments = {spec.name: list(spec.deployments.values())}
+    _get(_controller().deploy_applications.remote(deployments, {spec.name: spec.application}), _DEPLOY_TIMEOUT)
 
 
-def delete(name: str) -> None:
-    """Ends an application; returns at once."""
-    with quiet():
-        if (there := client()) is not None:
-            there.delete_apps([name], blocking=False)
+def is_deployed(spec: DeploySpec, names: Collection[str]) -> bool:
+    """Whether the controller still has these deployments of a spec, in its versions.
 
-
-def is_of(deploy_spec: DeploySpec, names: Collection[str]) -> bool:
-    """Whether the controller still has these deployments in the version that it was sent."""
-    proto = _protos()
-    versions = {}
-    for data in deploy_spec.deployments:
-        one = proto.DeploymentArgs.FromString(data)
-        if one.deployment_name in names:
-            versions[one.deployment_name] = proto.DeploymentConfig.FromString(one.deployment_config).version
-    controller = _controller()
+    Ray 2.60: `ServeController.get_deployment_info`. Raises ServeUnavailable; no fallback.
+    """
+    pb2, controller = _pb2(), _controller()
     try:
-        for name, version in versions.items():
-            data = _answer(controller.get_deployment_info.remote(name, deploy_spec.name))
-            if proto.DeploymentRoute.FromString(data).deployment_info.version != version:
+        for name in set(spec.deployments) & set(names):
+            config = pb2.DeploymentConfig.FromString(
+                pb2.DeploymentArgs.FromString(spec.deployments[name]).deployment_config
+            )
+            route = pb2.DeploymentRoute.FromString(_get(controller.get_deployment_info.remote(name, spec.name)))
+            if route.deployment_info.version != config.version:
                 return False
     except KeyError:  # one of them is not there
         return False
     return True
 
 
-def size_of(deployment: Any) -> int:
-    """Bytes of a deployment's code with the values that it brings along. Fallback: 0."""
-    config = getattr(deployment, "_replica_config", None)
-    parts = ("serialized_deployment_def", "serialized_init_args", "serialized_init_kwargs")
-    return sum(len(getattr(config, part, None) or b"") for part in parts)
+def delete(name: str) -> None:
+    """Ends an application; returns at once (Ray 2.60: `ServeControllerClient.delete_apps`). No fallback."""
+    with quiet():
+        if (serve_client := client()) is not None:
+            serve_client.delete_apps([name], blocking=False)
+
+
+def ongoing_requests(actor_names: Sequence[str], actors: dict[str, Any], timeout: float = 0.5) -> dict[str, int]:
+    """Actor name of a replica -> its requests under way, of those that answer in time.
+
+    Ray 2.60: `get_num_ongoing_requests` of a replica. Fallback: no figures.
+
+    Args:
+        actors: keeps them from one call to the next, for finding them costs the cluster more than asking them.
+    """
+    import ray
+
+    for name in set(actors) - set(actor_names):
+        del actors[name]
+    if not connection.is_up():
+        return {}
+    names: dict[Any, str] = {}
+    for name in actor_names:
+        try:
+            actors[name] = actors.get(name) or ray.get_actor(name, namespace=NAMESPACE)
+            names[actors[name].get_num_ongoing_requests.remote()] = name
+        except (ValueError, AttributeError) as error:  # it is gone, or has no such method any more
+            log.debug("no figures of %s: %s", name, error)
+    if not names:
+        return {}
+    ready, _ = ray.wait(list(names), num_returns=len(names), timeout=timeout)
+    return dict(_counts(ready, names))
+
+
+def _counts(refs: Sequence[Any], names: Mapping[Any, str]) -> Iterator[tuple[str, int]]:
+    import ray
+
+    for ref in refs:
+        try:
+            yield names[ref], int(ray.get(ref))
+        except ray.exceptions.RayError as error:
+            log.debug("no figures of %s: %s", names[ref], error)
+
+
+def logs_dir() -> str:
+    """Where this machine's Ray keeps its logs.
+
+    Ray 2.60: the driver's node in `ray._private.worker`. Fallback: the newest session.
+    """
+    try:
+        return str(import_module("ray._private.worker")._global_node.get_logs_dir_path())
+    except (ImportError, AttributeError) as error:
+        log.debug("no folder of logs: %r", error)
+        return "/tmp/ray/session_latest/logs"

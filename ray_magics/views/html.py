@@ -135,7 +135,7 @@ def _failure(trial: Snapshot) -> str:
 
 def _serve(status: Snapshot) -> Iterator[str]:
     above = "".join(_head(status) if status["id"] else _said(status))
-    apps, words = status["apps"], serve.nothing(status)
+    apps, words = status["apps"], serve.empty_text(status)
     limit = _ALL - len(above.encode())
     share = max(12_000, limit // max(1, len(apps)))
     rules = (_RULED if above or index else "" for index in range(len(apps)))
@@ -143,7 +143,7 @@ def _serve(status: Snapshot) -> Iterator[str]:
     drawn, left = f.fitting(blocks, limit)
     yield from (above, *drawn, _more(left, "application"), t.div(escape(words)) if words else "")
     yield from _workers(status, min(_OUTPUT, limit - sum(len(app.encode()) for app in drawn)))
-    if place := serve.place(status):
+    if place := serve.address_line(status):
         yield t.div(t.muted(escape(place)))
 
 
@@ -159,18 +159,18 @@ def _app(app: Snapshot, error: str, rule: str, limit: int) -> str:
     parts = app["deployments"]
     share = max(6000, limit // max(1, len(parts)))
     opened = " open" if sum(len(part["replicas"]) for part in parts) <= _OPENED else ""
-    blocks = (_deployment(part, error + app["message"], share, opened) for part in serve.urgent(parts))
+    blocks = (_deployment(part, error + app["message"], share, opened) for part in serve.failed_first(parts))
     kept, left = f.fitting(blocks, limit)
     return f'<div style="{rule}">{above}{"".join(kept)}{_more(left, "deployment")}{below}</div>'
 
 
 def _app_words(app: Snapshot, error: str, limit: int) -> Iterator[str]:
     yield t.div(" · ".join(filter(None, _app_head(app))))
-    if words := serve.update(app):
+    if words := serve.version_text(app):
         yield t.div(f"<b>{escape(words)}</b>")
     yield _message(app, serve.message(app, error), limit)
     if figures := serve.figures(app):
-        curve = serve.curve(app["history"])
+        curve = serve.sparkline(app["history"])
         drawn = f' <span style="{_CURVE}">{curve}</span>' if curve else ""
         yield t.div(f"{_facts(figures)}{drawn}")
     yield _deployments(app, 2 * limit)
@@ -186,7 +186,7 @@ def _app_head(app: Snapshot) -> Iterator[str]:
     yield f"<b>{t.sign(sign)} {escape(words)}</b> {t.code(serve.word(app['name']))}"
     yield _link(app["url"], app["url"] or app["route"] or "not reachable by HTTP")
     yield _link(app["docs"], "docs") if _web_address(app["docs"]) else ""
-    yield t.muted(escape(serve.begun(app)))
+    yield t.muted(escape(serve.deployed_ago(app)))
 
 
 def _message(part: Snapshot, words: str, limit: int) -> str:
@@ -241,9 +241,9 @@ def _replica(replica: Snapshot, limit: int) -> str:
 
 
 def _answer(asked: Snapshot, limit: int) -> Iterator[str]:
-    sign, words = serve.answer(asked)
+    sign, words = serve.answer_line(asked)
     yield t.div(f"Last request: {t.sign(sign)} {escape(words)}")
-    lines, cut = serve.body(asked, limit // 6)
+    lines, cut = serve.answer_body(asked, limit // 6)
     drawn = t.pre(escape("\n".join(lines)), _OUTPUT_TEXT)
     folded = f"<details><summary>{f.count(len(lines))} lines</summary>{drawn}</details>"
     yield folded if len(lines) > 20 else drawn

@@ -1,4 +1,4 @@
-"""What both still views say of the applications that Ray Serve serves, as plain words."""
+"""What the text and the HTML view say of the applications of Ray Serve, as plain words."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from itertools import pairwise
 from ray_magics.views import format as f
 from ray_magics.views.format import Snapshot
 
-NOTHING = "Nothing is served here. Begin a cell with %%ray_serve to serve the application that it builds."
+EMPTY = "Nothing is served here. Begin a cell with %%ray_serve to serve the application that it builds."
 
 _WORD = 40
 _BARS = "▁▂▃▄▅▆▇█"
 _LINE, _FIRST, _LAST = 200, 1, 10  # of a long message: characters of a line, lines at its begin and at its end
 _LIFETIMES = {"kernel": "ends with this kernel", "cluster": "goes on without this kernel"}
-_BEGUN = ("NOT_STARTED", "DEPLOYING", "DEPLOY_FAILED")
+_NOT_YET_RUNNING = ("NOT_STARTED", "DEPLOYING", "DEPLOY_FAILED")
 _FAILED = ("DEPLOY_FAILED", "UNHEALTHY")
 _SIGNS = {
     "NOT_STARTED": "pending",
@@ -38,26 +38,26 @@ _SIGNS = {
 }
 
 
-def nothing(status: Snapshot) -> str:
+def empty_text(status: Snapshot) -> str:
     """What to type where nothing is served; a deployment that failed says itself what became of it."""
-    return "" if status["apps"] or status["id"] else NOTHING
+    return "" if status["apps"] or status["id"] else EMPTY
 
 
-def place(status: Snapshot) -> str:
+def address_line(status: Snapshot) -> str:
     """ "Serve: http://127.0.0.1:8000 · gRPC 127.0.0.1:9000 · ends with this kernel" """
-    grpc, old = word(status["grpc"]), status["fresh"] or 0
-    words = (
+    grpc, age = word(status["grpc"]), status["fresh"] or 0
+    parts = (
         word(status["http"], 100),
         f"gRPC {grpc}" if grpc else "",
         _LIFETIMES.get(status["lifetime"], ""),
-        f"figures at most {f.clock(old)} old" if old >= 2 and status["apps"] else "",
+        f"figures at most {f.clock(age)} old" if age >= 2 and status["apps"] else "",
     )
-    said = " · ".join(filter(None, words))
-    return f"Serve: {said}" if said else ""
+    text = " · ".join(filter(None, parts))
+    return f"Serve: {text}" if text else ""
 
 
 def state(status: object) -> tuple[str, str]:
-    """Whose sign it bears, and its words: "DEPLOY_FAILED" -> ("failed", "Deploy failed")"""
+    """The state whose sign it bears, and its words: "DEPLOY_FAILED" -> ("failed", "Deploy failed")"""
     name = word(status)
     return _SIGNS.get(name, ""), f.word(f.task_state(name)) or "Unknown"
 
@@ -67,13 +67,13 @@ def failed(part: Snapshot) -> bool:
     return part["status"] in _FAILED
 
 
-def begun(app: Snapshot) -> str:
+def deployed_ago(app: Snapshot) -> str:
     """ "deployed 34 s ago" """
     ago = f"{f.clock(max(0, app['since']))} ago"
-    return f"begun {ago}" if app["status"] in _BEGUN else f"deployed {ago}"
+    return f"begun {ago}" if app["status"] in _NOT_YET_RUNNING else f"deployed {ago}"
 
 
-def update(app: Snapshot) -> str:
+def version_text(app: Snapshot) -> str:
     """Which version answers while both are there, or after the new one did not start."""
     deployments = app["deployments"]
     serving = {r["version"] for d in deployments for r in d["replicas"] if r["state"] == "RUNNING"}
@@ -88,36 +88,36 @@ def update(app: Snapshot) -> str:
 
 def figures(part: Snapshot) -> list[str]:
     """ "12.3 requests/s", "p50 3.2 ms", "p95 8 ms", "p99 12.1 ms", "1% errors", "1,234 requests" """
-    known = part["figures"]
-    rate, errors, total = known["rate"], known["errors"], known["total"]
-    words = (
-        "" if rate is None else f"{_few(rate)} requests/s",
-        *(f"{name} {milliseconds(known[name])}" for name in ("p50", "p95", "p99") if known[name] is not None),
+    values = part["figures"]
+    rate, errors, total = values["rate"], values["errors"], values["total"]
+    parts = (
+        "" if rate is None else f"{_rounded(rate)} requests/s",
+        *(f"{name} {milliseconds(values[name])}" for name in ("p50", "p95", "p99") if values[name] is not None),
         "" if errors is None else f"{percent(errors)} errors",
         "" if total is None else f"{f.count(total)} {f.plural('request', total)}",
     )
-    return [fact for fact in words if fact]
+    return [part for part in parts if part]
 
 
 def columns(app: Snapshot) -> list[tuple[str, list[str]]]:
     """The table of the deployments without their names and states."""
-    return filled([dict(_cells(deployment)) for deployment in app["deployments"]])
+    return without_empty_columns([dict(_cells(deployment)) for deployment in app["deployments"]])
 
 
-def filled(rows: list[dict[str, str]]) -> list[tuple[str, list[str]]]:
+def without_empty_columns(rows: list[dict[str, str]]) -> list[tuple[str, list[str]]]:
     """Columns of a table; those that say nothing are left out."""
     every = [(heading, [row[heading] for row in rows]) for heading in (rows[0] if rows else ())]
     return [(heading, [cell or f.DASH for cell in cells]) for heading, cells in every if any(cells)]
 
 
 def _cells(deployment: Snapshot) -> Iterator[tuple[str, str]]:
-    known = deployment["figures"]
+    figures = deployment["figures"]
     yield "Replicas", _ready(deployment)
     yield "Ongoing", _ongoing(deployment)
-    yield "Requests/s", "" if known["rate"] is None else _few(known["rate"])
-    yield "p50", "" if known["p50"] is None else milliseconds(known["p50"])
-    yield "p99", "" if known["p99"] is None else milliseconds(known["p99"])
-    yield "Errors", "" if known["errors"] is None else percent(known["errors"])
+    yield "Requests/s", "" if figures["rate"] is None else _rounded(figures["rate"])
+    yield "p50", "" if figures["p50"] is None else milliseconds(figures["p50"])
+    yield "p99", "" if figures["p99"] is None else milliseconds(figures["p99"])
+    yield "Errors", "" if figures["errors"] is None else percent(figures["errors"])
     yield "Each takes", _resources(deployment)
     yield "Restarts", f.count(deployment["died"]) if deployment["died"] else ""
 
@@ -131,16 +131,16 @@ def _ready(deployment: Snapshot) -> str:
 
 
 def _ongoing(deployment: Snapshot) -> str:
-    """ "4 of 200": requests in the works of those that the replicas would take at once."""
-    known = [r["ongoing"] for r in deployment["replicas"] if r["ongoing"] is not None and r["state"] == "RUNNING"]
-    return f"{f.count(sum(known))} of {f.count(deployment['max_ongoing'] * len(known))}" if known else ""
+    """ "4 of 200": requests under way of those that the replicas take at a time."""
+    counts = [r["ongoing"] for r in deployment["replicas"] if r["ongoing"] is not None and r["state"] == "RUNNING"]
+    return f"{f.count(sum(counts))} of {f.count(deployment['max_ongoing'] * len(counts))}" if counts else ""
 
 
 def _resources(deployment: Snapshot) -> str:
     """ "0.1 CPU", "2 CPUs, 1 GPU" """
     cpus, gpus = deployment["cpus"], deployment["gpus"]
     amounts = ((cpus, "CPU"), (gpus, "GPU"))
-    return ", ".join(f"{_few(n)} {unit}{'s' if n > 1 else ''}" for n, unit in amounts if n) or "0 CPU"
+    return ", ".join(f"{_rounded(n)} {unit}{'s' if n > 1 else ''}" for n, unit in amounts if n) or "0 CPU"
 
 
 def name(app: Snapshot, deployment: Snapshot) -> str:
@@ -154,14 +154,14 @@ def autoscaling(deployment: Snapshot) -> str:
     scaler = deployment["autoscaling"]
     if not scaler:
         return ""
-    each = f"{_few(scaler['target'])} ongoing {f.plural('request', scaler['target'])} each"
+    each = f"{_rounded(scaler['target'])} ongoing {f.plural('request', scaler['target'])} each"
     why = word(scaler["why"], 300)
     wants = f"wants {f.count(deployment['target'])}{f': {why}' if why else ''}"
     return f"{f.count(scaler['min'])} to {f.count(scaler['max'])} replicas, {each}; {wants}"
 
 
 def message(part: Snapshot, above: str) -> str:
-    """Its first line and its last ones, with a word on those between; nothing that was said `above` already."""
+    """Its first line and its last ones, and how many were between; "" where the text `above` has it already."""
     text = str(part["message"])
     if text.strip() in above:
         return ""
@@ -188,49 +188,49 @@ def process(replica: Snapshot) -> str:
 def replica_facts(replica: Snapshot) -> list[str]:
     """ "old version", "127.0.0.1, pid 4711", "3 ongoing", "12 s old" """
     version, ongoing = word(replica["version"]), replica["ongoing"]
-    words = (
+    parts = (
         f"{version} version" if version else "",
         process(replica),
         "" if ongoing is None else f"{f.count(ongoing)} ongoing",
         f"{f.clock(replica['age'])} old",
     )
-    return [fact for fact in words if fact]
+    return [part for part in parts if part]
 
 
-def urgent(deployments: Iterable[Snapshot]) -> list[Snapshot]:
+def failed_first(deployments: Iterable[Snapshot]) -> list[Snapshot]:
     """The failed ones first, for some may not fit."""
     return sorted(deployments, key=failed, reverse=True)
 
 
-def troubled(app: Snapshot) -> list[tuple[Snapshot, Snapshot]]:
+def not_running_first(app: Snapshot) -> list[tuple[Snapshot, Snapshot]]:
     """All replicas with their deployments; first those that do not run."""
     pairs = [(deployment, replica) for deployment in app["deployments"] for replica in deployment["replicas"]]
     return sorted(pairs, key=lambda pair: pair[1]["state"] == "RUNNING")
 
 
-def answer(asked: Snapshot) -> tuple[str, str]:
-    """Whose sign it bears, and its words: ("finished", "POST /digits · 200 · 12 ms · application/json")"""
-    request = f"{word(asked['method'])} {word(asked['path'], 200)}"
-    if asked["state"] == "asked":
+def answer_line(answer: Snapshot) -> tuple[str, str]:
+    """The state whose sign it bears, and its words: ("finished", "POST /digits · 200 · 12 ms · application/json")"""
+    request = f"{word(answer['method'])} {word(answer['path'], 200)}"
+    if answer["state"] == "asked":
         return "running", f"{request} · asked, no answer yet"
-    if asked["state"] == "failed":
-        return "failed", f"{request} · {word(asked['error'], 300) or 'failed'}"
-    took = "" if asked["seconds"] is None else _duration(asked["seconds"])
-    words = (request, word(asked["status"]), took, word(asked["type"], 100))
-    return "failed" if asked["status"] >= 400 else "finished", " · ".join(filter(None, words))
+    if answer["state"] == "failed":
+        return "failed", f"{request} · {word(answer['error'], 300) or 'failed'}"
+    took = "" if answer["seconds"] is None else _duration(answer["seconds"])
+    words = (request, word(answer["status"]), took, word(answer["type"], 100))
+    return "failed" if answer["status"] >= 400 else "finished", " · ".join(filter(None, words))
 
 
-def body(asked: Snapshot, limit: int) -> tuple[list[str], str]:
-    """The lines of an answer, JSON well laid out, and a word on what is not shown."""
-    text = _laid_out(asked)
-    cut = asked["cut"] + len(text[limit:].encode(errors="replace"))
-    empty = "The answer is empty." if asked["state"] == "answered" and not text else ""
+def answer_body(answer: Snapshot, limit: int) -> tuple[list[str], str]:
+    """The lines of an answer, JSON well laid out, and how much is not shown."""
+    text = _laid_out(answer)
+    cut = answer["cut"] + len(text[limit:].encode(errors="replace"))
+    empty = "The answer is empty." if answer["state"] == "answered" and not text else ""
     return f.plain(text, limit).split("\n") if text else [], f"{f.size(cut)} more not shown" if cut else empty
 
 
-def _laid_out(asked: Snapshot) -> str:
-    text = str(asked["body"])
-    if "json" not in str(asked["type"]).lower():
+def _laid_out(answer: Snapshot) -> str:
+    text = str(answer["body"])
+    if "json" not in str(answer["type"]).lower():
         return text
     try:
         return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
@@ -238,12 +238,12 @@ def _laid_out(asked: Snapshot) -> str:
         return text
 
 
-def curve(history: Iterable[object], width: int = 20) -> str:
+def sparkline(history: Iterable[object], width: int = 20) -> str:
     """[[-2, 0], [-1, 1], [0, 2]] -> "▁▅█": from zero to the highest; of many points, their means."""
     rates = [point[1] for point in history if isinstance(point, (list, tuple)) and len(point) > 1]
     values = [max(0.0, rate) for rate in rates if isinstance(rate, (int, float)) and math.isfinite(rate)]
     count = min(width, len(values))
-    ends = [place * len(values) // count for place in range(count + 1)] if count else []
+    ends = [index * len(values) // count for index in range(count + 1)] if count else []
     means = [sum(values[begin:end]) / (end - begin) for begin, end in pairwise(ends)]
     peak = max(means, default=0)
     return "".join(_BARS[round(mean / peak * 7)] for mean in means) if 0 < peak < math.inf and count > 1 else ""
@@ -251,12 +251,12 @@ def curve(history: Iterable[object], width: int = 20) -> str:
 
 def milliseconds(value: float) -> str:
     """3.24 -> "3.2 ms" """
-    return f"{_few(value)} ms"
+    return f"{_rounded(value)} ms"
 
 
 def percent(share: float) -> str:
     """0.012 -> "1.2%" """
-    return f"{_few(share * 100)}%"
+    return f"{_rounded(share * 100)}%"
 
 
 def word(text: object, limit: int = _WORD) -> str:
@@ -267,6 +267,6 @@ def _duration(value: float) -> str:
     return milliseconds(value * 1000) if value < 1 else f.seconds(value)
 
 
-def _few(value: float) -> str:
+def _rounded(value: float) -> str:
     """12.345 -> "12.3", 0.123 -> "0.12", 1520 -> "1520"; what is tiny is not nothing."""
     return f.number(round(value, 2 if abs(value) < 1 else 1) or value)

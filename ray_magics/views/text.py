@@ -138,21 +138,21 @@ def _served(status: Snapshot) -> Iterator[str]:
     yield from (*above, *apps)
     if left:
         yield f"  and {f.count(left)} more {f.plural('application', left)}"
-    if words := serve.nothing(status):
+    if words := serve.empty_text(status):
         yield f"  {words}"
     yield from _workers(status, min(_OUTPUT, limit - sum(len(app.encode()) for app in apps)))
-    if place := serve.place(status):
+    if place := serve.address_line(status):
         yield f"  {place}"
 
 
 def _app(app: Snapshot, error: str) -> Iterator[str]:
     yield f"  {' · '.join(filter(None, _app_head(app)))}"
-    figures = f"{' · '.join(serve.figures(app))} {serve.curve(app['history'])}".strip()
-    for words in filter(None, (serve.update(app), figures)):
+    figures = f"{' · '.join(serve.figures(app))} {serve.sparkline(app['history'])}".strip()
+    for words in filter(None, (serve.version_text(app), figures)):
         yield f"    {words}"
     yield from _indented(serve.message(app, error), "    | ")
     yield from _deployments(app)
-    above, parts = error + app["message"], serve.urgent(app["deployments"])
+    above, parts = error + app["message"], serve.failed_first(app["deployments"])
     yield from _limited(filter(None, ("\n".join(_deployment(part, above)) for part in parts)), 10_000, "    ")
     yield from _replicas(app)
     if app["answer"]:
@@ -164,7 +164,7 @@ def _app_head(app: Snapshot) -> Iterator[str]:
     yield f"{_serve_state(app['status'])} {serve.word(app['name'])}"
     yield serve.word(app["url"] or app["route"], 200) or "not reachable by HTTP"
     yield f"docs: {docs}" if docs else ""
-    yield serve.begun(app)
+    yield serve.deployed_ago(app)
 
 
 def _serve_state(state: object) -> str:
@@ -191,10 +191,12 @@ def _deployment(deployment: Snapshot, above: str) -> Iterator[str]:
 
 
 def _replicas(app: Snapshot) -> Iterator[str]:
-    pairs = serve.troubled(app)
+    pairs = serve.not_running_first(app)
     shown = pairs[:_REPLICAS]
     several = len(app["deployments"]) > 1
-    columns = serve.filled([dict(_replica(replica, deployment, several)) for deployment, replica in shown])
+    columns = serve.without_empty_columns(
+        [dict(_replica(replica, deployment, several)) for deployment, replica in shown]
+    )
     rows = ([heading, *cells] for heading, cells in columns)
     if shown:
         yield from _table(map(list, zip(*rows, strict=True)), "    ", len(pairs) - len(shown))
@@ -225,9 +227,9 @@ def _log(replica: Snapshot) -> Iterator[str]:
 
 
 def _answer(asked: Snapshot) -> Iterator[str]:
-    sign, words = serve.answer(asked)
+    sign, words = serve.answer_line(asked)
     yield f"    Last request: {f.sign(sign)} {words}"
-    lines, cut = serve.body(asked, 2000)
+    lines, cut = serve.answer_body(asked, 2000)
     yield from _limited((f"      {line}" for line in lines[:_ANSWER]), 8000, "      ", max(0, len(lines) - _ANSWER))
     if cut:
         yield f"      {cut}"

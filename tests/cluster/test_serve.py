@@ -21,8 +21,9 @@ from IPython.core.error import UsageError
 from ray_magics.errors import RayMagicsError, RemoteError, RunCancelled
 from ray_magics.raylib import serve as private
 from ray_magics.run.registry import registry
-from ray_magics.verbs.serve import control as doing
+from ray_magics.verbs.serve import control
 from ray_magics.verbs.serve.checks import check_address
+from ray_magics.verbs.serve.details import InstanceDetails
 from ray_magics.verbs.serve.plan import ServePlan
 from tests.conftest import Shell, wait_until
 
@@ -48,18 +49,18 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def address(cluster: str) -> Iterator[tuple[str, str]]:
     """Serve on free ports: its addresses for HTTP and gRPC; the first line of all that says where it listens."""
-    doing.shutdown()
+    control.shutdown()
     http, grpc = free_port(), free_port()
-    doing.start_serve(ServePlan(port=http, grpc_port=grpc, grpc_functions=(ADD_SERVICER,)))
+    control.start_serve(ServePlan(port=http, grpc_port=grpc, grpc_functions=(ADD_SERVICER,)))
     yield f"http://127.0.0.1:{http}", f"127.0.0.1:{grpc}"
-    doing.shutdown()
+    control.shutdown()
 
 
 @pytest.fixture
 def lab(notebook: Shell, address: tuple[str, str]) -> Iterator[Shell]:
     yield notebook
-    for name in doing.served_names():
-        doing.delete(name)
+    for name in control.served_names():
+        control.delete(name)
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def serve(lab: Shell, line: str, cell: str) -> Any:
 
 def app(name: str = "echo") -> dict[str, Any]:
     """What a view shows of an application now."""
-    (found,) = doing.snapshot(name).to_json()["apps"]
+    (found,) = control.snapshot(name).to_json()["apps"]
     return dict(found)
 
 
@@ -180,7 +181,7 @@ def test_one_broken_part_of_a_composition_leaves_all_of_the_old_one(lab: Shell, 
     assert shown["docs"].endswith("/shop/docs") and web.get(shown["docs"]).status_code == 200
     call = wait_until(lambda: [one for one in app("shop")["calls"] if one["path"] == "/shop/predict"], what="calls")
     assert call == [{"method": "POST", "path": "/shop/predict", "body": '{"x": 0.0, "tags": ["a"]}'}]
-    assert doing.served_names() == ["shop"]
+    assert control.served_names() == ["shop"]
 
 
 def test_batches_streams_websockets_and_multiplexed_models(lab: Shell, web: Any, address: tuple[str, str]) -> None:
@@ -248,7 +249,7 @@ def test_grpc_clients_are_answered(lab: Shell, address: tuple[str, str]) -> None
         "        return serve_pb2.UserDefinedResponse(greeting=f'Hello {message.name}', num_x2=2 * message.num)\n"
         "    def __call__(self, message):\n        return serve_pb2.UserDefinedResponse(greeting='called')",
     )
-    assert doing.snapshot().to_json()["grpc"] == address[1]
+    assert control.snapshot().to_json()["grpc"] == address[1]
     with grpc.insecure_channel(address[1]) as channel:
         stub = serve_pb2_grpc.UserDefinedServiceStub(channel)
         message = serve_pb2.UserDefinedMessage(name="Ada", num=21)
@@ -318,7 +319,7 @@ def test_a_constructor_that_never_ends_is_told_and_the_old_version_stays(lab: Sh
     assert web.get("/echo").text == "one" and app()["status"] == "RUNNING"
     with pytest.raises(RayMagicsError, match=r"not ready after 2 s: .*nothing is served as \"never\""):
         serve(lab, "--name never --timeout 2", f"{endless}    def __call__(self, request):\n        return 'two'")
-    wait_until(lambda: doing.served_names() == ["echo"], what="the end of what never began")
+    wait_until(lambda: control.served_names() == ["echo"], what="the end of what never began")
 
 
 def test_a_stopped_deployment_leaves_the_old_version(lab: Shell, web: Any) -> None:
@@ -342,7 +343,7 @@ def test_a_deployment_that_another_one_overtakes_says_so_and_takes_nothing_back(
     wait_until(lambda: any(one["version"] == "new" for one in app()["deployments"][0]["replicas"]), what="both")
     private.delete("echo")  # as another notebook would
     assert second.wait(30) and "was deleted meanwhile" in str(second.error)
-    wait_until(lambda: doing.served_names() == [], what="nothing to be served")
+    wait_until(lambda: control.served_names() == [], what="nothing to be served")
 
 
 def test_replace_stops_the_old_version_first(lab: Shell, web: Any) -> None:
@@ -377,7 +378,7 @@ def test_what_cannot_work_is_one_line_and_nothing_changes(lab: Shell, web: Any, 
     with pytest.raises(ZeroDivisionError) as failed:
         serve(lab, "--name e", "1 / 0\ndef f(r):\n    return 1")
     assert "nothing was deployed" in failed.value._render_traceback_()[0]
-    assert web.get("/echo").text == "one" and doing.served_names() == ["echo"]
+    assert web.get("/echo").text == "one" and control.served_names() == ["echo"]
 
 
 def test_a_port_that_another_program_has_is_told_before_serve_starts() -> None:
@@ -386,9 +387,9 @@ def test_a_port_that_another_program_has_is_told_before_serve_starts() -> None:
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(UsageError, match=f"Another program listens on 127.0.0.1:{port}; .*--port {port + 1}"):
-            check_address(ServePlan(port=port), None)
+            check_address(ServePlan(port=port), InstanceDetails())
     with pytest.raises(UsageError, match=r"Serve cannot listen on 203\.0\.113\.9:8000: .*assign"):
-        check_address(ServePlan(host="203.0.113.9"), None)
+        check_address(ServePlan(host="203.0.113.9"), InstanceDetails())
 
 
 def test_the_try_it_box_sends_to_serve_and_nowhere_else(lab: Shell) -> None:
@@ -431,7 +432,7 @@ def test_the_script_serves_the_same(
     printed = capsys.readouterr().out
     script = printed.partition("\n\n")[2]
     assert "offset" in printed and "ray_magics" not in script and "blocking=True" in script
-    assert doing.served_names() == []
+    assert control.served_names() == []
     lines = script.replace(", blocking=True", "")
     (tmp_path / "script.py").write_text(f"{lines}\nimport urllib.request\nport = {web.base_url.port}\n"
         "print(urllib.request.urlopen(f'http://127.0.0.1:{port}/add').read().decode())\n")  # fmt: skip
@@ -481,7 +482,7 @@ def test_a_controller_that_does_not_answer_for_a_while_is_no_reason_to_give_up(
     caplog.set_level(logging.DEBUG, "ray_magics.verbs.serve.watch")
     serve(lab, "--name echo --background", ECHO.format(version="two"))
     run = registry.runs()[-1]
-    wait_until(lambda: run.phase == "updating", what="the update")
+    wait_until(lambda: run.rollout.phase == "updating", what="the update")
     os.kill(pid, signal.SIGSTOP)
     try:
         wait_until(lambda: "does not answer" in caplog.text, what="a question without an answer")
@@ -500,18 +501,18 @@ def test_the_name_of_a_running_application_means_that_one(lab: Shell, web: Any, 
         'This is the application "word"; to serve the notebook\'s word anew, add --name word.'
         in capsys.readouterr().out
     )
-    assert lab.run("found.remote(None).result()") == "one" and doing.served_names() == ["word"]
+    assert lab.run("found.remote(None).result()") == "one" and control.served_names() == ["word"]
     lab.run("def word(request):\n    return 'two'")
     lab.run(f"%ray_serve word --name word {LIGHT}")
-    assert web.get("/word").text == "two" and doing.served_names() == ["word"]
+    assert web.get("/word").text == "two" and control.served_names() == ["word"]
 
 
 def test_a_proxy_that_is_gone_is_told_and_comes_back(lab: Shell, web: Any) -> None:
     serve(lab, "--name echo", ECHO.format(version="one"))
     (proxy,) = [one for one in psutil.process_iter(["cmdline"]) if "ray::ProxyActor" in str(one.info)]
     proxy.kill()
-    wait_until(lambda: "HTTP requests are refused" in doing.snapshot("echo").to_json()["note"], what="the note")
-    wait_until(lambda: not doing.snapshot("echo").to_json()["note"], timeout=90, what="the end of the note")
+    wait_until(lambda: "HTTP requests are refused" in control.snapshot("echo").to_json()["note"], what="the note")
+    wait_until(lambda: not control.snapshot("echo").to_json()["note"], timeout=90, what="the end of the note")
     assert web.get("/echo").text == "one"
 
 

@@ -34,7 +34,7 @@ def test_an_interrupt_keeps_the_old_version_and_a_new_kernel_finds_it(kernel: Ke
     slow = "import time\nclass word:\n    def __init__(self):\n        time.sleep(60)\n    def __call__(self, r):\n        return 2"
     updating = kernel.start(f"{line}\n{slow}")
     starting = "any(r['version'] == 'new' for d in apps[0]['deployments'] for r in d['replicas'])"
-    look = "from ray_magics.verbs.serve import control as doing\napps = doing.snapshot('word').to_json()['apps']\n"
+    look = "from ray_magics.verbs.serve import control\napps = control.snapshot('word').to_json()['apps']\n"
     kernel.pump(lambda: any("old version" in str(data) for data in updating.data), 60)
     kernel.interrupt()
     kernel.finish(updating)

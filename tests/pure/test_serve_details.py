@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from ray_magics.verbs.serve import details as facts
-from ray_magics.verbs.serve.details import Measurements
+from ray_magics.verbs.serve.details import InstanceDetails, ReplicaDetails, application_at
+from ray_magics.verbs.serve.measurements import Measurements, application_statuses
+from ray_magics.verbs.serve.rollout import CHECKING, JOINING, UPDATING, Rollout
+from ray_magics.verbs.serve.status import Answer, ExampleRequest, RequestFigures
 
 NOW = 1_800_000_000.0
 HTTP = {"host": "127.0.0.1", "port": 8000, "root_path": "", "request_timeout_s": None}
@@ -80,9 +82,14 @@ def details(*apps: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {"http_options": HTTP, "grpc_options": grpc, "proxies": {}, "applications": known, **changes}
 
 
+def parsed(*apps: dict[str, Any], **changes: Any) -> InstanceDetails:
+    return InstanceDetails.parse(details(*apps, **changes))
+
+
 def app(one: dict[str, Any], seen: Measurements | None = None, **changes: Any) -> dict[str, Any]:
     """That application as a view gets it; it is JSON."""
-    (found,) = facts.applications(details(one, **changes), seen or Measurements(epoch=NOW), lambda name: True)
+    (status,) = application_statuses(parsed(one, **changes), seen or Measurements(now=NOW), lambda name: True)
+    found = status.to_json()
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     return found
 
@@ -108,10 +115,10 @@ def test_an_application_says_where_it_is_and_how_it_is() -> None:
 
 
 def test_only_the_applications_that_are_asked_for_are_told_in_order() -> None:
-    every = details(*(application(deployment(), name=name) for name in ("words", "digits~check", "digits")))
-    found = facts.applications(every, Measurements(), lambda name: "~" not in name)
-    assert [one["name"] for one in found] == ["digits", "words"]
-    assert facts.applications({}, Measurements(), lambda name: True) == []
+    every = parsed(*(application(deployment(), name=name) for name in ("words", "digits~check", "digits")))
+    found = application_statuses(every, Measurements(), lambda name: "~" not in name)
+    assert [one.name for one in found] == ["digits", "words"]
+    assert application_statuses(InstanceDetails(), Measurements(), lambda name: True) == ()
 
 
 @pytest.mark.parametrize(
@@ -140,7 +147,7 @@ def test_an_application_is_tried_under_its_prefix(prefix: str | None, url: str, 
     ],
 )
 def test_the_address_is_one_that_a_browser_here_can_open(options: Any, address: str) -> None:
-    assert facts.http_address({"http_options": options}) == address
+    assert InstanceDetails.parse({"http_options": options}).http_address == address
     assert app(RUNNING, http_options=options)["url"] == (f"{address}/digits" if address else "")
 
 
@@ -154,7 +161,7 @@ def test_the_address_is_one_that_a_browser_here_can_open(options: Any, address: 
     ids=["unknown", "without functions", "with functions"],
 )
 def test_grpc_listens_only_with_functions(options: Any, address: str) -> None:
-    assert facts.grpc_address({"grpc_options": options}) == address
+    assert InstanceDetails.parse({"grpc_options": options}).grpc_address == address
 
 
 @pytest.mark.parametrize(
@@ -173,12 +180,13 @@ def test_the_docs_are_under_the_prefix(prefix: str | None, docs: str | None, url
 
 
 def test_what_was_measured_belongs_to_its_application() -> None:
-    call, answer = {"method": "GET", "path": "/digits/health", "body": ""}, {"number": 1, "state": "asked"}
-    figures = {"digits": {"rate": 2.0}, "words": {"rate": 9.0}, ("digits", "Classifier"): {"rate": 1.0}}
-    seen = Measurements(NOW, figures, {"digits": [[-1, 2]]}, calls={"digits": [call]}, answers={"digits": answer})
+    call, answer = ExampleRequest("GET", "/digits/health"), Answer(number=1)
+    rates: dict[Any, float] = {"digits": 2.0, "words": 9.0, ("digits", "Classifier"): 1.0}
+    figures = {key: RequestFigures(rate) for key, rate in rates.items()}
+    seen = Measurements(NOW, figures, {"digits": [(-1, 2)]}, examples={"digits": [call]}, answers={"digits": answer})
     shown = app(RUNNING, seen)
-    assert (shown["figures"], shown["history"], shown["calls"]) == ({"rate": 2.0}, [[-1, 2]], [call])
-    assert shown["answer"] == answer and shown["deployments"][0]["figures"] == {"rate": 1.0}
+    assert (shown["figures"]["rate"], shown["history"], shown["calls"]) == (2.0, [[-1, 2]], [call.to_json()])
+    assert shown["answer"] == answer.to_json() and shown["deployments"][0]["figures"]["rate"] == 1.0
 
 
 @pytest.mark.parametrize("time", [NOW + 5, NOW, None], ids=["another clock", "now", "not yet"])
@@ -255,10 +263,10 @@ def test_a_replica_without_a_process_yet_says_nothing_of_it() -> None:
 
 
 def test_replicas_of_an_update_are_old_or_new() -> None:
-    seen = Measurements(NOW, old={"digits": frozenset({"aaa"}), "words": frozenset({"bbb"})})
+    seen = Measurements(NOW, old_replicas={"digits": frozenset({"aaa"}), "words": frozenset({"bbb"})})
     shown = part(deployment(replica("aaa"), replica("bbb", "STARTING")), seen)["replicas"]
     assert [one["version"] for one in shown] == ["old", "new"]
-    first = Measurements(NOW, old={"digits": frozenset()})
+    first = Measurements(NOW, old_replicas={"digits": frozenset()})
     assert part(deployment(replica("aaa")), first)["replicas"][0]["version"] == "new"
 
 
@@ -267,7 +275,7 @@ DEAD = [replica(f"dead{number}", "STOPPING", pid=number) for number in range(5)]
 
 def test_a_replica_that_died_is_shown_as_dead_with_its_last_words() -> None:
     seen = Measurements(
-        NOW, logs={"dead0": (["Segmentation fault"], 0), "dead1": ([], 0)}, ended_well=frozenset({"dead1"})
+        NOW, logs={"dead0": (["Segmentation fault"], 0), "dead1": ([], 0)}, said_goodbye=frozenset({"dead1"})
     )
     shown = part(deployment(replica("aaa"), recent_dead_replicas=[{**DEAD[0], "state": "STOPPED"}, DEAD[1]]), seen)
     assert shown["died"] == 1
@@ -336,42 +344,61 @@ def test_what_is_not_deploying_stays_what_it_is(status: str) -> None:
     ],
 )
 def test_only_replicas_of_the_new_version_make_it_ready(replicas: Any, target: int, ready: tuple[int, int]) -> None:
-    every = details(application(deployment(*replicas, target_num_replicas=target)))
-    assert facts.ready(every, "digits", frozenset({"old"}), {"Classifier"}) == ready
+    every = parsed(application(deployment(*replicas, target_num_replicas=target)))
+    assert rollout(old_replicas=frozenset({"old"})).progress(every) == ready
+
+
+def rollout(*new: str, name: str = "digits", phase: str = UPDATING, **changes: Any) -> Rollout:
+    return Rollout(name, frozenset(new or {"Classifier"}), phase=phase, **changes)
 
 
 def test_one_deployment_cannot_be_ready_for_another() -> None:
     many = deployment(replica("a"), replica("b"), target_num_replicas=1)
     none = {**deployment(), "name": "Scaler"}
-    assert facts.ready(details(application(many, none)), "digits", frozenset(), {"Classifier", "Scaler"}) == (1, 2)
-    assert facts.ready(details(application(many, none)), "digits", frozenset(), {"Scaler"}) == (0, 1)
+    assert rollout("Classifier", "Scaler").progress(parsed(application(many, none))) == (1, 2)
+    assert rollout("Scaler").progress(parsed(application(many, none))) == (0, 1)
+
+
+def test_in_each_phase_what_starts_in_it_counts() -> None:
+    checked = application(deployment(replica("c")), name="digits~check")
+    added = {**deployment(replica("n"), target_num_replicas=3), "name": "Scaler"}
+    both = parsed(checked, application(deployment(replica("a"), target_num_replicas=7), added))
+    new = ("Classifier", "Scaler")
+    existing = frozenset({"Classifier"})
+    assert rollout(*new, phase=CHECKING).progress(both) == (1, 1)
+    assert rollout(*new, phase=JOINING, existing_deployments=existing).progress(both) == (1, 3)
+    assert rollout(*new, phase=UPDATING, existing_deployments=existing).progress(both) == (2, 10)
 
 
 @pytest.mark.parametrize(
     "found", [None, {}, {"applications": None}, details(RUNNING)], ids=["off", "new", "none", "other"]
 )
 def test_of_an_application_that_is_not_there_nothing_is_said(found: Any) -> None:
-    assert facts.ready(found, "nowhere", frozenset(), {"Classifier"}) == (0, 0)
-    assert facts.replicas_of(found, "nowhere") == {} and facts.failed_deployments(found, "nowhere") == []
-    assert facts.status_of(found, "nowhere") == "" == facts.message_of(found, "nowhere")
+    every = InstanceDetails.parse(found)
+    nowhere = every.application("nowhere")
+    assert every.is_up == (found is not None)
+    assert rollout(name="nowhere").progress(every) == (0, 0)
+    assert nowhere.replicas == () == nowhere.failed_deployments
+    assert nowhere.status == "" == nowhere.message and not nowhere.is_serving
 
 
 def test_of_one_that_is_there_it_is() -> None:
-    found = details(application(deployment(replica("a")), status=Status.RUNNING, message="fine"))
-    assert [one["replica_id"] for one in facts.replicas_of(found, "digits")["Classifier"]] == ["a"]
-    assert (facts.status_of(found, "digits"), facts.message_of(found, "digits")) == ("RUNNING", "fine")
+    found = parsed(application(deployment(replica("a")), status=Status.RUNNING, message="fine")).application("digits")
+    assert [one.id for one in found.deployments["Classifier"].replicas] == ["a"]
+    assert (found.status, found.message, found.is_serving) == ("RUNNING", "fine", True)
 
 
 def test_the_deployments_that_could_not_start_are_named_with_their_message() -> None:
     failed = {**deployment(status="DEPLOY_FAILED", message="ValueError: bad"), "name": "Scaler"}
-    every = details(application(deployment(replica("a")), failed))
-    assert facts.failed_deployments(every, "digits") == [("Scaler", "ValueError: bad")]
+    every = parsed(application(deployment(replica("a")), failed, message="all of it"))
+    assert rollout().failure(every, "Classifier") == ("Scaler", "ValueError: bad")
+    assert rollout().failure(parsed(application(message="all of it")), "Front") == ("Front", "all of it")
 
 
 @pytest.mark.parametrize(("state", "runs", "stops"), [("RUNNING", True, False), (Status.STOPPING, False, True)])
 def test_a_replica_runs_or_stops(state: Any, runs: bool, stops: bool) -> None:
-    one = replica("a", state)
-    assert (facts.is_running(one), facts.is_stopping(one)) == (runs, stops)
+    one = ReplicaDetails.parse(replica("a", state))
+    assert (one.is_running, one.is_stopping) == (runs, stops)
 
 
 # --- routes -------------------------------------------------------------------------------------------------------
@@ -380,11 +407,9 @@ ROUTES = {"/digits": "digits", "/digits/v2": "second", "/": "front"}
 
 
 def test_applications_are_found_by_their_routes() -> None:
-    every = details(
-        RUNNING, application(name="handles", route_prefix=None), application(name="front", route_prefix="/")
-    )
-    assert facts.by_route(every) == {"/digits": "digits", "/": "front"}
-    assert facts.by_route(None) == {}
+    every = parsed(RUNNING, application(name="handles", route_prefix=None), application(name="front", route_prefix="/"))
+    assert every.routes == {"/digits": "digits", "/": "front"}
+    assert InstanceDetails().routes == {}
 
 
 @pytest.mark.parametrize(
@@ -402,9 +427,9 @@ def test_applications_are_found_by_their_routes() -> None:
     ],
 )
 def test_the_longest_prefix_answers(path: str, name: str) -> None:
-    assert facts.application_of(path, ROUTES) == name
+    assert application_at(path, ROUTES) == name
 
 
 @pytest.mark.parametrize("path", ["/", "/digitsx", "", "predict"])
 def test_a_path_of_nobody_is_nobodys(path: str) -> None:
-    assert facts.application_of(path, {"/digits": "digits"}) == ""
+    assert application_at(path, {"/digits": "digits"}) == ""

@@ -12,13 +12,13 @@ import pytest
 from IPython.core.error import UsageError
 
 from ray_magics.errors import RayMagicsError, RemoteError, first_line
-from ray_magics.line.api import line_of
 from ray_magics.resources import NodeResources
 from ray_magics.verbs.serve import application
-from ray_magics.verbs.serve.api import _NOT_HERE, serve
-from ray_magics.verbs.serve.capacity import capacity_error, no_room
-from ray_magics.verbs.serve.failures import error_of, failure_in
-from ray_magics.verbs.serve.magic import _bound, _values, ray_serve
+from ray_magics.verbs.serve.api import serve
+from ray_magics.verbs.serve.capacity import ReplicaRequest, capacity_error, find_unplaceable
+from ray_magics.verbs.serve.failures import find_failure, startup_error
+from ray_magics.verbs.serve.magic import _bound_argument, ray_serve, read_options
+from ray_magics.verbs.serve.options import OPTION_NAMES, ServeOptions
 from ray_magics.verbs.serve.plan import (
     APPLICATION,
     DEFINITION,
@@ -40,7 +40,7 @@ Capsys = pytest.CaptureFixture[str]
 def plan(line: str = "", is_cell: bool = True, **names: Any) -> ServePlan:
     options = ray_serve.parse(line, is_cell)
     assert options is not None
-    return make_plan(options, _values(options, names))
+    return make_plan(read_options(options, names))
 
 
 def said(text: str, *words: str) -> bool:
@@ -208,7 +208,7 @@ def test_a_wrong_line_is_one_line(line: str, wrong: str) -> None:
 
 
 def test_a_bound_argument_may_hold_an_equals_sign_and_blanks() -> None:
-    assert _bound(" same = a == b ", {"a": 1, "b": 1}) == ("same", True)
+    assert _bound_argument(" same = a == b ", {"a": 1, "b": 1}) == ("same", True)
 
 
 def test_a_timeout_of_nothing_is_not_the_default() -> None:
@@ -217,11 +217,14 @@ def test_a_timeout_of_nothing_is_not_the_default() -> None:
 
 def test_the_twin_takes_what_the_line_takes() -> None:
     declared = {flag[2:].replace("-", "_") for flag in ray_serve.options}
-    line = vars(line_of(ray_serve, {"name": "a"}, _NOT_HERE))
-    assert declared - {"delete", "shutdown", "dry_run"} == set(line)
-    assert (line["name"], line["quiet"], line["replace"], line["timeout"]) == ("a", True, False, None)
-    plain = vars(ray_serve.parse("--name a --quiet", True))
-    assert {key: plain[key] for key in line} == line
+    assert declared - {"delete", "shutdown", "dry_run"} == OPTION_NAMES
+    line = ray_serve.parse("--name a --quiet --autoscale 1:2 --bind w=1", True)
+    keywords = {"name": "a", "autoscale": "1:2", "bind": {"w": 1}, "user_config": None, "timeout": None}
+    assert line is not None and read_options(line, {}) == ServeOptions.from_keywords(keywords)
+
+
+def test_a_user_config_of_none_is_one_that_the_line_gives() -> None:
+    assert plan("--user-config None").options == {"user_config": None} and plan().options == {}
 
 
 def test_the_twin_refuses_what_is_no_option_or_cannot_be_served() -> None:
@@ -410,13 +413,17 @@ def nodes(*free: dict[str, float]) -> list[NodeResources]:
 )
 def test_who_has_no_room_is_known_before_anything_starts(requests: Any, free: Any, name: str) -> None:
     every = nodes(*free)
-    assert no_room(requests, every) == name
+    assert find_unplaceable([ReplicaRequest(*request) for request in requests], every) == name
     assert [node.available for node in every] == list(free)
 
 
 def test_no_room_is_told_with_what_to_type() -> None:
     text = capacity_error(
-        "Model", [("Model", {"CPU": 2.0}, 2)], nodes({"CPU": 1.0, "GPU": 4.0}, {"CPU": 0.5}), False, ["old (CPU 6)"]
+        "Model",
+        [ReplicaRequest("Model", {"CPU": 2.0}, 2)],
+        nodes({"CPU": 1.0, "GPU": 4.0}, {"CPU": 0.5}),
+        False,
+        ["old (CPU 6)"],
     )
     assert text == (
         "No room for 2 replicas of Model (CPU 4): free is CPU 1.5. Others that hold room: old (CPU 6). "
@@ -425,7 +432,7 @@ def test_no_room_is_told_with_what_to_type() -> None:
 
 
 def test_no_room_beside_the_old_version_names_replace() -> None:
-    text = capacity_error("Model", [("Model", {"CPU": 1.0}, 1)], nodes({}), True, ["other (CPU 1)"])
+    text = capacity_error("Model", [ReplicaRequest("Model", {"CPU": 1.0}, 1)], nodes({}), True, ["other (CPU 1)"])
     assert said(
         text, "No room for a replica of Model (CPU 1) beside the old version", "free is nothing", "--replace stops"
     )
@@ -459,7 +466,7 @@ def test_arguments_that_fit_are_silent(kind: Any, arguments: dict[str, Any]) -> 
 
 def test_resources_of_the_line_are_laid_over_those_of_the_deployment() -> None:
     deployment = SimpleNamespace(ray_actor_options={"num_cpus": 2, "memory": 5})
-    made = application._of_line(deployment, {"num_replicas": 3, "ray_actor_options": {"num_cpus": 0.1}})
+    made = application._ingress_options(deployment, {"num_replicas": 3, "ray_actor_options": {"num_cpus": 0.1}})
     assert made == {"num_replicas": 3, "ray_actor_options": {"num_cpus": 0.1, "memory": 5}}
 
 
@@ -480,9 +487,9 @@ def fake(replicas: Any = None, **scaling: Any) -> Any:
     ],
 )
 def test_the_replicas_at_the_start_are_counted(deployment: Any, count: int) -> None:
-    built = application.Built("a", {"M": deployment}, "M", None)
-    assert application.requests(built, one_each=False) == [("M", {"CPU": 2.0}, count)]
-    assert application.requests(built, one_each=True) == [("M", {"CPU": 2.0}, 1)]
+    built = application.BuiltApplication("a", {"M": deployment}, "M", None)
+    assert application.replica_requests(built, one_each=False) == [("M", {"CPU": 2.0}, count)]
+    assert application.replica_requests(built, one_each=True) == [("M", {"CPU": 2.0}, 1)]
 
 
 @pytest.mark.parametrize(
@@ -600,7 +607,7 @@ def test_bound_arguments_stand_in_the_script() -> None:
     assert app_of(DECORATED, "--bind x=[1] y=2").endswith(".bind(x=[1], y=2)")
 
 
-def test_a_value_that_is_no_literal_is_defined_before_it_is_bound() -> None:
+def test_a_value_that_is_no_literal_is_defined_before_it_is_bound_argument() -> None:
     text = shown(DECORATED, "--bind m=model --user-config config", model=Settings, config={"s": {1, 2, object}})
     assert said(text, "given_m = pickle.loads(", "given_user_config = pickle.loads(", ".bind(m=given_m)")
     lines = [line for line in text.splitlines() if line.startswith("given_m = ")]
@@ -699,11 +706,11 @@ def message(title: str, before: str = "") -> str:
 
 def failure(title: str, **namespace: Any) -> RayMagicsError:
     cell = {"/tmp/ipykernel_1/77.py": "Cell In[3]"}
-    return error_of("Classifier", message(title), "the old one serves", namespace, lambda file: cell.get(file, ""))
+    return startup_error("Classifier", message(title), "the old one serves", namespace, lambda file: cell.get(file, ""))
 
 
 def test_the_users_own_exception_is_found_in_what_serve_says() -> None:
-    found = failure_in(message("FileNotFoundError: [Errno 2] No such file: 'w.npz'"), "Classifier")
+    found = find_failure(message("FileNotFoundError: [Errno 2] No such file: 'w.npz'"), "Classifier")
     assert found is not None
     assert found.title == "FileNotFoundError: [Errno 2] No such file: 'w.npz'"
     assert (found.type, found.where) == ("FileNotFoundError", "a replica of Classifier")
@@ -744,21 +751,21 @@ def test_a_message_of_several_lines_stays_whole() -> None:
 def test_of_a_chain_the_last_exception_counts() -> None:
     first = f"Traceback (most recent call last):\n{FRAMES}KeyError: 'w'\n\nDuring handling of the above exception, "
     text = message("ValueError: bad weights", before=f"{first}another exception occurred:\n\n")
-    found = failure_in(text, "Classifier")
+    found = find_failure(text, "Classifier")
     assert found is not None and found.title == "ValueError: bad weights"
 
 
 def test_a_syntax_error_has_its_own_line() -> None:
-    found = failure_in(message('  File "/x/mine.py", line 1\n    x = \n        ^\nSyntaxError: invalid syntax'), "C")
+    found = find_failure(message('  File "/x/mine.py", line 1\n    x = \n        ^\nSyntaxError: invalid syntax'), "C")
     assert found is not None and found.title == "SyntaxError: invalid syntax"
 
 
 def test_frames_of_the_user_go_before_those_of_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(__file__="/env/ray/__init__.py"))
-    found = failure_in(message("ValueError: x"), "C")
+    found = find_failure(message("ValueError: x"), "C")
     assert found is not None and [frame[0] for frame in found.frames] == ["/tmp/ipykernel_1/77.py"]
     of_ray = "".join(FRAMES.splitlines(keepends=True)[:2])
-    alone = failure_in(f"Traceback (most recent call last):\n{of_ray}ValueError: x", "C")
+    alone = find_failure(f"Traceback (most recent call last):\n{of_ray}ValueError: x", "C")
     assert alone is not None and [frame[2] for frame in alone.frames] == ["initialize_callable"]
 
 
@@ -771,11 +778,11 @@ def test_frames_of_the_user_go_before_those_of_packages(monkeypatch: pytest.Monk
     ],
 )
 def test_a_message_without_a_traceback_is_told_as_it_is(text: str) -> None:
-    assert failure_in(text, "Classifier") is None
-    error = error_of("Classifier", text, 'nothing is served as "d"', {}, str)
+    assert find_failure(text, "Classifier") is None
+    error = startup_error("Classifier", text, 'nothing is served as "d"', {}, str)
     assert str(error) == f'Classifier did not start: {" ".join(text.split())}. Nothing is served as "d".'
 
 
 def test_a_long_message_is_shortened() -> None:
-    error = error_of("C", "word " * 500, "it is over", {}, str)
+    error = startup_error("C", "word " * 500, "it is over", {}, str)
     assert len(str(error)) < 460 and str(error).endswith(" …. It is over.")

@@ -7,24 +7,26 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from ray_magics.verbs.serve import request_tester as trying
+from ray_magics.verbs.serve import request_tester
 from ray_magics.verbs.serve.request_tester import (
-    ANSWER,
-    BODY,
+    MAX_ANSWER,
+    MAX_BODY,
+    MAX_PATH,
     METHODS,
-    PATH,
+    HttpRequest,
     RequestTester,
-    calls_of,
-    example,
-    send,
-    wrong_with,
+    example_requests,
+    example_value,
+    problem_with,
+    send_request,
 )
+from ray_magics.verbs.serve.status import Answer, ExampleRequest
 from tests.conftest import wait_until
 
 SCHEMA = {"paths": {"/predict": {"get": {}}}}
@@ -72,10 +74,10 @@ def site() -> Iterator[Site]:
             self.reply(b"\xff\xfegr\xc3\xb6\xc3\x9fe")
 
         def at_big(self) -> None:
-            self.reply(b"x" * (ANSWER + 1234))
+            self.reply(b"x" * (MAX_ANSWER + 1234))
 
         def at_strange(self) -> None:
-            self.reply(b"x" * (ANSWER + 5), length="many")
+            self.reply(b"x" * (MAX_ANSWER + 5), length="many")
             self.close_connection = True
 
         def at_late(self) -> None:
@@ -115,39 +117,46 @@ def request(method: str = "GET", path: str = "/digits", body: str = "", **more: 
     return {"method": method, "path": path, "body": body, **more}
 
 
-def answered(tester: RequestTester, app: str = "digits") -> dict[str, Any]:
-    return dict(wait_until(lambda: tester.answers[app]["state"] != "asked" and tester.answers[app], what="an answer"))
+def sent(method: str = "GET", path: str = "/digits", body: str = "", type: str = "") -> HttpRequest:
+    return HttpRequest(method, path, body, type)
+
+
+def answered(tester: RequestTester, app: str = "digits") -> Answer:
+    answer = wait_until(lambda: tester.answers[app].state != "asked" and tester.answers[app], what="an answer")
+    assert isinstance(answer, Answer)
+    return answer
 
 
 # --- one request --------------------------------------------------------------------------------------------------
 
 
 def test_an_answer_has_its_status_type_body_and_time(site: Site) -> None:
-    answer = send(site.address, request(path="/digits?n=3"))
-    assert 0 <= answer.pop("seconds") < 5
-    expected = {"state": "answered", "status": 200, "type": "text/plain", "body": "GET /digits?n=3", "cut": 0}
+    answer = send_request(site.address, sent(path="/digits?n=3"))
+    assert answer.seconds is not None and 0 <= answer.seconds < 5
+    body = "GET /digits?n=3"
+    expected = Answer("answered", 200, "text/plain", body, seconds=answer.seconds, method="GET", path="/digits?n=3")
     assert answer == expected
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_is_sent_with_a_body_but_get(site: Site, method: str) -> None:
-    send(site.address, request(method, body='{"größe": 3}'))
+    send_request(site.address, sent(method, body='{"größe": 3}'))
     body = "" if method == "GET" else '{"größe": 3}'
     assert site.asked == [(method, "/digits", "application/json" if body else "", body)]
 
 
 def test_an_empty_body_has_no_type(site: Site) -> None:
-    send(site.address, request("POST"))
+    send_request(site.address, sent("POST"))
     assert site.asked == [("POST", "/digits", "", "")]
 
 
 def test_a_body_may_have_a_type_of_its_own(site: Site) -> None:
-    send(site.address, request("POST", body="a=b", type="application/x-www-form-urlencoded"))
+    send_request(site.address, sent("POST", body="a=b", type="application/x-www-form-urlencoded"))
     assert site.asked[0][2:] == ("application/x-www-form-urlencoded", "a=b")
 
 
 @pytest.mark.parametrize(
-    ("path", "sent"),
+    ("path", "arrived"),
     [
         pytest.param("/größe", "/gr%C3%B6%C3%9Fe", id="umlaut"),
         pytest.param("/a%20b?c=%26&d=[1]", "/a%20b?c=%26&d=[1]", id="quoted already"),
@@ -155,60 +164,60 @@ def test_a_body_may_have_a_type_of_its_own(site: Site) -> None:
         pytest.param("/@evil.example:80/", "/@evil.example:80/", id="no user"),
     ],
 )
-def test_a_path_arrives_as_it_was_typed(site: Site, path: str, sent: str) -> None:
-    assert send(site.address, request(path=path))["status"] == 200
-    assert site.asked[0][1] == sent
+def test_a_path_arrives_as_it_was_typed(site: Site, path: str, arrived: str) -> None:
+    assert send_request(site.address, sent(path=path)).status == 200
+    assert site.asked[0][1] == arrived
 
 
 def test_an_error_of_the_server_is_an_answer(site: Site) -> None:
-    answer = send(site.address, request(path="/broken"))
-    assert (answer["state"], answer["status"], answer["body"]) == ("answered", 500, "Internal Server Error")
+    answer = send_request(site.address, sent(path="/broken"))
+    assert (answer.state, answer.status, answer.body) == ("answered", 500, "Internal Server Error")
 
 
 def test_it_follows_nobody_elsewhere(site: Site) -> None:
-    assert send(site.address, request(path="/away"))["status"] == 302
+    assert send_request(site.address, sent(path="/away")).status == 302
     assert [asked[1] for asked in site.asked] == ["/away"]
 
 
 def test_bytes_that_are_no_text_are_shown_all_the_same(site: Site) -> None:
-    assert send(site.address, request(path="/bytes"))["body"] == "\ufffd\ufffdgröße"
+    assert send_request(site.address, sent(path="/bytes")).body == "\ufffd\ufffdgröße"
 
 
 def test_of_a_big_answer_the_beginning_is_shown_with_the_number_of_bytes_behind_it(site: Site) -> None:
-    answer = send(site.address, request(path="/big"))
-    assert (len(answer["body"]), answer["cut"]) == (ANSWER, 1234)
-    assert send(site.address, request(path="/big"), limit=10**6)["cut"] == 0
+    answer = send_request(site.address, sent(path="/big"))
+    assert (len(answer.body), answer.cut) == (MAX_ANSWER, 1234)
+    assert send_request(site.address, sent(path="/big"), limit=10**6).cut == 0
 
 
 def test_a_length_that_is_no_number_is_nobodys_business(site: Site) -> None:
-    answer = send(site.address, request(path="/strange"))
-    assert (answer["status"], len(answer["body"]), answer["cut"]) == (200, ANSWER, 0)
+    answer = send_request(site.address, sent(path="/strange"))
+    assert (answer.status, len(answer.body), answer.cut) == (200, MAX_ANSWER, 0)
 
 
 def test_a_stream_is_shown_as_far_as_it_fits(site: Site) -> None:
-    answer = send(site.address, request(path="/drip"), limit=12)
-    assert (answer["body"], answer["cut"]) == ("drop drop dr", 0)
+    answer = send_request(site.address, sent(path="/drip"), limit=12)
+    assert (answer.body, answer.cut) == ("drop drop dr", 0)
 
 
 def test_a_stream_without_end_is_left_when_the_time_is_up(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trying, "PATIENCE", 0.1)
+    monkeypatch.setattr(request_tester, "TIMEOUT", 0.1)
     began = time.monotonic()
-    answer = send(site.address, request(path="/drip"))
-    assert answer["state"] == "answered" and answer["body"].startswith("drop ")
+    answer = send_request(site.address, sent(path="/drip"))
+    assert answer.state == "answered" and answer.body.startswith("drop ")
     assert 0.1 <= time.monotonic() - began < 3
 
 
 def test_no_answer_in_time_is_told(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trying, "PATIENCE", 0.05)
-    answer = send(site.address, request(path="/late"))
-    assert answer == {"state": "failed", "status": None, "error": "no answer within a minute"}
+    monkeypatch.setattr(request_tester, "TIMEOUT", 0.05)
+    answer = send_request(site.address, sent(path="/late"))
+    assert answer == Answer("failed", error="no answer within a minute", method="GET", path="/late")
 
 
 def test_a_port_where_nobody_listens_is_told() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        answer = send(f"http://127.0.0.1:{probe.getsockname()[1]}", request())
-    assert answer["state"] == "failed" and "ConnectionRefusedError" in answer["error"]
+        answer = send_request(f"http://127.0.0.1:{probe.getsockname()[1]}", sent())
+    assert answer.state == "failed" and "ConnectionRefusedError" in answer.error
 
 
 def test_a_server_that_speaks_no_http_is_told() -> None:
@@ -220,13 +229,13 @@ def test_a_server_that_speaks_no_http_is_told() -> None:
                 connection.sendall(b"220 flush.example ESMTP\r\n")
 
         threading.Thread(target=answer, daemon=True).start()
-        found = send(f"http://127.0.0.1:{server.getsockname()[1]}", request())
-    assert found["state"] == "failed" and "BadStatusLine" in found["error"] and len(found["error"]) <= 500
+        found = send_request(f"http://127.0.0.1:{server.getsockname()[1]}", sent())
+    assert found.state == "failed" and "BadStatusLine" in found.error and len(found.error) <= 500
 
 
 def test_a_body_that_is_no_unicode_is_told() -> None:
-    answer = send("http://127.0.0.1:1", request("POST", body="\ud800"))
-    assert answer["state"] == "failed" and "UnicodeEncodeError" in answer["error"]
+    answer = send_request("http://127.0.0.1:1", sent("POST", body="\ud800"))
+    assert answer.state == "failed" and "UnicodeEncodeError" in answer.error
 
 
 # --- what is refused ----------------------------------------------------------------------------------------------
@@ -254,8 +263,8 @@ def test_a_body_that_is_no_unicode_is_told() -> None:
         pytest.param(request(path="/\x00"), "has no spaces", id="NUL"),
         pytest.param(request(path="/\u202e"), "has no spaces", id="turns the text round"),
         pytest.param(request(path="/\ud800"), "has no spaces", id="no unicode"),
-        pytest.param(request(path="/" + "x" * PATH), "the path begins with /", id="long path"),
-        pytest.param(request("POST", body="x" * (BODY + 1)), "the body is longer than 100,000", id="long body"),
+        pytest.param(request(path="/" + "x" * MAX_PATH), "the path begins with /", id="long path"),
+        pytest.param(request("POST", body="x" * (MAX_BODY + 1)), "the body is longer than 100,000", id="long body"),
         pytest.param(
             request("POST", body="x", type="a\r\nX-Evil: 1"), "the type of the body", id="a header in the type"
         ),
@@ -264,22 +273,22 @@ def test_a_body_that_is_no_unicode_is_told() -> None:
 )
 def test_a_request_that_the_box_does_not_send(site: Site, wanted: Any, problem: str) -> None:
     tester = RequestTester()
-    assert problem in tester.ask("digits", site.address, wanted)
+    assert problem in tester.send("digits", site.address, wanted)
     assert site.asked == [] and tester.answers == {} and tester.number == 0
 
 
 @pytest.mark.parametrize(
     "wanted",
     [
-        request(path="/" + "x" * (PATH - 1)),
-        request("POST", body="x" * BODY),
+        request(path="/" + "x" * (MAX_PATH - 1)),
+        request("POST", body="x" * MAX_BODY),
         request("POST", body="x", type=""),
         request("DELETE", path="/größe?q=1&r=%20#x"),
     ],
     ids=["longest path", "longest body", "no type", "signs"],
 )
 def test_a_request_that_it_does_send(wanted: Any) -> None:
-    assert wrong_with(wanted) == ""
+    assert problem_with(wanted) == ""
 
 
 # --- the last answers ---------------------------------------------------------------------------------------------
@@ -287,64 +296,66 @@ def test_a_request_that_it_does_send(wanted: Any) -> None:
 
 def test_a_request_shows_as_asked_and_then_as_answered(site: Site) -> None:
     tester = RequestTester()
-    assert tester.ask("digits", site.address, request(path="/late")) == ""
+    assert tester.send("digits", site.address, request(path="/late")) == ""
     asked = tester.answers["digits"]
-    assert (asked["state"], asked["number"], asked["method"], asked["path"]) == ("asked", 1, "GET", "/late")
+    assert (asked.state, asked.number, asked.method, asked.path) == ("asked", 1, "GET", "/late")
     site.go_on.set()
-    assert answered(tester) == {**asked, **answered(tester), "state": "answered", "body": "late", "number": 1}
+    answer = answered(tester)
+    assert replace(answer, state="asked", status=None, type="", body="", seconds=None) == asked
+    assert (answer.state, answer.body) == ("answered", "late")
 
 
 def test_a_failure_is_an_answer_too() -> None:
     tester = RequestTester()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        tester.ask("digits", f"http://127.0.0.1:{probe.getsockname()[1]}", request())
+        tester.send("digits", f"http://127.0.0.1:{probe.getsockname()[1]}", request())
         answer = answered(tester)
-    assert answer["state"] == "failed" and answer["status"] is None and answer["body"] == ""
+    assert answer.state == "failed" and answer.status is None and answer.body == ""
 
 
 def test_a_late_answer_does_not_hide_a_later_question(site: Site) -> None:
     tester = RequestTester()
-    tester.ask("digits", site.address, request(path="/late"))
+    tester.send("digits", site.address, request(path="/late"))
     wait_until(lambda: site.asked)
-    tester.ask("digits", site.address, request(path="/second"))
+    tester.send("digits", site.address, request(path="/second"))
     second = answered(tester)
     site.go_on.set()
     wait_until(lambda: not any(thread.name == "ray_magics-try" for thread in threading.enumerate()))
-    assert tester.answers["digits"] == second and second["number"] == 2
+    assert tester.answers["digits"] == second and second.number == 2
 
 
 def test_each_application_has_its_own_answer(site: Site) -> None:
     tester = RequestTester()
     for app in ("digits", "words"):
-        tester.ask(app, site.address, request(path=f"/{app}"))
-    assert [answered(tester, app)["body"] for app in ("digits", "words")] == ["GET /digits", "GET /words"]
+        tester.send(app, site.address, request(path=f"/{app}"))
+    assert [answered(tester, app).body for app in ("digits", "words")] == ["GET /digits", "GET /words"]
 
 
 # --- what FastAPI says --------------------------------------------------------------------------------------------
 
 
-def learned(tester: RequestTester, site: Site, since: float = 1.0) -> list[dict[str, str]]:
+def learned(tester: RequestTester, site: Site, since: float = 1.0) -> tuple[ExampleRequest, ...]:
     """What one may ask the application, once its document was read."""
-    tester.learn("app", since, site.address, "/app")
+    tester.read_examples("app", since, site.address, "/app")
     wait_until(lambda: not any(thread.name == "ray_magics-try" for thread in threading.enumerate()))
-    return tester.calls["app", since]
+    return tester.examples["app", since]
 
 
 def test_the_document_of_an_application_is_read_once_a_version(site: Site) -> None:
     tester = RequestTester()
-    assert learned(tester, site) == [{"method": "GET", "path": "/app/predict", "body": ""}] == learned(tester, site)
+    assert learned(tester, site) == (ExampleRequest("GET", "/app/predict"),) == learned(tester, site)
     assert [asked[:2] for asked in site.asked] == [("GET", "/app/openapi.json")]
     site.schema = b'{"paths": {"/new": {"post": {}}}}'
-    assert learned(tester, site, 2.0) == [{"method": "POST", "path": "/app/new", "body": ""}]
-    assert list(tester.calls) == [("app", 2.0)]
+    assert learned(tester, site, 2.0) == (ExampleRequest("POST", "/app/new"),)
+    assert list(tester.examples) == [("app", 2.0)]
 
 
 def test_a_document_that_comes_late_does_not_bring_an_old_version_back(site: Site) -> None:
     tester = RequestTester()
     learned(tester, site, 2.0)
-    tester._read(("app", 1.0), site.address, "/app")
-    assert list(tester.calls) == [("app", 2.0)]
+    tester._read_examples(("app", 1.0), site.address, "/app")
+    assert list(tester.examples) == [("app", 2.0)]
 
 
 @pytest.mark.parametrize(
@@ -363,7 +374,7 @@ def test_a_document_that_comes_late_does_not_bring_an_old_version_back(site: Sit
 )
 def test_a_document_that_is_none_is_passed_over(site: Site, schema: bytes) -> None:
     site.schema = schema
-    assert learned(RequestTester(), site) == []
+    assert learned(RequestTester(), site) == ()
 
 
 FASTAPI: dict[str, Any] = {  # as FastAPI 0.115 writes it
@@ -412,7 +423,7 @@ FASTAPI: dict[str, Any] = {  # as FastAPI 0.115 writes it
 
 
 def test_the_operations_of_fastapi_are_calls_with_a_body_of_the_right_form() -> None:
-    found = {(call["method"], call["path"]): call["body"] for call in calls_of(FASTAPI, "/digits")}
+    found = {(call.method, call.path): call.body for call in example_requests(FASTAPI, "/digits")}
     assert set(found) == {
         ("POST", "/digits/predict/{model}"),
         ("GET", "/digits/predict/{model}"),
@@ -425,12 +436,12 @@ def test_the_operations_of_fastapi_are_calls_with_a_body_of_the_right_form() -> 
 
 
 def test_at_the_root_paths_have_no_prefix() -> None:
-    assert calls_of(SCHEMA, "/")[0]["path"] == "/predict"
+    assert example_requests(SCHEMA, "/")[0].path == "/predict"
 
 
 def test_of_many_operations_the_first_are_offered() -> None:
     paths = {f"/{number}": {"get": {}, "post": {}} for number in range(1000)}
-    assert len(calls_of({"paths": paths}, "/")) == 30
+    assert len(example_requests({"paths": paths}, "/")) == 30
 
 
 @pytest.mark.parametrize(
@@ -459,15 +470,15 @@ def test_of_many_operations_the_first_are_offered() -> None:
     ],
 )
 def test_an_example_has_the_form_that_is_wanted(wanted: dict[str, Any], value: Any) -> None:
-    assert example(wanted, FASTAPI) == value
+    assert example_value(wanted, FASTAPI) == value
 
 
 @pytest.mark.parametrize("name", ["Tree", "Round", "Maybe"])
 def test_what_refers_to_itself_has_an_end(name: str) -> None:
-    made = json.dumps(example({"$ref": f"#/components/schemas/{name}"}, FASTAPI))
+    made = json.dumps(example_value({"$ref": f"#/components/schemas/{name}"}, FASTAPI))
     assert len(made) < 1000
 
 
 def test_a_tree_has_branches() -> None:
-    made = example({"$ref": "#/components/schemas/Tree"}, FASTAPI)
+    made = example_value({"$ref": "#/components/schemas/Tree"}, FASTAPI)
     assert (made["value"], made["left"]["value"]) == (0, 0)

@@ -156,7 +156,7 @@ def test_the_text_of_an_application():
         "✓ Finished digits · ray_serve · 6.8 s",
         "  ████████████████████ 3 of 3 replicas",
         "  ✓ Running digits · http://127.0.0.1:8000/digits · deployed 34 s ago",
-        f"    12.3 requests/s · p50 3.2 ms · p95 8 ms · p99 12.1 ms · 1% errors · 1,234 requests {serve.curve(APP['history'])}",
+        f"    12.3 requests/s · p50 3.2 ms · p95 8 ms · p99 12.1 ms · 1% errors · 1,234 requests {serve.sparkline(APP['history'])}",
         "    Deployment  State      Replicas  Ongoing   Requests/s  p50     p99      Errors  Each takes",
         "    Classifier  ✓ Healthy  1 of 2    3 of 100  12.3        3.2 ms  12.1 ms  1%      0.1 CPU",
         "    Replica  State      Process              Ongoing  Age",
@@ -278,7 +278,7 @@ def test_the_last_request_is_shown_with_its_answer(view, name, said):
     ],
 )
 def test_an_answer_is_laid_out(body, kind, lines):
-    drawn, _ = serve.body({**ANSWER, "body": body, "type": kind}, 100_000)
+    drawn, _ = serve.answer_body({**ANSWER, "body": body, "type": kind}, 100_000)
     assert drawn == lines
 
 
@@ -308,7 +308,7 @@ def test_an_answer_of_more_than_20_lines_is_folded():
     ],
 )
 def test_the_requests_as_bars(rates, drawn):
-    assert serve.curve([[second, rate] for second, rate in enumerate(rates)]) == drawn
+    assert serve.sparkline([[second, rate] for second, rate in enumerate(rates)]) == drawn
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""``ray_magics.serve``: the Python twin of ``%ray_serve``."""
+"""``ray_magics.serve``: ``%ray_serve`` for a program."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from typing import Any
 
 from ...cell.source import CellSource
 from ...errors import UsageError
-from ...line.api import callers_namespace, line_of
-from .magic import autoscale as read_autoscale
-from .magic import carry_out, ray_serve
+from ...line.api import callers_namespace
+from .magic import carry_out
+from .options import ServeOptions
 from .plan import Subject, kind_of, make_plan
-
-_NOT_HERE = ("app", "delete", "shutdown", "dry_run")
-_VALUES = ("user_config", "autoscaling_config", "grpc_servicer_functions", "bind")
 
 
 def serve(app: Any, *, namespace: dict[str, Any] | None = None, **options: Any) -> Any:
@@ -31,17 +28,14 @@ def serve(app: Any, *, namespace: dict[str, Any] | None = None, **options: Any) 
         UsageError: what the magic would refuse.
     """
     namespace = callers_namespace() if namespace is None else namespace
-    line = line_of(ray_serve, options, _NOT_HERE)
-    if isinstance(line.autoscale, str):
-        line.autoscale = read_autoscale(line.autoscale, "autoscale")
-    values = {key: options[key] for key in _VALUES if options.get(key) is not None}
+    serve_options = ServeOptions.from_keywords(options)
     kind = kind_of(app)
     if not kind:
         raise UsageError(f"serve() takes a class, function, deployment or Application, not {type(app).__name__}.")
-    plan = make_plan(line, values)
-    done = carry_out(plan, Subject(str(getattr(app, "__name__", "")), kind, app), namespace, CellSource(""))
+    plan = make_plan(serve_options)
+    run = carry_out(plan, Subject(str(getattr(app, "__name__", "")), kind, app), namespace, CellSource(""))
     if plan.background:
-        return done
+        return run
     from .control import handle_of
 
     return handle_of(plan.name)

@@ -10,15 +10,14 @@ from typing import Any
 from ...errors import UsageError, first_line
 from ...line.parsers import close_to, format_size
 from ...raylib import serve as private
-from ...raylib.serve import Built
+from ...raylib.serve import BuiltApplication
 from ...ship.captures import Capture, reads_of
 from ...ship.inspection import nbytes_of
 from ...ship.picklable import cannot_ship, is_picklable
-from .capacity import Requests
-from .plan import APPLICATION, DEFINITION, ServePlan, Subject
-from .watch import CHECK
+from .capacity import ReplicaRequest
+from .plan import APPLICATION, CHECK_SUFFIX, DEFINITION, ServePlan, Subject
 
-LARGEST = 100_000_000  # bytes
+MAX_CODE_SIZE = 100_000_000  # bytes
 NOTEBOOK_DEFAULTS: Mapping[str, Any] = {
     "max_ongoing_requests": 100,  # Ray's 5 makes a burst of requests wait for one another
     "max_surge_percent": 100,  # an update starts its replicas beside the old ones
@@ -26,8 +25,8 @@ NOTEBOOK_DEFAULTS: Mapping[str, Any] = {
 }
 
 
-def make_built(subject: Subject, plan: ServePlan, namespace: dict[str, Any]) -> Built:
-    """The application of a plan, built. Raises UsageError for what Serve would refuse."""
+def build_application(subject: Subject, plan: ServePlan, namespace: dict[str, Any]) -> BuiltApplication:
+    """The application of a plan. Raises UsageError for what Serve would refuse."""
     try:
         with private.quiet():
             built = private.build(_application(subject, plan), plan.name, plan.route_prefix)
@@ -37,48 +36,47 @@ def make_built(subject: Subject, plan: ServePlan, namespace: dict[str, Any]) -> 
         raise UsageError(f"Ray Serve refuses this: {first_line(error)}") from error
 
 
+def build_check(subject: Subject, plan: ServePlan) -> BuiltApplication:
+    """The application with one replica of each deployment, under a name of its own and out of reach of requests."""
+    with private.quiet():
+        check = private.build(_application(subject, plan), f"{plan.name}{CHECK_SUFFIX}", None)
+        deployments = {
+            name: deployment.options(num_replicas=1, autoscaling_config=None)
+            for name, deployment in _configured(check, plan).items()
+        }
+        return private.with_deployments(check, deployments)
+
+
 def _name_culprit(subject: Subject, namespace: dict[str, Any], error: Exception) -> None:
-    """Where a class or function reads a value that cannot travel, raises UsageError that names it."""
+    """Where a class or function reads a value that cannot be sent, raises UsageError that names it."""
     for name in reads_of(subject.value, namespace):
         if name in namespace and not is_picklable(namespace[name], namespace):
-            raise cannot_ship(Capture(name, via=subject.label), namespace, _not_picklable(error)) from error
+            raise cannot_ship(Capture(name, via=subject.label), namespace, _pickle_error(error)) from error
 
 
-def check_size(built: Built, namespace: dict[str, Any]) -> None:
+def _pickle_error(error: Exception) -> Exception:
+    """What pickle had against it; Serve says that somewhere in a long text."""
+    match = re.search(r"cannot pickle [^\n]+", f"{error}\n{error.__cause__}")
+    return TypeError(match[0]) if match else error
+
+
+def check_size(built: BuiltApplication, namespace: dict[str, Any]) -> None:
     """Serve's controller keeps the code of every deployment with its values; large ones block it. Raises UsageError."""
-    for name, one in built.deployments.items():
-        size = private.size_of(one)
-        if size <= LARGEST:
+    for name, deployment in built.deployments.items():
+        if private.code_size(deployment) <= MAX_CODE_SIZE:
             continue
-        read = {
-            key: nbytes_of(namespace[key]) or 0 for key in reads_of(one.func_or_class, namespace) if key in namespace
-        }
-        largest = max(read, key=lambda key: read[key], default="")
-        what = f'"{largest}" ({format_size(read[largest])}), which {name} reads,' if largest else f"{name}"
+        reads = [read for read in reads_of(deployment.func_or_class, namespace) if read in namespace]
+        sizes = {read: nbytes_of(namespace[read]) or 0 for read in reads}
+        largest = max(sizes, key=lambda read: sizes[read], default="")
+        what = f'"{largest}" ({format_size(sizes[largest])}), which {name} reads,' if largest else f"{name}"
         raise UsageError(
-            f"{what} is too large to travel with a deployment: Serve's controller keeps {format_size(LARGEST)} of each "
-            "at most. Load it in __init__, from a file that the replicas can read."
+            f"{what} is too large to travel with a deployment: Serve's controller keeps {format_size(MAX_CODE_SIZE)} "
+            "of each at most. Load it in __init__, from a file that the replicas can read."
         )
 
 
-def _not_picklable(error: Exception) -> Exception:
-    """What pickle had against it; Serve says that somewhere in a long text."""
-    found = re.search(r"cannot pickle [^\n]+", f"{error}\n{error.__cause__}")
-    return TypeError(found[0]) if found else error
-
-
-def check_version(built: Built, subject: Subject, plan: ServePlan) -> Built:
-    """The same with one replica of each deployment, under a name of its own and out of reach of requests."""
-    name = f"{plan.name}{CHECK}"
-    with private.quiet():
-        made = private.build(_application(subject, plan), name, None)
-        single = {
-            key: one.options(num_replicas=1, autoscaling_config=None) for key, one in _configured(made, plan).items()
-        }
-        return private.with_deployments(made, single)
-
-
 def _application(subject: Subject, plan: ServePlan) -> Any:
+    """Ray's Application, bound to its arguments. Raises UsageError where they do not fit."""
     from ray import serve
 
     if subject.kind == APPLICATION:
@@ -92,14 +90,14 @@ def _application(subject: Subject, plan: ServePlan) -> Any:
     return deployment.bind(**plan.bind)
 
 
-def _check_arguments(kind: Any, arguments: Mapping[str, Any], label: str) -> None:
+def _check_arguments(definition: Any, arguments: Mapping[str, Any], label: str) -> None:
     """A constructor that would not take these arguments is told before anything starts."""
-    if not inspect.isclass(kind):
+    if not inspect.isclass(definition):
         if arguments:
             raise UsageError(f"--bind: {label} is a function; only classes are bound to arguments.")
         return
     try:
-        inspect.signature(kind).bind(**arguments)
+        inspect.signature(definition).bind(**arguments)
     except TypeError as error:
         raise UsageError(
             f'{label}: {error}; give it as --bind "name=EXPRESSION", or end the cell with {label}.bind(...).'
@@ -108,21 +106,30 @@ def _check_arguments(kind: Any, arguments: Mapping[str, Any], label: str) -> Non
         return  # a constructor without a signature
 
 
-def _configured(built: Built, plan: ServePlan) -> dict[str, Any]:
+def _configured(built: BuiltApplication, plan: ServePlan) -> dict[str, Any]:
     """Each deployment with the notebook's defaults, the ingress with the options of the line."""
-    found = {}
-    for name, one in built.deployments.items():
-        own = private.configured(one)
-        options = {key: value for key, value in NOTEBOOK_DEFAULTS.items() if key not in own}
+    deployments = {}
+    for name, deployment in built.deployments.items():
+        by_user = private.configured_options(deployment)
+        options = {option: value for option, value in NOTEBOOK_DEFAULTS.items() if option not in by_user}
         if plan.replace:
-            options.update(max_surge_percent=0)
+            options["max_surge_percent"] = 0
         if name == built.ingress:
-            options.update(_of_line(one, plan.options))
-        found[name] = one.options(**options)
-    return found
+            options.update(_ingress_options(deployment, plan.options))
+        deployments[name] = deployment.options(**options)
+    return deployments
 
 
-def _check_scaling(config: Any) -> None:
+def _ingress_options(deployment: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of the line, its resources laid over those that the deployment has."""
+    _check_autoscaling(options.get("autoscaling_config"))
+    actor_options = options.get("ray_actor_options")
+    if actor_options is None:
+        return dict(options)
+    return {**options, "ray_actor_options": {**(deployment.ray_actor_options or {}), **actor_options}}
+
+
+def _check_autoscaling(config: Any) -> None:
     """Ray passes over a field that it does not know."""
     if not isinstance(config, Mapping):
         return
@@ -136,25 +143,18 @@ def _check_scaling(config: Any) -> None:
             raise UsageError(f"--autoscaling-config: Ray has no field {name!r}; {hint}")
 
 
-def _of_line(deployment: Any, options: Mapping[str, Any]) -> dict[str, Any]:
-    _check_scaling(options.get("autoscaling_config"))
-    actor = options.get("ray_actor_options")
-    if actor is None:
-        return dict(options)
-    return {**options, "ray_actor_options": {**(deployment.ray_actor_options or {}), **actor}}
-
-
-def requests(built: Built, one_each: bool) -> Requests:
+def replica_requests(built: BuiltApplication, one_each: bool) -> list[ReplicaRequest]:
     """What the replicas reserve that start together: all of a first version, of an update `one_each` deployment."""
     return [
-        (name, private.request_of(one), 1 if one_each else replicas_of(one)) for name, one in built.deployments.items()
+        ReplicaRequest(name, private.resources_of(deployment), 1 if one_each else initial_replicas(deployment))
+        for name, deployment in built.deployments.items()
     ]
 
 
-def replicas_of(deployment: Any) -> int:
+def initial_replicas(deployment: Any) -> int:
     """How many replicas a deployment starts with."""
-    scaling = private.autoscaling_of(deployment)
-    if scaling is None:
+    config = private.autoscaling_config_of(deployment)
+    if config is None:
         return int(deployment.num_replicas or 1)
-    initial = getattr(scaling, "initial_replicas", None)
-    return int(initial if initial is not None else scaling.min_replicas)
+    initial = getattr(config, "initial_replicas", None)
+    return int(config.min_replicas if initial is None else initial)

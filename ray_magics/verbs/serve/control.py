@@ -11,19 +11,18 @@ from ...errors import Label, UsageError, first_line
 from ...raylib import serve as private
 from ...raylib.core import hide_worker_lines
 from ...run.registry import registry
-from . import details as facts
+from .details import ApplicationDetails
 from .handle import Handle, Origin
-from .plan import DEFAULT_PORT, LOOPBACK, ServePlan
+from .plan import CHECK_SUFFIX, DEFAULT_PORT, LOOPBACK, ServePlan
 from .status import ServeStatus
-from .watch import CHECK, watch
+from .watch import ask_controller, current_watch
 
-VERB = "ray_serve"
+MAGIC = "ray_serve"  # under which runs and views of applications are listed
 OWN_ACTORS = ("ServeController", "ServeReplica", "ProxyActor")  # whose lines a view and %ray_logs show
-_REFUSED = "HTTP requests are refused just now: Serve's proxy starts again. Handles work."
-_LAST = "this is how it was last seen"
-LEFT = 30.0  # seconds that an application under deletion gets
+DELETE_TIMEOUT = 30.0  # seconds that an application under deletion gets
+_PROXY_GONE = "HTTP requests are refused just now: Serve's proxy starts again. Handles work."
 
-_owners: dict[tuple[Any, str], str] = {}  # (connection, application) -> the cell that deployed it
+_owner_cells: dict[tuple[Any, str], str] = {}  # (connection, application) -> the cell that deployed it
 _versions: dict[tuple[Any, str], int] = {}  # (connection, application) -> how often this kernel deployed it
 
 
@@ -49,31 +48,33 @@ def handle_of(name: str, label: Label = str) -> Handle:
         with private.quiet():
             return Handle(serve.get_app_handle(name), Origin(connection.session_id(), label))
     except serve.exceptions.RayServeException as error:
-        raise UsageError(f'No application "{name}" is served here; {served()}.') from error
+        raise _not_served(name) from error
 
 
 def reconfigure(name: str, options: Mapping[str, Any]) -> None:
     """Changes user_config, num_replicas and the like of the ingress of a running application, in place."""
-    details = private.details()
-    found = ((details or {}).get("applications") or {}).get(name)
-    if found is None:
-        raise UsageError(f'No application "{name}" is served here; {served()}.')
+    app = ask_controller().applications.get(name)
+    if app is None:
+        raise _not_served(name)
     if "ray_actor_options" in options:
         raise UsageError("--num-cpus and --num-gpus need new replicas: run the cell that made the application again.")
-    ingress = private.ingress_of(found)
-    kept = private.keep(name, list(found["deployments"]), ingress)
     try:
-        private.deploy(private.reconfigured(kept, ingress, options))
+        private.deploy(private.reconfigured(running_spec(app), app.ingress, options))
     except ValueError as error:
         raise UsageError(f"Ray Serve refuses this: {first_line(error)}") from error
 
 
-def stop_runs(names: Callable[[str], bool]) -> None:
+def running_spec(app: ApplicationDetails) -> private.DeploySpec:
+    """What to send Serve's controller to have an application as it is now."""
+    return private.running_spec(app.name, list(app.deployments), app.ingress, app.external_scaler)
+
+
+def stop_runs(is_meant: Callable[[str], bool]) -> None:
     """Deployments of these applications that are under way in this kernel end before anything else happens to them."""
-    going = [run for run in registry.live() if run.verb == VERB and names(run.name)]
-    for run in going:
+    runs = [run for run in registry.live() if run.verb == MAGIC and is_meant(run.name)]
+    for run in runs:
         run.stop()
-    for run in going:
+    for run in runs:
         run.over.wait(10.0)
 
 
@@ -81,15 +82,15 @@ def delete(name: str) -> str:
     """Ends an application; waits until its route is gone."""
     if not connection.find():
         raise UsageError(f'No application "{name}" is served here; there is no cluster.')
-    stop_runs(lambda one: one == name)
+    stop_runs(lambda other: other == name)
     if name not in served_names():
-        raise UsageError(f'No application "{name}" is served here; {served()}.')
+        raise _not_served(name)
     private.delete(name)
-    end = time.monotonic() + LEFT
-    while facts.status_of(private.details(), name) and time.monotonic() < end:
+    end = time.monotonic() + DELETE_TIMEOUT
+    while (is_there := name in ask_controller().applications) and time.monotonic() < end:
         time.sleep(0.1)
-    _owners.pop((connection.session_id(), name), None)
-    if facts.status_of(private.details(), name):
+    _owner_cells.pop((connection.session_id(), name), None)
+    if is_there:
         return f'The application "{name}" is being deleted; its replicas still end.'
     return f'Deleted the application "{name}".'
 
@@ -109,15 +110,15 @@ def shutdown() -> str:
     return f"Serve is shut down.{ended}"
 
 
-def note_version(name: str, cell: str) -> None:
+def note_version(name: str, cell_id: str) -> None:
     """Remembers that a cell of this kernel has deployed an application."""
     key = connection.session_id(), name
-    _owners[key], _versions[key] = cell, _versions.get(key, 0) + 1
+    _owner_cells[key], _versions[key] = cell_id, _versions.get(key, 0) + 1
 
 
-def owner_of(name: str, otherwise: str) -> str:
+def owner_cell(name: str, default: str) -> str:
     """The cell of this kernel that deployed an application."""
-    return _owners.get((connection.session_id(), name), otherwise)
+    return _owner_cells.get((connection.session_id(), name), default)
 
 
 def version(name: str) -> int:
@@ -127,78 +128,55 @@ def version(name: str) -> int:
 
 def is_updating(name: str) -> bool:
     """Whether this kernel brings up another version of an application just now."""
-    return connection.is_up() and name in watch().old
+    return connection.is_up() and name in current_watch().old_replicas
 
 
 def served_names() -> list[str]:
-    details = private.details() if connection.is_up() else None
-    return [name for name in sorted((details or {}).get("applications") or ()) if not name.endswith(CHECK)]
+    names = sorted(ask_controller().applications) if connection.is_up() else []
+    return [name for name in names if not name.endswith(CHECK_SUFFIX)]
 
 
-def served() -> str:
+def served_sentence() -> str:
     """``there are: digits, words``"""
     names = served_names()
     return f"there are: {', '.join(names)}" if names else "nothing is served"
 
 
-def common(names: Any, note: str = "") -> dict[str, Any]:
-    """What every status of served applications says: where Serve listens, how long it lives, the applications."""
+def _not_served(name: str) -> UsageError:
+    return UsageError(f'No application "{name}" is served here; {served_sentence()}.')
+
+
+def served_fields(is_wanted: Callable[[str], bool], note: str = "") -> dict[str, Any]:
+    """What every ServeStatus says beside its run: where Serve listens, how long it lives, the applications."""
     if not connection.is_up():
         return {"note": note}
     hide_worker_lines(OWN_ACTORS)
-    seen = watch()
-    apps = tuple(seen.applications(names))
-    details = seen.details or {}
+    watch = current_watch()
+    apps = watch.applications(is_wanted)
     lifetime = "kernel" if connection.is_own() else "cluster"
     return {
-        "note": note or (_REFUSED if seen.refused and any(app["url"] for app in apps) else ""),
-        "http": facts.http_address(details),
-        "grpc": facts.grpc_address(details),
-        "lifetime": lifetime if details else "",
+        "note": note or (_PROXY_GONE if watch.refused and any(app.url for app in apps) else ""),
+        "http": watch.details.http_address,
+        "grpc": watch.details.grpc_address,
+        "lifetime": lifetime if watch.details.is_up else "",
         "apps": apps,
     }
 
 
 def snapshot(name: str = "") -> ServeStatus:
     """All that is served, or one application, as a view shows it; nothing is started."""
-    return ServeStatus("", name, VERB, "", 0.0, unit="replica", **common(lambda one: name in ("", one)))
+    return ServeStatus("", name, MAGIC, "", 0.0, unit="replica", **served_fields(lambda app: name in ("", app)))
 
 
 def command(action: str, part: str, content: Mapping[str, Any]) -> str:
     """Carries out what a view asks of an application; returns what is wrong with that, "" if nothing."""
     if action != "try":
         return "unknown command"
-    if not connection.is_up() or facts.status_of(watch().details, part) == "":
+    if not connection.is_up() or part not in (details := current_watch().details).applications:
         return "there is no such application"
-    return watch().tester.ask(part, facts.http_address(watch().details or {}), content.get("request"))
+    return current_watch().tester.send(part, details.http_address, content.get("request"))
 
 
 def logs(name: str) -> str | None:
     """The log lines of an application's replicas; None where there is no application of that name."""
-    return watch().text(name) if connection.is_up() and name in served_names() else None
-
-
-def looks(served: str) -> tuple[Callable[[], Mapping[str, Any]], Callable[[], bool]]:
-    """What a live view asks: a snapshot, and whether there will be others."""
-    last: list[Mapping[str, Any]] = []
-    first: list[int] = []
-
-    def look() -> Mapping[str, Any]:
-        if last and last[-1]["apps"] and not connection.is_up():
-            return {**last[-1], "note": f"The connection to Ray has ended; {_LAST}."}
-        first[:] = first or [version(served)]
-        if last and version(served) != first[0]:
-            return {**last[-1], "note": "Another cell serves a newer version since."}
-        if last and is_updating(served):
-            return last[-1]
-        now = snapshot(served).to_json()
-        if served and last and last[-1]["apps"] and all(app["status"] == "DELETING" for app in now["apps"]):
-            return {**last[-1], "note": f'"{served}" is not served any more; {_LAST}.'}
-        last[:] = [now]
-        return now
-
-    def going() -> bool:
-        there = not served or not last or served in served_names()
-        return connection.is_up() and there and (not first or version(served) == first[0])
-
-    return look, going
+    return current_watch().text(name) if connection.is_up() and name in served_names() else None

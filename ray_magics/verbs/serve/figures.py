@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from .status import RequestFigures
 
 WINDOW, RATE_WINDOW, HISTORY = 60.0, 10.0, 60  # seconds
-_KEPT = 20_000  # requests
+_MAX_REQUESTS = 20_000  # whose latencies are kept
 _ACCESS = re.compile(r" -- (?:\S+ )?(?P<method>[A-Z]+|/\S+) (?P<route>\S+) (?P<status>\w+) (?P<ms>\d+(?:\.\d+)?)ms$")
-Figures = dict[str, float | None]
 
 
-class Access(NamedTuple):
+class LoggedRequest(NamedTuple):
     """One request: where it went, whether it failed on our side (5xx, an exception), milliseconds."""
 
     route: str
@@ -22,14 +23,14 @@ class Access(NamedTuple):
     ms: float
 
 
-def access(line: str) -> Access | None:
+def parse_access_line(line: str) -> LoggedRequest | None:
     """``… -- GET /digits 200 5.3ms`` as Ray Serve 2.60 writes it, of gRPC the application as its route; else None."""
-    found = _ACCESS.search(line)
-    if found is None:
+    match = _ACCESS.search(line)
+    if match is None:
         return None
-    status = found["status"]
+    status = match["status"]
     failed = status.startswith("5") if status.isdigit() else status not in ("OK", "CANCELLED")
-    return Access(found["route"], failed, float(found["ms"]))
+    return LoggedRequest(match["route"], failed, float(match["ms"]))
 
 
 def logged_at(line: str) -> float:
@@ -44,48 +45,43 @@ def logged_at(line: str) -> float:
 class RequestMeter:
     """The requests of the last minute; times in seconds of any one clock."""
 
-    def __init__(self, began: float) -> None:
-        self.began = began
+    def __init__(self, started_at: float) -> None:
+        self.started_at = started_at
         self.total = 0
-        self.recent: deque[tuple[float, float, bool]] = deque(maxlen=_KEPT)
-        self.seconds: deque[Any] = deque(maxlen=HISTORY + 1)  # [second, requests]
+        self.recent: deque[tuple[float, float, bool]] = deque(maxlen=_MAX_REQUESTS)  # time, milliseconds, failed
+        self.per_second: deque[tuple[int, int]] = deque(maxlen=HISTORY + 1)  # second, requests
 
-    def add(self, now: float, requests: Iterable[Access]) -> None:
-        count = 0
-        for one in requests:
-            self.recent.append((now, one.ms, one.failed))
-            count += 1
-        self.total += count
-        if self.seconds and self.seconds[-1][0] == int(now):
-            self.seconds[-1][1] += count
-        elif count:
-            self.seconds.append([int(now), count])
+    def add(self, now: float, requests: Iterable[LoggedRequest]) -> None:
+        new = [(now, request.ms, request.failed) for request in requests]
+        self.recent.extend(new)
+        self.total += len(new)
+        second, count = self.per_second[-1] if self.per_second else (None, 0)
+        if second == int(now):
+            self.per_second[-1] = int(now), count + len(new)
+        elif new:
+            self.per_second.append((int(now), len(new)))
 
-    def figures(self, now: float) -> Figures:
-        """Rate over the last ten seconds; percentiles in milliseconds and errors (0 to 1) over the last minute."""
+    def figures(self, now: float) -> RequestFigures:
         while self.recent and self.recent[0][0] < now - WINDOW:
             self.recent.popleft()
         latencies = sorted(ms for _, ms, _ in self.recent)
-        window = max(min(RATE_WINDOW, now - self.began), 1.0)
-        lately = sum(time > now - window for time, _, _ in self.recent)
+        window = max(min(RATE_WINDOW, now - self.started_at), 1.0)
+        in_window = sum(time > now - window for time, _, _ in self.recent)
         failed = sum(failed for _, _, failed in self.recent)
-        return {
-            "rate": round(lately / window, 1),
-            "p50": percentile(latencies, 50),
-            "p95": percentile(latencies, 95),
-            "p99": percentile(latencies, 99),
-            "errors": round(failed / len(latencies), 4) if latencies else None,
-            "total": self.total,
-        }
+        return RequestFigures(
+            rate=round(in_window / window, 1),
+            p50=percentile(latencies, 50),
+            p95=percentile(latencies, 95),
+            p99=percentile(latencies, 99),
+            errors=round(failed / len(latencies), 4) if latencies else None,
+            total=self.total,
+        )
 
-    def history(self, now: float) -> list[list[float]]:
+    def history(self, now: float) -> tuple[tuple[int, int], ...]:
         """(seconds ago as a negative number, requests in that second), one a second since the first request."""
-        counts = dict(map(tuple, self.seconds))
-        first = max(int(now) - HISTORY, int(self.began))
-        return [[second - int(now), counts.get(second, 0)] for second in range(first, int(now))]
-
-
-NOTHING: Mapping[str, Any] = dict.fromkeys(("rate", "p50", "p95", "p99", "errors", "total"))
+        counts = dict(self.per_second)
+        first = max(int(now) - HISTORY, int(self.started_at))
+        return tuple((second - int(now), counts.get(second, 0)) for second in range(first, int(now)))
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float | None:

@@ -14,7 +14,7 @@ from ... import connection
 from ...errors import ClusterLost, Label, RayMagicsError, RunCancelled, remote_error
 from ...run.failures import failure_from_ray
 
-HEARD = 3.0  # seconds since the last word of the cluster with which a request goes out unasked
+CLUSTER_SILENCE = 3.0  # seconds without a sign of the cluster after which a request asks first whether it is there
 
 
 @dataclass(frozen=True)
@@ -35,54 +35,55 @@ class Handle:
         for word in digits.options(stream=True).chat.remote("hello"): ...
     """
 
-    def __init__(self, ray: Any, origin: Origin | None = None) -> None:
-        self.ray, self.origin = ray, origin or Origin(connection.session_id())
+    def __init__(self, ray_handle: Any, origin: Origin | None = None) -> None:
+        self.ray_handle, self.origin = ray_handle, origin or Origin(connection.session_id())
 
     @property
     def name(self) -> str:
         """The application's name."""
-        return str(self.ray.app_name)
+        return str(self.ray_handle.app_name)
 
-    def remote(self, *arguments: Any, **named: Any) -> Response:
+    def remote(self, *args: Any, **kwargs: Any) -> Response:
         """Sends a request; returns at once. Raises RayMagicsError where the connection has ended since."""
         if not connection.is_up() or connection.session_id() != self.origin.session:
             raise RayMagicsError(
                 f"This handle of {self.name} is of a connection that has ended; %ray_serve {self.name} --into NAME "
                 "binds another one where the application is still served."
             )
-        if words := connection.lost(HEARD):  # Ray ends the whole kernel where a request finds its cluster gone
-            raise ClusterLost(words)
-        return Response(self.ray.remote(*arguments, **named), self.origin, self.name)
+        # Ray ends the whole kernel where a request finds its cluster gone.
+        if reason := connection.lost(CLUSTER_SILENCE):
+            raise ClusterLost(reason)
+        return Response(self.ray_handle.remote(*args, **kwargs), self.origin, self.name)
 
     def options(self, **options: Any) -> Handle:
         """As Ray's: ``method_name``, ``stream``, ``multiplexed_model_id`` …"""
-        return Handle(self.ray.options(**options), self.origin)
+        return Handle(self.ray_handle.options(**options), self.origin)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        found = getattr(self.ray, name)
-        return Handle(found, self.origin) if hasattr(found, "remote") else found
+        attribute = getattr(self.ray_handle, name)
+        return Handle(attribute, self.origin) if hasattr(attribute, "remote") else attribute
 
     def __reduce__(self) -> Any:
         """On its way to the cluster it is Ray's own handle."""
-        return self.ray.__reduce__()
+        return self.ray_handle.__reduce__()
 
     def __repr__(self) -> str:
-        return f"Handle of {self.ray.deployment_name} in {self.name}: await .remote(…), or .remote(…).result()"
+        return f"Handle of {self.ray_handle.deployment_name} in {self.name}: await .remote(…), or .remote(…).result()"
 
 
 class Response:
     """An answer under way; of a streaming handle, its pieces."""
 
-    def __init__(self, ray: Any, origin: Origin, name: str = "") -> None:
-        self.ray, self.origin, self.name = ray, origin, name
+    def __init__(self, ray_response: Any, origin: Origin, name: str = "") -> None:
+        self.ray_response, self.origin, self.name = ray_response, origin, name
 
     def result(self, timeout_s: float | None = None) -> Any:
         """Waits, also inside a running event loop. Raises what the deployment raised, TimeoutError after that long."""
         try:
-            with self._short():
-                return elsewhere(lambda: self.ray.result(timeout_s=timeout_s))
+            with self._users_error():
+                return outside_event_loop(lambda: self.ray_response.result(timeout_s=timeout_s))
         except KeyboardInterrupt:
             self.cancel()
             raise RunCancelled(
@@ -91,25 +92,25 @@ class Response:
 
     def cancel(self) -> None:
         """Asks Serve to cancel the request."""
-        self.ray.cancel()
+        self.ray_response.cancel()
 
     def __await__(self) -> Generator[Any, None, Any]:
-        with self._short():
-            return (yield from self.ray.__await__())
+        with self._users_error():
+            return (yield from self.ray_response.__await__())
 
     async def __aiter__(self) -> AsyncIterator[Any]:
-        with self._short():
-            async for piece in self.ray:
+        with self._users_error():
+            async for piece in self.ray_response:
                 yield piece
 
     def __iter__(self) -> Iterator[Any]:
-        pieces = iter(self.ray)
-        with self._short():
-            while (piece := elsewhere(lambda: next(pieces, _END))) is not _END:
+        pieces = iter(self.ray_response)
+        with self._users_error():
+            while (piece := outside_event_loop(lambda: next(pieces, _END))) is not _END:
                 yield piece
 
     @contextmanager
-    def _short(self) -> Iterator[None]:
+    def _users_error(self) -> Iterator[None]:
         """What the deployment raised, as the user's own exception with the line of their cell."""
         try:
             yield
@@ -126,7 +127,7 @@ class Response:
 
     def __reduce__(self) -> Any:
         """As an argument of another request it is Ray's own response."""
-        return self.ray.__reduce__()
+        return self.ray_response.__reduce__()
 
     def __repr__(self) -> str:
         return "Response: await it, or .result()"
@@ -135,18 +136,18 @@ class Response:
 _END = object()
 
 
-def elsewhere(call: Callable[[], Any]) -> Any:
-    """Calls on this thread, or where its event loop runs, on another one; an interrupt does not wait for that."""
+def outside_event_loop(call: Callable[[], Any]) -> Any:
+    """Calls on this thread, or where its event loop runs, on another one; an interrupt does not wait for that one."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return call()
     future: Future[Any] = Future()
-    Thread(target=_fill, args=(future, call), name="ray_magics-handle", daemon=True).start()
+    Thread(target=_call_into, args=(future, call), name="ray_magics-handle", daemon=True).start()
     return future.result()
 
 
-def _fill(future: Future[Any], call: Callable[[], Any]) -> None:
+def _call_into(future: Future[Any], call: Callable[[], Any]) -> None:
     try:
         future.set_result(call())
     except BaseException as error:

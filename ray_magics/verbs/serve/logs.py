@@ -5,39 +5,41 @@ from __future__ import annotations
 import os
 from collections import deque
 
-BACK = 16_000  # bytes before its end at which a file that was there already begins
-AT_ONCE = 2_000_000  # bytes that one look reads; what came before is skipped
-SHOWN, KEPT = 20, 1000  # lines
+TAIL_BYTES = 16_000  # of a file that was there already, what is read of its end
+MAX_READ = 2_000_000  # bytes of one read; of more, what came first is skipped
+SHOWN_LINES, KEPT_LINES = 20, 1000
 
 
 class LogTail:
-    """The lines that a file got since the last look, and the last of all; a missing file has none.
+    """Reads on in a file, and keeps its last lines; a missing file has none.
 
     Attributes:
-        here: whether the file is on this machine.
+        exists: whether the file is on this machine.
+        was_read: whether anything was read before.
+        lines: those that were kept; `dropped` of them are gone.
     """
 
     def __init__(self, path: str, from_end: bool) -> None:
         self.path = path
-        self.position = max(self._size() - BACK, 0) if from_end else 0
-        self.torn = self.position > 0
-        self.rest = b""
-        self.looked = False
-        self.skipped = 0
-        self.kept: deque[str] = deque(maxlen=KEPT)
-        self.here = os.path.exists(path)
+        self.position = max(self._size() - TAIL_BYTES, 0) if from_end else 0
+        self.inside_line = self.position > 0
+        self.unfinished = b""
+        self.was_read = False
+        self.dropped = 0
+        self.lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self.exists = os.path.exists(path)
 
-    def look(self) -> list[str]:
+    def read(self) -> list[str]:
         """The whole lines that are new."""
-        self.looked = True
+        self.was_read = True
         size = self._size()
-        self.here = self.here or size > 0
+        self.exists = self.exists or size > 0
         if size < self.position:  # a new file took its place
-            self.position, self.rest, self.torn = 0, b"", False
+            self.position, self.unfinished, self.inside_line = 0, b"", False
         if size == self.position:
             return []
-        if size - self.position > AT_ONCE:
-            self.position, self.rest, self.torn = size - AT_ONCE, b"", True
+        if size - self.position > MAX_READ:
+            self.position, self.unfinished, self.inside_line = size - MAX_READ, b"", True
         try:
             with open(self.path, "rb") as file:
                 file.seek(self.position)
@@ -45,21 +47,20 @@ class LogTail:
         except OSError:
             return []
         self.position += len(data)
-        *lines, rest = (self.rest + data).split(b"\n")
-        self.rest = rest[-AT_ONCE:]
-        if self.torn and lines:
-            lines, self.torn = lines[1:], False
+        *lines, unfinished = (self.unfinished + data).split(b"\n")
+        self.unfinished = unfinished[-MAX_READ:]
+        if self.inside_line and lines:
+            lines, self.inside_line = lines[1:], False
         return [line.decode(errors="replace") for line in lines]
 
     def keep(self, lines: list[str]) -> None:
-        """Remembers lines to show."""
-        self.skipped += max(len(lines) + len(self.kept) - KEPT, 0)
-        self.kept.extend(lines)
+        self.dropped += max(len(lines) + len(self.lines) - KEPT_LINES, 0)
+        self.lines.extend(lines)
 
-    def shown(self) -> tuple[list[str], int]:
-        """The last lines, and how many stand before them."""
-        lines = list(self.kept)[-SHOWN:]
-        return [line[:500] for line in lines], self.skipped + len(self.kept) - len(lines)
+    def last_lines(self) -> tuple[list[str], int]:
+        """The last lines for a view, and how many stand before them."""
+        lines = list(self.lines)[-SHOWN_LINES:]
+        return [line[:500] for line in lines], self.dropped + len(self.lines) - len(lines)
 
     def _size(self) -> int:
         try:

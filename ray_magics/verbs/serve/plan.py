@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import UsageError
-from ...raylib.serve import parts
+from ...raylib.serve import bound_applications
+from .options import UNSET, ServeOptions
 
 DEFAULT_NAME, DEFAULT_PORT, LOOPBACK = "default", 8000, "127.0.0.1"
 TIMEOUT = 300.0  # seconds that a new version gets to be ready
 APPLICATION, DEPLOYMENT, DEFINITION = "application", "deployment", "definition"
 NO_ROUTE = "none"
+CHECK_SUFFIX = "~check"  # ends the name of the application that an update tries beside the old version
 _NAME = re.compile(r"[\w.-]+( [\w.-]+)*\Z")
 
 
@@ -63,53 +65,45 @@ class ServePlan:
     quiet: bool = False
 
 
-def make_plan(line: Any, values: Mapping[str, Any]) -> ServePlan:
-    """The plan of a line.
-
-    Args:
-        line: the parsed options.
-        values: those that are expressions, evaluated: user_config, autoscaling_config, bind, grpc_servicer_functions.
-
-    Raises:
-        UsageError: options that contradict each other.
-    """
-    name = application_name(DEFAULT_NAME if line.name is None else line.name)
-    if line.replace and line.keep_old:
+def make_plan(options: ServeOptions) -> ServePlan:
+    """The plan of what the magic or the Python function is told. Raises UsageError for options that contradict."""
+    name = application_name(DEFAULT_NAME if options.name is None else options.name)
+    if options.replace and options.keep_old:
         raise UsageError("--keep-old and --replace exclude each other; --keep-old is what happens without either.")
-    functions = servicer_functions(values.get("grpc_servicer_functions"))
-    if functions and line.grpc_port is None:
+    functions = servicer_functions(options.grpc_servicer_functions)
+    if functions and options.grpc_port is None:
         raise UsageError("--grpc-servicer-functions needs a port: add --grpc-port 9000.")
-    if line.grpc_port is not None and not functions:
+    if options.grpc_port is not None and not functions:
         raise UsageError(
             "--grpc-port needs the functions that add your servicers: "
             "--grpc-servicer-functions \"['my_pb2_grpc.add_MyServiceServicer_to_server']\"."
         )
     return ServePlan(
         name=name,
-        route_prefix=route(line.route_prefix, name),
-        options=options_of(line, values),
-        bind=dict(values.get("bind") or {}),
-        host=line.host,
-        port=line.port,
-        grpc_port=line.grpc_port,
+        route_prefix=route(options.route_prefix, name),
+        options=deployment_options(options),
+        bind=dict(options.bind or {}),
+        host=options.host,
+        port=options.port,
+        grpc_port=options.grpc_port,
         grpc_functions=functions,
-        replace=line.replace,
-        timeout=line.timeout if line.timeout is not None else TIMEOUT,
-        into=line.into,
-        background=line.background,
-        quiet=line.quiet,
+        replace=options.replace,
+        timeout=TIMEOUT if options.timeout is None else options.timeout,
+        into=options.into,
+        background=options.background,
+        quiet=options.quiet,
     )
 
 
-def servicer_functions(given: Any) -> tuple[str, ...]:
+def servicer_functions(value: Any) -> tuple[str, ...]:
     """The paths of generated functions, from one or several of them. Raises UsageError for anything else."""
-    found = [given] if isinstance(given, str) else given or ()
-    if not isinstance(found, (list, tuple)) or not all(isinstance(one, str) for one in found):
+    functions = [value] if isinstance(value, str) else value or ()
+    if not isinstance(functions, (list, tuple)) or not all(isinstance(function, str) for function in functions):
         raise UsageError(
-            f"--grpc-servicer-functions: {str(given)[:60]} is no list of names; "
+            f"--grpc-servicer-functions: {str(value)[:60]} is no list of names; "
             "try \"['my_pb2_grpc.add_MyServicer_to_server']\"."
         )
-    return tuple(found)
+    return tuple(functions)
 
 
 def application_name(name: str) -> str:
@@ -119,36 +113,35 @@ def application_name(name: str) -> str:
     return name
 
 
-def route(given: str | None, name: str) -> str | None:
+def route(prefix: str | None, name: str) -> str | None:
     """``/NAME`` unless the line says another route; Ray's "/" for an application without a name."""
-    if given is None:
+    if prefix is None:
         return "/" if name == DEFAULT_NAME else f"/{name.replace(' ', '-')}"
-    if given == NO_ROUTE:
+    if prefix == NO_ROUTE:
         return None
-    if not given.startswith("/") or (given != "/" and given.endswith("/")) or set("{}?#") & set(given):
-        raise UsageError(f'--route-prefix: "{given}" is no route; try /{name}, or {NO_ROUTE} for no HTTP at all.')
-    return given
+    if not prefix.startswith("/") or (prefix != "/" and prefix.endswith("/")) or set("{}?#") & set(prefix):
+        raise UsageError(f'--route-prefix: "{prefix}" is no route; try /{name}, or {NO_ROUTE} for no HTTP at all.')
+    return prefix
 
 
-def options_of(line: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of the ingress deployment, as ``Deployment.options`` takes them."""
-    found: dict[str, Any] = {}
-    scaling = autoscaling(line.autoscale, values.get("autoscaling_config"))
-    if scaling is not None and line.num_replicas is not None:
+def deployment_options(options: ServeOptions) -> dict[str, Any]:
+    """The options of the ingress deployment, as Ray's ``Deployment.options`` takes them."""
+    ray_options: dict[str, Any] = {}
+    scaling = autoscaling(options.autoscale, options.autoscaling_config)
+    if scaling is not None and options.num_replicas is not None:
         raise UsageError("--num-replicas and --autoscale exclude each other: one fixes what the other varies.")
-    if line.num_replicas is not None:
-        found["num_replicas"] = line.num_replicas
+    if options.num_replicas is not None:
+        ray_options["num_replicas"] = options.num_replicas
     if scaling is not None:
-        found["autoscaling_config"] = scaling
-        found["num_replicas"] = None
-    if line.max_ongoing_requests is not None:
-        found["max_ongoing_requests"] = line.max_ongoing_requests
-    if "user_config" in values:
-        found["user_config"] = values["user_config"]
-    actor = {key: getattr(line, key) for key in ("num_cpus", "num_gpus") if getattr(line, key) is not None}
-    if actor:
-        found["ray_actor_options"] = actor
-    return found
+        ray_options["autoscaling_config"] = scaling
+        ray_options["num_replicas"] = None
+    if options.max_ongoing_requests is not None:
+        ray_options["max_ongoing_requests"] = options.max_ongoing_requests
+    if options.user_config is not UNSET:
+        ray_options["user_config"] = options.user_config
+    resources = {"num_cpus": options.num_cpus, "num_gpus": options.num_gpus}
+    actor_options = {name: amount for name, amount in resources.items() if amount is not None}
+    return {**ray_options, "ray_actor_options": actor_options} if actor_options else ray_options
 
 
 def autoscaling(short: Mapping[str, Any] | None, config: Any) -> Any:
@@ -172,9 +165,8 @@ def autoscaling(short: Mapping[str, Any] | None, config: Any) -> Any:
 
 def kind_of(value: Any) -> str:
     """APPLICATION, DEPLOYMENT, DEFINITION or ""; asks without importing Ray."""
-    home, name = type(value).__module__, type(value).__name__
-    if home.startswith("ray.serve"):
-        return {"Application": APPLICATION, "Deployment": DEPLOYMENT}.get(name, "")
+    if type(value).__module__.startswith("ray.serve"):
+        return {"Application": APPLICATION, "Deployment": DEPLOYMENT}.get(type(value).__name__, "")
     return DEFINITION if inspect.isclass(value) or inspect.isfunction(value) else ""
 
 
@@ -193,18 +185,18 @@ def choose(value: Any, bound: Iterable[str], namespace: Mapping[str, Any], modul
         return _named(value, bound, namespace)
     values = [(name, namespace[name]) for name in dict.fromkeys(bound) if name in namespace]
     for kind in (APPLICATION, DEPLOYMENT, DEFINITION):
-        found = [Subject(name, kind, one) for name, one in values if kind_of(one) == kind]
+        subjects = [Subject(name, kind, one) for name, one in values if kind_of(one) == kind]
         if kind == APPLICATION:
-            inside = {id(part) for one in found for part in parts(one.value)}
-            found = list({id(one.value): one for one in found if id(one.value) not in inside}.values())
-        if kind == DEPLOYMENT:
-            found = found[:1] if len({id(one.value) for one in found}) == 1 else found
+            inner = {id(part) for subject in subjects for part in bound_applications(subject.value)}
+            subjects = list({id(s.value): s for s in subjects if id(s.value) not in inner}.values())
+        if kind == DEPLOYMENT and len({id(subject.value) for subject in subjects}) == 1:
+            subjects = subjects[:1]
         if kind == DEFINITION:
-            found = _callable(found, module)
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise UsageError(_several(kind, found))
+            subjects = _servable(subjects, module)
+        if len(subjects) == 1:
+            return subjects[0]
+        if subjects:
+            raise UsageError(_several(kind, subjects))
     raise UsageError(
         "This cell has nothing to serve: it needs a class with __call__, a function, a deployment, or an Application "
         "as its last line, as in Model.bind()."
@@ -216,22 +208,20 @@ def _named(value: Any, bound: Iterable[str], namespace: Mapping[str, Any]) -> Su
     return Subject(name or str(getattr(value, "__name__", "")), kind_of(value), value)
 
 
-def _callable(found: list[Subject], module: str) -> list[Subject]:
+def _servable(subjects: list[Subject], module: str) -> list[Subject]:
     """Of plain definitions those of the cell's own that can answer: classes with ``__call__``, else functions."""
-    own = [one for one in found if getattr(one.value, "__module__", None) == module and not one.name.startswith("_")]
-    classes = [one for one in own if inspect.isclass(one.value) and "__call__" in dir_of(one.value)]
-    return classes or [one for one in own if inspect.isfunction(one.value)]
+    own = [s for s in subjects if getattr(s.value, "__module__", None) == module and not s.name.startswith("_")]
+    classes = [s for s in own if inspect.isclass(s.value) and "__call__" in attributes_of(s.value)]
+    return classes or [s for s in own if inspect.isfunction(s.value)]
 
 
-def dir_of(kind: type) -> set[str]:
+def attributes_of(definition: type) -> set[str]:
     """What a class and its bases define themselves; ``dir`` would name ``type.__call__``, too."""
-    return {name for base in kind.__mro__ for name in vars(base)}
+    return {name for base in definition.__mro__ for name in vars(base)}
 
 
-def _several(kind: str, found: list[Subject]) -> str:
-    names = ", ".join(one.name for one in found[:8])
+def _several(kind: str, subjects: list[Subject]) -> str:
+    names = ", ".join(subject.name for subject in subjects[:8])
     what = {APPLICATION: "applications", DEPLOYMENT: "deployments", DEFINITION: "classes and functions"}[kind]
-    last = f"{found[-1].name}" if kind == APPLICATION else f"{found[-1].name}.bind(...)"
-    if kind == DEFINITION:
-        last = found[-1].name
+    last = f"{subjects[-1].name}.bind(...)" if kind == DEPLOYMENT else subjects[-1].name
     return f"This cell has several {what}: {names}. Put the one to serve on its last line, as in {last}"

@@ -9,13 +9,28 @@ import string
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from .status import Answer, ExampleRequest
+
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-BODY, PATH, ANSWER = 100_000, 2000, 20_000  # characters, characters, bytes
-PATIENCE = 60.0  # seconds
-_CALLS = 30
+MAX_BODY, MAX_PATH = 100_000, 2000  # characters
+MAX_ANSWER = 20_000  # bytes
+TIMEOUT = 60.0  # seconds
+_MAX_EXAMPLES = 30
+_Version = tuple[str, float]  # an application, when it was deployed
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """A request that the box may send; `type` is the media type of its body."""
+
+    method: str
+    path: str
+    body: str = ""
+    type: str = ""
 
 
 class RequestTester:
@@ -24,53 +39,53 @@ class RequestTester:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.number = 0
-        self.answers: dict[str, dict[str, Any]] = {}
-        self.calls: dict[tuple[str, float], list[dict[str, str]]] = {}
+        self.answers: dict[str, Answer] = {}
+        self.examples: dict[_Version, tuple[ExampleRequest, ...]] = {}
 
-    def ask(self, app: str, address: str, request: Any) -> str:
-        """Sends it from a thread of its own; returns what is wrong with it, "" if nothing."""
-        problem = wrong_with(request)
+    def send(self, app: str, address: str, request: Any) -> str:
+        """Sends what a page asks for from a thread of its own; returns what is wrong with it, "" if nothing."""
+        problem = problem_with(request)
         if problem:
             return problem
+        checked = HttpRequest(request["method"], request["path"], request["body"], request.get("type") or "")
         with self.lock:
             self.number += 1
-            asked = {**_EMPTY, "number": self.number, "method": request["method"], "path": request["path"]}
-            self.answers[app] = asked
-        arguments = (app, asked, address, dict(request))
-        threading.Thread(target=self._send, args=arguments, name="ray_magics-try", daemon=True).start()
+            asked = self.answers[app] = Answer(number=self.number, method=checked.method, path=checked.path)
+        _start_thread(self._send, app, asked, address, checked)
         return ""
 
-    def _send(self, app: str, asked: dict[str, Any], address: str, request: Mapping[str, str]) -> None:
-        answer = {**asked, **send(address, request)}
+    def _send(self, app: str, asked: Answer, address: str, request: HttpRequest) -> None:
+        answer = replace(send_request(address, request), number=asked.number)
         with self.lock:
             if self.answers.get(app) is asked:
                 self.answers[app] = answer
 
-    def learn(self, app: str, since: float, address: str, prefix: str) -> None:
+    def read_examples(self, app: str, deployed_at: float, address: str, prefix: str) -> None:
         """Reads what a FastAPI application says of itself, once a version, from a thread of its own."""
-        key = (app, since)
+        version = (app, deployed_at)
         with self.lock:
-            if key in self.calls:
+            if version in self.examples:
                 return
-            self.calls = {other: calls for other, calls in self.calls.items() if other[0] != app}
-            self.calls[key] = []
-        threading.Thread(target=self._read, args=(key, address, prefix), name="ray_magics-try", daemon=True).start()
+            self.examples = {other: examples for other, examples in self.examples.items() if other[0] != app}
+            self.examples[version] = ()
+        _start_thread(self._read_examples, version, address, prefix)
 
-    def _read(self, key: tuple[str, float], address: str, prefix: str) -> None:
-        path = f"{prefix.rstrip('/')}/openapi.json"
-        answer = send(address, {"method": "GET", "path": path, "body": "", "type": ""}, limit=10**6)
-        if answer["status"] == 200:
+    def _read_examples(self, version: _Version, address: str, prefix: str) -> None:
+        request = HttpRequest("GET", f"{prefix.rstrip('/')}/openapi.json")
+        answer = send_request(address, request, limit=10**6)
+        if answer.status == 200:
             with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError):  # not what OpenAPI says
-                calls = calls_of(json.loads(answer["body"]), prefix)
+                examples = example_requests(json.loads(answer.body), prefix)
                 with self.lock:
-                    if key in self.calls:  # no newer version came meanwhile
-                        self.calls[key] = calls
+                    if version in self.examples:  # no newer version came meanwhile
+                        self.examples[version] = examples
 
 
-_EMPTY = {"state": "asked", "status": None, "type": "", "body": "", "cut": 0, "seconds": None, "error": ""}
+def _start_thread(target: Any, *arguments: Any) -> None:
+    threading.Thread(target=target, args=arguments, name="ray_magics-try", daemon=True).start()
 
 
-def wrong_with(request: Any) -> str:
+def problem_with(request: Any) -> str:
     """Why this is no request that the box may send, "" if it is one."""
     if not isinstance(request, Mapping) or any(
         not isinstance(request.get(key), str) for key in ("method", "path", "body")
@@ -79,36 +94,37 @@ def wrong_with(request: Any) -> str:
     if request["method"] not in METHODS:
         return f"the method is none of {', '.join(METHODS)}"
     path = request["path"]
-    if not path.startswith("/") or len(path) > PATH or not path.isprintable() or " " in path:
+    if not path.startswith("/") or len(path) > MAX_PATH or not path.isprintable() or " " in path:
         return "the path begins with / and has no spaces"
-    kind = request.get("type") or ""
-    if not isinstance(kind, str) or not kind.isprintable():
+    media_type = request.get("type") or ""
+    if not isinstance(media_type, str) or not media_type.isprintable():
         return "the type of the body is no media type"
-    return f"the body is longer than {BODY:,} characters" if len(request["body"]) > BODY else ""
+    return f"the body is longer than {MAX_BODY:,} characters" if len(request["body"]) > MAX_BODY else ""
 
 
-def send(address: str, request: Mapping[str, str], limit: int = ANSWER) -> dict[str, Any]:
+def send_request(address: str, request: HttpRequest, limit: int = MAX_ANSWER) -> Answer:
     """The answer to one HTTP request, at most `limit` bytes of its body and a minute of its time."""
     parts = urlsplit(address)
-    began = time.monotonic()
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE)
+    started_at = time.monotonic()
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT)
+    answer = Answer("answered", method=request.method, path=request.path)
     try:
-        body = request["body"].encode() if request["body"] and request["method"] != "GET" else None
-        headers = {"Content-Type": request.get("type") or "application/json"} if body is not None else {}
-        connection.request(request["method"], quote(request["path"], safe=string.punctuation), body, headers)
+        body = request.body.encode() if request.body and request.method != "GET" else None
+        headers = {"Content-Type": request.type or "application/json"} if body is not None else {}
+        connection.request(request.method, quote(request.path, safe=string.punctuation), body, headers)
         response = connection.getresponse()
-        data, cut = _read(response, limit, began + PATIENCE)
-        return {
-            "state": "answered",
-            "status": response.status,
-            "type": response.getheader("Content-Type") or "",
-            "body": data.decode(errors="replace"),
-            "cut": cut,
-            "seconds": round(time.monotonic() - began, 4),
-        }
+        data, cut = _read(response, limit, started_at + TIMEOUT)
+        return replace(
+            answer,
+            status=response.status,
+            type=response.getheader("Content-Type") or "",
+            body=data.decode(errors="replace"),
+            cut=cut,
+            seconds=round(time.monotonic() - started_at, 4),
+        )
     except (OSError, http.client.HTTPException, UnicodeError) as error:
-        words = "no answer within a minute" if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
-        return {"state": "failed", "status": None, "error": words[:500]}
+        reason = "no answer within a minute" if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
+        return replace(answer, state="failed", error=reason[:500])
     finally:
         connection.close()
 
@@ -127,46 +143,47 @@ def _read(response: http.client.HTTPResponse, limit: int, until: float) -> tuple
 # --- what FastAPI says --------------------------------------------------------------------------------------------
 
 
-def calls_of(schema: Mapping[str, Any], prefix: str) -> list[dict[str, str]]:
+def example_requests(openapi: Mapping[str, Any], prefix: str) -> tuple[ExampleRequest, ...]:
     """The operations of an OpenAPI document, each with a body that has the right fields."""
-    found = []
-    for path, operations in schema["paths"].items():
-        for method, operation in operations.items():
-            if method.upper() in METHODS:
-                body = _body(operation, schema)
-                found.append({"method": method.upper(), "path": f"{prefix.rstrip('/')}{path}", "body": body})
-    return found[:_CALLS]
+    examples = [
+        ExampleRequest(method.upper(), f"{prefix.rstrip('/')}{path}", _example_body(operation, openapi))
+        for path, operations in openapi["paths"].items()
+        for method, operation in operations.items()
+        if method.upper() in METHODS
+    ]
+    return tuple(examples[:_MAX_EXAMPLES])
 
 
-def _body(operation: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+def _example_body(operation: Mapping[str, Any], openapi: Mapping[str, Any]) -> str:
     content = (operation.get("requestBody") or {}).get("content") or {}
-    wanted = (content.get("application/json") or {}).get("schema")
-    return json.dumps(example(wanted, schema)) if wanted else ""
+    schema = (content.get("application/json") or {}).get("schema")
+    return json.dumps(example_value(schema, openapi)) if schema else ""
 
 
-def example(wanted: Mapping[str, Any], schema: Mapping[str, Any], depth: int = 5) -> Any:
+def example_value(schema: Mapping[str, Any], openapi: Mapping[str, Any], depth: int = 5) -> Any:
     """A value of the form that a JSON schema describes; its own example or default where it has one."""
     for key in ("example", "default", "const"):
-        if key in wanted:
-            return wanted[key]
-    if wanted.get("examples"):
-        return wanted["examples"][0]
-    if "$ref" in wanted and depth:
-        named = (schema.get("components") or {}).get("schemas") or {}
-        return example(named[wanted["$ref"].rpartition("/")[2]], schema, depth - 1)
-    if wanted.get("enum"):
-        return wanted["enum"][0]
+        if key in schema:
+            return schema[key]
+    if schema.get("examples"):
+        return schema["examples"][0]
+    if "$ref" in schema and depth:
+        schemas = (openapi.get("components") or {}).get("schemas") or {}
+        return example_value(schemas[schema["$ref"].rpartition("/")[2]], openapi, depth - 1)
+    if schema.get("enum"):
+        return schema["enum"][0]
     for key in ("anyOf", "oneOf", "allOf"):
-        if wanted.get(key):
-            return example(wanted[key][0], schema, depth - 1) if depth else None
-    return _of_type(wanted, schema, depth)
+        if schema.get(key):
+            return example_value(schema[key][0], openapi, depth - 1) if depth else None
+    return _value_of_type(schema, openapi, depth)
 
 
-def _of_type(wanted: Mapping[str, Any], schema: Mapping[str, Any], depth: int) -> Any:
-    kind = wanted.get("type")
-    if kind == "object" and depth:
-        return {key: example(one, schema, depth - 1) for key, one in (wanted.get("properties") or {}).items()}
-    if kind == "array" and depth:
-        items = wanted.get("items")
-        return [example(items, schema, depth - 1)] * int(wanted.get("minItems") or 1) if items else []
-    return {"string": "", "integer": 0, "number": 0.0, "boolean": False, "object": {}, "array": []}.get(str(kind))
+def _value_of_type(schema: Mapping[str, Any], openapi: Mapping[str, Any], depth: int) -> Any:
+    json_type = schema.get("type")
+    if json_type == "object" and depth:
+        properties = schema.get("properties") or {}
+        return {name: example_value(part, openapi, depth - 1) for name, part in properties.items()}
+    if json_type == "array" and depth:
+        items = schema.get("items")
+        return [example_value(items, openapi, depth - 1)] * int(schema.get("minItems") or 1) if items else []
+    return {"string": "", "integer": 0, "number": 0.0, "boolean": False, "object": {}, "array": []}.get(str(json_type))

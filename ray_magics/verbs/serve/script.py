@@ -10,18 +10,18 @@ from ...cell.reader import Cell, read_cell
 from ...errors import UsageError
 from ...ship.captures import Captures, find_captures
 from ...ship.script import assignment, code_of, describe_captures, finished, is_literal, plain, setting
-from .plan import DEFAULT_PORT, LOOPBACK, ServePlan, dir_of
+from .application import NOTEBOOK_DEFAULTS
+from .plan import APPLICATION, DEFAULT_PORT, DEFINITION, LOOPBACK, ServePlan, attributes_of, kind_of
 
 Namespace = Mapping[str, Any]
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-_RAYS = ("ray", "serve")
-_MAX_ONGOING = 100
+_RAY_NAMES = ("ray", "serve")  # which the script imports itself
 
 
 def explain(plan: ServePlan, source: str, namespace: dict[str, Any]) -> str:
     """What ``--dry-run`` prints. Nothing of the cell runs."""
     cell = read_cell(source)
-    captures = Captures(tuple(one for one in find_captures(cell, namespace).found if one.name not in _RAYS))
+    captures = Captures(tuple(c for c in find_captures(cell, namespace).found if c.name not in _RAY_NAMES))
     return f"{describe(plan, captures, namespace)}\n\n{script(plan, source, cell, captures, namespace)}"
 
 
@@ -45,13 +45,13 @@ def script(plan: ServePlan, source: str, cell: Cell, captures: Captures, namespa
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     application = _application(last.value if isinstance(last, ast.Expr) else None, tree, namespace)
     body = ast.unparse(tree)
-    given: list[str] = []
-    application = _with_options(application, plan, tree, given)
+    definitions: list[str] = []
+    application = _with_options(application, plan, tree, definitions)
     parts = [
         "import ray\nfrom ray import serve",
         *setting(captures.found, namespace),
         *([body] if body else []),
-        *given,
+        *definitions,
         f"app = {ast.unparse(application)}",
         "\n".join(["ray.init()", *_start(plan), _run(plan)]),
     ]
@@ -67,22 +67,17 @@ def _application(last: ast.expr | None, tree: ast.Module, namespace: Namespace) 
     if isinstance(last, ast.Name):
         assigned = [node for node in assigned if last.id in map(ast.unparse, node.targets)]
     if last is not None and not (isinstance(last, ast.Name) and assigned):
-        return _known(last, namespace)
+        return _from_notebook(last, namespace)
     if assigned:
         tree.body.remove(assigned[-1])
         return assigned[-1].value
     return _bound(_only(defined, namespace))
 
 
-def _known(last: ast.expr, namespace: Namespace) -> ast.expr:
+def _from_notebook(last: ast.expr, namespace: Namespace) -> ast.expr:
     """A name of the notebook is served as what it is there."""
-    from .plan import APPLICATION, DEFINITION, kind_of
-
     kind = kind_of(namespace.get(last.id)) if isinstance(last, ast.Name) else APPLICATION
-    if kind == APPLICATION:
-        return last
-    made = f"serve.deployment({ast.unparse(last)})" if kind == DEFINITION else ast.unparse(last)
-    return ast.parse(f"{made}.bind()", mode="eval").body
+    return last if kind == APPLICATION else _bind(ast.unparse(last), is_deployment=kind != DEFINITION)
 
 
 def _is_bind(value: ast.expr) -> bool:
@@ -90,15 +85,16 @@ def _is_bind(value: ast.expr) -> bool:
 
 
 def _only(defined: Mapping[str, Definition], namespace: Namespace) -> Definition:
-    decorated = [node for node in defined.values() if _is_deployment(node)]
+    """The deployment of a cell, else its class or function that can answer. Raises UsageError for none or several."""
+    deployments = [node for node in defined.values() if _is_deployment(node)]
     own = [node for node in defined.values() if not node.name.startswith("_")]
-    callable_ = [node for node in own if isinstance(node, ast.ClassDef) and _has_call(node, defined, namespace)]
+    classes = [node for node in own if isinstance(node, ast.ClassDef) and _has_call(node, defined, namespace)]
     functions = [node for node in own if not isinstance(node, ast.ClassDef)]
-    found = decorated or callable_ or functions
-    if len(found) != 1:
-        names = ", ".join(node.name for node in found) or "none"
+    candidates = deployments or classes or functions
+    if len(candidates) != 1:
+        names = ", ".join(node.name for node in candidates) or "none"
         raise UsageError(f"The cell's deployments: {names}. Put the one to serve on its last line.")
-    return found[0]
+    return candidates[0]
 
 
 def _is_deployment(node: Definition) -> bool:
@@ -107,50 +103,56 @@ def _is_deployment(node: Definition) -> bool:
 
 def _has_call(node: ast.ClassDef, defined: Mapping[str, Definition], namespace: Namespace) -> bool:
     """Its own, or one of a base that the cell or the notebook defines."""
-    if any(isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)) and one.name == "__call__" for one in node.body):
+    functions = [part for part in node.body if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    if any(function.name == "__call__" for function in functions):
         return True
-    bases = [base.id for base in node.bases if isinstance(base, ast.Name) and base.id != node.name]
-    there = [base for name in bases if isinstance(base := defined.get(name), ast.ClassDef)]
-    known = [base for name in bases if isinstance(base := namespace.get(name), type)]
-    return any(_has_call(base, defined, namespace) for base in there) or any("__call__" in dir_of(one) for one in known)
+    names = [base.id for base in node.bases if isinstance(base, ast.Name) and base.id != node.name]
+    in_cell = [base for name in names if isinstance(base := defined.get(name), ast.ClassDef)]
+    in_notebook = [base for name in names if isinstance(base := namespace.get(name), type)]
+    return any(_has_call(base, defined, namespace) for base in in_cell) or any(
+        "__call__" in attributes_of(base) for base in in_notebook
+    )
 
 
 def _bound(node: Definition) -> ast.expr:
-    made = node.name if _is_deployment(node) else f"serve.deployment({node.name})"
-    return ast.parse(f"{made}.bind()", mode="eval").body
+    return _bind(node.name, _is_deployment(node))
 
 
-def _with_options(application: ast.expr, plan: ServePlan, tree: ast.Module, given: list[str]) -> ast.expr:
+def _bind(name: str, is_deployment: bool) -> ast.expr:
+    """``Model`` -> ``Model.bind()``, or ``serve.deployment(Model).bind()``"""
+    return ast.parse(f"{name if is_deployment else f'serve.deployment({name})'}.bind()", mode="eval").body
+
+
+def _with_options(application: ast.expr, plan: ServePlan, tree: ast.Module, definitions: list[str]) -> ast.expr:
     """``Model.bind(x)`` as ``Model.options(num_replicas=2).bind(x)``; anything else as it is.
 
-    Values that are no literals are defined before it, in `given`.
+    Values that are no literals are defined before it, in `definitions`.
     """
     if not (_is_bind(application) and isinstance(application, ast.Call)):
         return application
     assert isinstance(application.func, ast.Attribute)
     options = dict(plan.options)
-    said = f"{ast.unparse(tree)} {ast.unparse(application)}"
-    if "max_ongoing_requests" not in options and "max_ongoing_requests" not in said:
-        options["max_ongoing_requests"] = _MAX_ONGOING
+    if not any("max_ongoing_requests" in text for text in (*options, ast.unparse(tree), ast.unparse(application))):
+        options["max_ongoing_requests"] = NOTEBOOK_DEFAULTS["max_ongoing_requests"]
     if options.get("num_replicas", 0) is None:
         del options["num_replicas"]
-    keywords = ", ".join(f"{key}={_value(key, value, given)}" for key, value in options.items())
-    bound = ", ".join(f"{key}={_value(key, value, given)}" for key, value in plan.bind.items())
-    made = ast.parse(f"x.options({keywords}).bind({bound})", mode="eval").body
-    assert isinstance(made, ast.Call) and isinstance(made.func, ast.Attribute) and isinstance(made.func.value, ast.Call)
-    assert isinstance(made.func.value.func, ast.Attribute)
-    made.func.value.func.value = application.func.value
-    made.args, made.keywords = application.args, [*application.keywords, *made.keywords]
-    return made
+    keywords = ", ".join(f"{name}={_value(name, value, definitions)}" for name, value in options.items())
+    arguments = ", ".join(f"{name}={_value(name, value, definitions)}" for name, value in plan.bind.items())
+    call = ast.parse(f"_.options({keywords}).bind({arguments})", mode="eval").body
+    assert isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Call)
+    assert isinstance(call.func.value.func, ast.Attribute)
+    call.func.value.func.value = application.func.value
+    call.args, call.keywords = application.args, [*application.keywords, *call.keywords]
+    return call
 
 
-def _value(key: str, value: Any, given: list[str]) -> str:
-    """A literal as it is; the name of anything else, whose definition `given` gets."""
+def _value(name: str, value: Any, definitions: list[str]) -> str:
+    """A literal as it is; the name of anything else, whose definition `definitions` gets."""
     value = value.model_dump(exclude_unset=True) if hasattr(value, "model_dump") else value
     if is_literal(repr(value), value):
-        return code_of(value, key)
-    given.append(assignment(f"given_{key}", value))
-    return f"given_{key}"
+        return code_of(value, name)
+    definitions.append(assignment(f"given_{name}", value))
+    return f"given_{name}"
 
 
 def _start(plan: ServePlan) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Looks at Serve for the views: what its controller says, what its replicas do, what their logs tell."""
+"""Polls Serve for the views: what its controller says, what its replicas do, what their logs tell."""
 
 from __future__ import annotations
 
@@ -8,206 +8,206 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from glob import glob
 from typing import Any
 from urllib.parse import urlsplit
 
 from ... import connection
 from ...raylib import serve as private
-from . import details as facts
-from .figures import Access, RequestMeter, access, logged_at
+from .details import InstanceDetails, ReplicaDetails, application_at
+from .figures import LoggedRequest, RequestMeter, logged_at, parse_access_line
 from .logs import LogTail
+from .measurements import GOODBYE, Measurements, MeterKey, application_statuses
+from .plan import CHECK_SUFFIX
 from .request_tester import RequestTester
+from .status import ApplicationStatus
 
 log = logging.getLogger(__name__)
 
-DETAILS, REPLICAS = 0.25, 0.7  # seconds between two looks at the controller, at logs and replicas
-_OF_RAY = (":job_id:", ":actor_name:", ":task_name:")  # what Ray writes into a worker's output
-_OF_SERVE = re.compile(r"\d\d:\d\d:\d\d ")  # begins a line of Serve's own, as `_short` leaves it
-CHECK = "~check"  # ends the name of the application that an update tries beside the old version
+DETAILS_AGE, MEASURE_INTERVAL = 0.25, 0.7  # seconds between two questions to the controller, to replicas and logs
+_RAY_LINE = (":job_id:", ":actor_name:", ":task_name:")  # begins what Ray writes into a worker's output
+_SERVE_LINE = re.compile(r"\d\d:\d\d:\d\d ")  # begins a line of Serve's own, as `_shorten` leaves it
+
+
+def ask_controller() -> InstanceDetails:
+    """What Serve's controller says now. Raises ServeUnavailable where it does not answer."""
+    return InstanceDetails.parse(private.instance_details())
 
 
 class ServeWatch:
     """All that a view shows of the applications of one cluster; from any thread.
 
     Attributes:
-        details: what the controller said last; None while Serve does not run.
+        details: what the controller said last.
         refused: whether nobody takes HTTP requests where somebody did, as while Serve's proxy starts again.
-        old: application -> replicas from before an update that is under way.
+        old_replicas: application -> replicas from before an update that is under way.
+        tails: the logs by the id of their replica, and by "ID printed" and "proxy NAME".
     """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.session = connection.session_id()
-        self.began = time.time()
-        self.details: dict[str, Any] | None = None
-        self.old: dict[str, frozenset[str]] = {}
+        self.started_at = time.time()
+        self.details = InstanceDetails()
+        self.old_replicas: dict[str, frozenset[str]] = {}
         self.tester = RequestTester()
-        self.looked = self.measured = float("-inf")
+        self.asked_at = self.measured_at = float("-inf")
         self.tails: dict[str, LogTail] = {}
-        self.meters: dict[Any, RequestMeter] = {}
+        self.meters: dict[MeterKey, RequestMeter] = {}
         self.ongoing: Mapping[str, int] = {}
         self.actors: dict[str, Any] = {}
-        self.answered = self.refused = False
-        self.ended_well: set[str] = set()
+        self.accepted = self.refused = False
+        self.said_goodbye: set[str] = set()
 
-    def look(self, max_age: float = DETAILS, strict: bool = False) -> dict[str, Any] | None:
+    def refresh(self, max_age: float = DETAILS_AGE, strict: bool = False) -> InstanceDetails:
         """What the controller says, at most `max_age` seconds old, or what it said last where it is too busy.
 
         Raises `ServeUnavailable` there if `strict`.
         """
         with self.lock:
             now = time.monotonic()
-            if now - self.looked >= max_age:
-                self.details, self.looked = private.details() if strict else self._ask(), now
-            if now - self.measured >= REPLICAS and self.details is not None:
-                self.measured = now
-                self._measure(self.details, now)
+            if now - self.asked_at >= max_age:
+                self.details, self.asked_at = ask_controller() if strict else self._ask(), now
+            if now - self.measured_at >= MEASURE_INTERVAL and self.details.is_up:
+                self.measured_at = now
+                self._measure(now)
             return self.details
 
-    def _ask(self) -> dict[str, Any] | None:
+    def _ask(self) -> InstanceDetails:
         try:
-            return private.details()
+            return ask_controller()
         except Exception as error:  # the controller is too busy to answer, as one that starts again is
             log.debug("Serve's controller does not answer: %r", error)
             return self.details
 
-    def applications(self, names: Callable[[str], bool]) -> list[dict[str, Any]]:
+    def applications(self, is_wanted: Callable[[str], bool]) -> tuple[ApplicationStatus, ...]:
         """The applications of these names as a view shows them."""
-        details = self.look()
-        if details is None:
-            return []
+        details = self.refresh()
         with self.lock:
-            now = time.monotonic()
-            self._learn(details)
-            apps = [key for key in self.meters if isinstance(key, str)]
-            seen = facts.Measurements(
-                epoch=time.time(),
-                figures={key: meter.figures(now) for key, meter in self.meters.items()},
-                history={name: self.meters[name].history(now) for name in apps},
-                ongoing=self.ongoing,
-                logs={key: tail.shown() for key, tail in self.tails.items() if tail.here and " " not in key},
-                ended_well=frozenset(self.ended_well),
-                old=self.old,
-                calls={app: calls for (app, _), calls in self.tester.calls.items()},
-                answers=self.tester.answers,
+            self._read_examples()
+            return application_statuses(
+                details, self._measurements(), lambda name: is_wanted(name) and not name.endswith(CHECK_SUFFIX)
             )
-            return facts.applications(details, seen, lambda name: names(name) and not name.endswith(CHECK))
+
+    def _measurements(self) -> Measurements:
+        now = time.monotonic()
+        return Measurements(
+            now=time.time(),
+            figures={key: meter.figures(now) for key, meter in self.meters.items()},
+            history={key: meter.history(now) for key, meter in self.meters.items() if isinstance(key, str)},
+            ongoing=self.ongoing,
+            logs={key: tail.last_lines() for key, tail in self.tails.items() if tail.exists and " " not in key},
+            said_goodbye=frozenset(self.said_goodbye),
+            old_replicas=self.old_replicas,
+            examples={app: examples for (app, _), examples in self.tester.examples.items()},
+            answers=self.tester.answers,
+        )
 
     def text(self, app: str) -> str:
-        """The kept log lines of an application's replicas, those of each one together."""
-        self.look(0.0)
+        """The log lines of an application's replicas, those of each one together."""
+        self.refresh(0.0)
         with self.lock:
-            self._read_replicas(self.details or {}, time.monotonic())
+            self._read_replicas(time.monotonic())
             parts = []
-            for deployment, replica in self._replicas(self.details or {}, app):
-                tail = self.tails.get(replica["replica_id"])
-                if tail is not None and tail.kept:
-                    parts.append("\n".join([f"--- {deployment}, replica {replica['replica_id']}", *tail.kept]))
+            for deployment, replica in self._replicas(app):
+                tail = self.tails.get(replica.id)
+                if tail is not None and tail.lines:
+                    parts.append("\n".join([f"--- {deployment}, replica {replica.id}", *tail.lines]))
             return "\n".join(parts)
 
-    def last_lines(self, app: str, deployment: str, most: int = 3) -> str:
-        """What a replica of a deployment has said at last: the newest that said more than all of them log."""
+    def last_printed(self, app: str, deployment: str, most: int = 3) -> str:
+        """The last lines that the newest replica of a deployment has printed, beside what all of them log."""
         with self.lock:
-            self._read_replicas(self.details or {}, time.monotonic())
-            ids = [one["replica_id"] for name, one in self._replicas(self.details or {}, app) if name == deployment]
-            said = (self._said(self.tails[one])[-most:] for one in reversed(ids) if one in self.tails)
-            return "\n".join(next(filter(None, said), []))
-
-    @staticmethod
-    def _said(tail: LogTail) -> list[str]:
-        return [line for line in tail.kept if not _OF_SERVE.match(line)]
+            self._read_replicas(time.monotonic())
+            ids = [replica.id for name, replica in self._replicas(app) if name == deployment]
+            tails = [self.tails[id] for id in reversed(ids) if id in self.tails]
+            printed = ([line for line in tail.lines if not _SERVE_LINE.match(line)] for tail in tails)
+            return "\n".join(next(filter(None, printed), [])[-most:])
 
     # --- measuring
 
-    def _measure(self, details: Mapping[str, Any], now: float) -> None:
-        served = details.get("applications") or {}
-        self.meters = {key: meter for key, meter in self.meters.items() if _app_of(key) in served}
-        self._read_replicas(details, now)
-        self._read_proxies(details, now)
-        refused = refuses(facts.http_address(details))
-        self.answered = self.answered or not refused
-        self.refused = refused and self.answered
-        actors = [
-            replica["actor_name"]
-            for app in details.get("applications") or {}
-            for replicas in facts.replicas_of(details, app).values()
-            for replica in replicas
-            if facts.is_running(replica) and replica.get("actor_name")
-        ]
-        self.ongoing = private.ongoing(actors[:200], self.actors)
+    def _measure(self, now: float) -> None:
+        applications = self.details.applications
+        self.meters = {key: meter for key, meter in self.meters.items() if _application_of(key) in applications}
+        self._read_replicas(now)
+        self._read_proxies(now)
+        refused = refuses(self.details.http_address)
+        self.accepted = self.accepted or not refused
+        self.refused = refused and self.accepted
+        replicas = [replica for app in applications.values() for replica in app.replicas]
+        actor_names = [replica.actor_name for replica in replicas if replica.is_running and replica.actor_name]
+        self.ongoing = private.ongoing_requests(actor_names[:200], self.actors)
 
-    def _read_replicas(self, details: Mapping[str, Any], now: float) -> None:
-        known = set()
-        for app in details.get("applications") or {}:
-            for deployment, replica in self._replicas(details, app):
-                key = replica["replica_id"]
-                known.add(key)
-                fresh = float(replica.get("start_time_s") or 0.0) >= self.began
-                tail = self._tail(key, replica.get("log_file_path"), from_end=not fresh)
-                requests = self._take(tail, key, was_there=not fresh)
-                printed = self._printed(replica, from_end=not fresh).look()
-                tail.keep([line for line in printed if not line.startswith(_OF_RAY)])
+    def _read_replicas(self, now: float) -> None:
+        ids = set()
+        for app in self.details.applications:
+            for deployment, replica in self._replicas(app):
+                ids.add(replica.id)
+                was_there = (replica.started_at or 0.0) < self.started_at
+                tail = self._tail(replica.id, replica.log_path, from_end=was_there)
+                requests = self._read_log(tail, replica.id, was_there)
+                printed = self._printed(replica, from_end=was_there).read()
+                tail.keep([line for line in printed if not line.startswith(_RAY_LINE)])
                 self._meter((app, deployment), now).add(now, requests)
-        for key in [key for key in self.tails if key.split()[0] not in known and not key.startswith("proxy ")]:
+        for key in [key for key in self.tails if key.split()[0] not in ids and not key.startswith("proxy ")]:
             del self.tails[key]
 
-    def _take(self, tail: LogTail, key: str, was_there: bool) -> list[Access]:
-        """Reads on in the log of a replica; the requests among the lines are counted, the others shown."""
-        old = was_there and not tail.looked
-        lines = tail.look()
-        requests = [access(line) for line in lines]
-        tail.keep([_short(line) for line, request in zip(lines, requests, strict=True) if request is None])
-        if any(facts.GRACEFUL in line for line in lines):
-            self.ended_well.add(key)
-        return [] if old else [request for request in requests if request is not None]
+    def _read_log(self, tail: LogTail, replica_id: str, was_there: bool) -> list[LoggedRequest]:
+        """Reads on in the log of a replica: returns the new requests, and keeps the other lines."""
+        from_before = was_there and not tail.was_read
+        lines = tail.read()
+        requests = [parse_access_line(line) for line in lines]
+        tail.keep([_shorten(line) for line, request in zip(lines, requests, strict=True) if request is None])
+        if any(GOODBYE in line for line in lines):
+            self.said_goodbye.add(replica_id)
+        return [] if from_before else [request for request in requests if request is not None]
 
-    def _read_proxies(self, details: Mapping[str, Any], now: float) -> None:
-        routes = facts.by_route(details)
-        for proxy in (details.get("proxies") or {}).values():
-            tail = self._tail(f"proxy {proxy.get('actor_name')}", proxy.get("log_file_path"), from_end=False)
-            lines = tail.look() if tail.looked else [line for line in tail.look() if logged_at(line) >= int(self.began)]
-            found: dict[str, list[Access]] = {}
-            for request in map(access, lines):
-                if request is not None and (app := facts.application_of(request.route, routes)):
-                    found.setdefault(app, []).append(request)
+    def _read_proxies(self, now: float) -> None:
+        routes = self.details.routes
+        for proxy in self.details.proxies:
+            tail = self._tail(f"proxy {proxy.actor_name}", proxy.log_path, from_end=False)
+            first_time = not tail.was_read
+            requests: dict[str, list[LoggedRequest]] = {}
+            for line in tail.read():
+                if first_time and logged_at(line) < int(self.started_at):
+                    continue
+                request = parse_access_line(line)
+                if request is not None and (app := application_at(request.route, routes)):
+                    requests.setdefault(app, []).append(request)
             for app in routes.values():
-                self._meter(app, now).add(now, found.get(app, ()))
+                self._meter(app, now).add(now, requests.get(app, ()))
 
-    def _printed(self, replica: Mapping[str, Any], from_end: bool) -> LogTail:
+    def _printed(self, replica: ReplicaDetails, from_end: bool) -> LogTail:
         """What a replica prints on a cluster whose Serve does not send that to the log, too."""
-        key = f"{replica['replica_id']} printed"
-        if key not in self.tails and replica.get("worker_id"):
-            found = glob(os.path.join(private.logs_folder(), f"worker-{replica['worker_id']}-*.out"))
-            if found:
-                self.tails[key] = LogTail(found[0], from_end)
+        key = f"{replica.id} printed"
+        if key not in self.tails and replica.worker_id:
+            paths = glob(os.path.join(private.logs_dir(), f"worker-{replica.worker_id}-*.out"))
+            if paths:
+                self.tails[key] = LogTail(paths[0], from_end)
         return self.tails.get(key) or LogTail("", False)
 
-    def _tail(self, key: str, path: str | None, from_end: bool) -> LogTail:
+    def _tail(self, key: str, path: str, from_end: bool) -> LogTail:
         if not path:  # its process has not told yet
             return LogTail("", False)
         if key not in self.tails:
-            self.tails[key] = LogTail(os.path.join(private.logs_folder(), path.lstrip("/")), from_end)
+            self.tails[key] = LogTail(os.path.join(private.logs_dir(), path.lstrip("/")), from_end)
         return self.tails[key]
 
-    def _meter(self, key: Any, now: float) -> RequestMeter:
+    def _meter(self, key: MeterKey, now: float) -> RequestMeter:
         return self.meters.setdefault(key, RequestMeter(now))
 
-    def _replicas(self, details: Mapping[str, Any], app: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
-        deployments = ((details.get("applications") or {}).get(app) or {}).get("deployments") or {}
-        return [
-            (name, replica)
-            for name, one in deployments.items()
-            for replica in (*(one.get("recent_dead_replicas") or ())[-5:], *(one.get("replicas") or ()))
-        ]
+    def _replicas(self, app: str) -> Iterator[tuple[str, ReplicaDetails]]:
+        """(deployment, replica) of an application, the last dead ones of each deployment first."""
+        for name, deployment in self.details.application(app).deployments.items():
+            for replica in (*deployment.dead_replicas[-5:], *deployment.replicas):
+                yield name, replica
 
-    def _learn(self, details: Mapping[str, Any]) -> None:
-        address = facts.http_address(details)
-        for name, app in (details.get("applications") or {}).items():
-            if app.get("docs_path") and app.get("route_prefix") and facts.status_of(details, name) == "RUNNING":
-                since = float(app.get("last_deployed_time_s") or 0.0)
-                self.tester.learn(name, since, address, app["route_prefix"])
+    def _read_examples(self) -> None:
+        address = self.details.http_address
+        for app in self.details.applications.values():
+            if app.docs_path and app.route_prefix and app.status == "RUNNING":
+                self.tester.read_examples(app.name, app.deployed_at or 0.0, address, app.route_prefix)
 
 
 def refuses(address: str) -> bool:
@@ -224,12 +224,11 @@ def refuses(address: str) -> bool:
     return False
 
 
-def _app_of(key: Any) -> str:
-    """Of the key of a meter."""
-    return key if isinstance(key, str) else str(key[0])
+def _application_of(key: MeterKey) -> str:
+    return key if isinstance(key, str) else key[0]
 
 
-def _short(line: str) -> str:
+def _shorten(line: str) -> str:
     """A line of Serve's log without what the view says already: date, component, ids."""
     head, mark, message = line.partition(" -- ")
     words = head.split()
@@ -244,8 +243,8 @@ _watches: list[ServeWatch] = []
 _lock = threading.Lock()
 
 
-def watch() -> ServeWatch:
-    """The one of the present connection."""
+def current_watch() -> ServeWatch:
+    """That of the present connection."""
     with _lock:
         if not _watches or _watches[0].session != connection.session_id():
             _watches[:] = [ServeWatch()]
