@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from .units import number_text, size_argument, size_text
+
 _OPTIONS = {
     "CPU": "--num-cpus",
     "GPU": "--num-gpus",
@@ -18,7 +20,6 @@ _SIZED = ("memory", "object_store_memory")
 _ORDER = ("CPU", "GPU", "memory", "object_store_memory")
 _INTERNAL = re.compile(r"^(node:|accelerator_type:|bundle_group_)|_group_(\d+_)?[0-9a-f]{8,}$")
 _IN = re.compile(r"^(!?)in\((.*)\)$")
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _TINY = 1e-6
 STARTS = "waits for a worker process to start"
 
@@ -68,20 +69,6 @@ class ClusterState:
 def is_internal(resource: str) -> bool:
     """Whether Ray made this resource for its own bookkeeping (`node:…`, placement group bundles)."""
     return _INTERNAL.search(resource) is not None
-
-
-def number_text(value: float) -> str:
-    """`2.0` as `2`, `0.5` as `0.5`."""
-    return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.0f}"
-
-
-def size_text(size: float) -> str:
-    """Bytes as a person reads them: `512 MiB`, `1.5 GiB`."""
-    step = 0
-    while size >= 999.5 and step < len(_UNITS) - 1:
-        size, step = size / 1024, step + 1
-    digits = f"{size:.1f}" if step and size < 9.95 else f"{size:.0f}"
-    return f"{digits.removesuffix('.0')} {_UNITS[step]}"
 
 
 def amount_text(resource: str, amount: float) -> str:
@@ -261,7 +248,7 @@ def _in_use(name: str, need: float, free: float, nodes: Sequence[NodeResources])
 def _option(name: str, amount: float) -> str:
     if name not in _OPTIONS:
         return f"--resources {json.dumps({name: int(amount) if amount == int(amount) else amount})}"
-    value = size_text(amount).replace(" ", "") if name in _SIZED else number_text(amount)
+    value = size_argument(amount) if name in _SIZED else number_text(amount)
     return f"{_OPTIONS[name]} {value}"
 
 

@@ -96,15 +96,6 @@ def size(text: str) -> int:
     return round(Fraction(match[1]) * _FACTORS[match[2]])
 
 
-def format_size(count: int) -> str:
-    """Bytes for people, in three digits: `1.5 GB`; a whole number of binary units stays one: `512 MiB`."""
-    for unit, factor in reversed(_BINARY.items()):
-        if count >= factor and count % factor == 0 and count // factor < 1024:
-            return f"{count // factor} {unit}"
-    unit, factor = next((u, f) for u, f in _DECIMAL.items() if count / f < 999.5 or u == "PB")
-    return f"{float(f'{count / factor:.3g}'):.15g} {unit}"
-
-
 def _at_least(least: int, value: Number) -> Number:
     if value < least:
         raise Unfit("is negative" if least == 0 else f"is less than {least}")

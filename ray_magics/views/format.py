@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from ..units import number_text as number_text
+from ..units import size_text as size_text
 
 Snapshot = Mapping[str, Any]
 
@@ -31,7 +34,7 @@ CLUSTER_ADVICE = {
 NO_RUNS = "Nothing has run yet. Begin a cell with %%ray_remote to run it on the cluster."
 
 _LIVE = ("pending", "running", "stopping")
-_SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_BARS = "▁▂▃▄▅▆▇█"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 # Escape sequences of terminals; then other control characters, and marks that reverse the text around them.
@@ -66,20 +69,6 @@ def count(value: float) -> str:
     return f"{_rounded(value):,}"
 
 
-def quantity(value: float) -> str:
-    """0.5 -> "0.5", 2.0 -> "2" """
-    return _trimmed(f"{_rounded(value * 100) / 100:,.2f}")
-
-
-def number(value: float) -> str:
-    """Four digits, and whole numbers whole: 0.123456 -> "0.1235", 0.00001 -> "1e-5", 65536 -> "65536" """
-    if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
-    if abs(value) < 1e9 and (abs(value) >= 1000 or value == int(value)):
-        return f"{value:.0f}"
-    return re.sub(r"e([-+])0*", lambda sign: f"e{sign[1].strip('+')}", f"{value:.4g}")
-
-
 def plural(unit: str, value: float) -> str:
     """("item", 1) -> "item", ("batch", 2) -> "batches" """
     if value == 1:
@@ -87,21 +76,20 @@ def plural(unit: str, value: float) -> str:
     return f"{unit}es" if re.search("(?:s|x|ch|sh)$", unit) else f"{unit}s"
 
 
-def size(amount: float) -> str:
-    """3435973837 (bytes) -> "3.2 GiB" """
-    unit = 0
-    while amount >= 1000 and unit < len(_SIZES) - 1:
-        amount /= 1024
-        unit += 1
-    return f"{_few(amount) if unit else count(amount)} {_SIZES[unit]}"
+def sparkline(values: Sequence[float], low: float, high: float) -> str:
+    """[0, 1, 2] from 0 to 2 -> "▁▅█"; where `low` and `high` span nothing, a line of middle height."""
+    span = high - low
+    if not 0 < span < math.inf:
+        return _BARS[3] * len(values)
+    return "".join(_BARS[round((value - low) / span * 7)] for value in values)
 
 
 def usage(used: float, total: float, unit: str = "") -> str:
     """(1, 2) -> "1 of 2"; sizes name their unit once if it is the same: "0.5 of 2 GiB" """
     if unit != "bytes":
-        return f"{quantity(used)} of {quantity(total)} {unit}".rstrip()
-    amount, scale = size(used).split(" ")
-    whole = size(total)
+        return f"{number_text(used)} of {number_text(total)} {unit}".rstrip()
+    amount, scale = size_text(used).split(" ")
+    whole = size_text(total)
     same = used == 0 or whole.endswith(f" {scale}")
     return f"{amount} of {whole}" if same else f"{amount} {scale} of {whole}"
 

@@ -19,10 +19,10 @@ from ray_magics.resources import (
     matches,
     no_more_in_use,
     resources_text,
-    size_text,
     why_waiting,
 )
 from ray_magics.run.status import RunStatus
+from ray_magics.units import size_text
 from ray_magics.verbs.cluster import detached
 from ray_magics.verbs.cluster import probe as reach
 from ray_magics.verbs.cluster.logs import last_lines

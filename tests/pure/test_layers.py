@@ -14,15 +14,16 @@ FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 BELOW = {  # what each layer may import beside itself; those that are not named here are on top
     "worker": (),
     "kernel": (),
-    "resources": (),
+    "units": (),
+    "resources": ("units",),
     "errors": ("worker",),
     "line": ("errors",),
     "cell": ("worker", "kernel", "errors"),
     "connection": ("resources",),
     "raylib": ("resources", "connection", "errors"),
-    "ship": ("worker", "errors", "line", "cell", "connection"),
+    "ship": ("units", "worker", "errors", "line", "cell", "connection"),
     "run": ("worker", "resources", "errors", "line", "cell", "connection", "ship"),
-    "views": ("worker", "kernel", "errors", "line", "run"),
+    "views": ("units", "worker", "kernel", "errors", "line", "run"),
 }
 ON_TOP = ("registry", "__init__")
 FORM = Path("verbs", "tune", "form")

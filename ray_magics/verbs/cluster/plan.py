@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
-from ...resources import size_text
+from ...units import size_text
 
 SMALLEST_STORE = 75 * 1024 * 1024
 """Bytes of object store below which Ray refuses to start."""

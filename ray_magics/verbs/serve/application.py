@@ -8,17 +8,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import UsageError, first_line
-from ...line.parsers import close_to, format_size
+from ...line.parsers import close_to
 from ...raylib import serve as private
 from ...raylib.serve import Built
 from ...ship.captures import Capture, reads_of
 from ...ship.inspection import nbytes_of
 from ...ship.picklable import cannot_ship, is_picklable
+from ...units import size_text
 from .capacity import Requests
 from .plan import APPLICATION, DEFINITION, ServePlan, Subject
 from .watch import CHECK
 
-LARGEST = 100_000_000  # bytes
+LARGEST = 100 * 2**20  # bytes
 NOTEBOOK_DEFAULTS: Mapping[str, Any] = {
     "max_ongoing_requests": 100,  # Ray's 5 makes a burst of requests wait for one another
     "max_surge_percent": 100,  # an update starts its replicas beside the old ones
@@ -54,9 +55,9 @@ def check_size(built: Built, namespace: dict[str, Any]) -> None:
             key: nbytes_of(namespace[key]) or 0 for key in reads_of(one.func_or_class, namespace) if key in namespace
         }
         largest = max(read, key=lambda key: read[key], default="")
-        what = f'"{largest}" ({format_size(read[largest])}), which {name} reads,' if largest else f"{name}"
+        what = f'"{largest}" ({size_text(read[largest])}), which {name} reads,' if largest else f"{name}"
         raise UsageError(
-            f"{what} is too large to travel with a deployment: Serve's controller keeps {format_size(LARGEST)} of each "
+            f"{what} is too large to travel with a deployment: Serve's controller keeps {size_text(LARGEST)} of each "
             "at most. Load it in __init__, from a file that the replicas can read."
         )
 

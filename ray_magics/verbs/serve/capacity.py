@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from ...resources import NodeResources, number_text, resources_text
+from ...resources import NodeResources, resources_text
+from ...units import number_text
 
 Requests = Sequence[tuple[str, Mapping[str, float], int]]  # deployment, what a replica reserves, how many
 _TINY = 1e-6
