@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .errors import ClusterLost as ClusterLost
     from .errors import InvalidCell as InvalidCell
+    from .errors import RayApiMissing as RayApiMissing
     from .errors import RayMagicsError as RayMagicsError
     from .errors import RemoteError as RemoteError
     from .errors import RunCancelled as RunCancelled
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ERRORS = (
-    *("ClusterLost", "InvalidCell", "RayMagicsError", "RemoteError"),
+    *("ClusterLost", "InvalidCell", "RayApiMissing", "RayMagicsError", "RemoteError"),
     *("RunCancelled", "RunTimeout", "UsageError", "WorkerLost"),
 )
 __all__ = [*_ERRORS, "init", "load_ipython_extension", "remote", "runs", "serve", "shutdown", "tune"]

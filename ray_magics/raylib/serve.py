@@ -13,11 +13,46 @@ from importlib import import_module
 from typing import Any
 
 from .. import connection
-from ..errors import RayMagicsError, ServeUnavailable
+from ..errors import RayApiMissing, RayMagicsError, ServeUnavailable
+from .private import private
 from .quiet import Quiet
 
 log = logging.getLogger(__name__)
 
+PRIVATE = (
+    "ray._private.node:Node.get_logs_dir_path",
+    "ray._private.worker:_global_node",
+    "ray.serve._private.build_app:BuiltApplication.deployments",
+    "ray.serve._private.build_app:BuiltApplication.ingress_deployment_name",
+    "ray.serve._private.build_app:BuiltApplication.route_prefix",
+    "ray.serve._private.build_app:BuiltApplication.validate_single_fastapi_ingress",
+    "ray.serve._private.build_app:build_app",
+    "ray.serve._private.client:ServeControllerClient._controller",
+    "ray.serve._private.client:ServeControllerClient.delete_apps",
+    "ray.serve._private.client:_callable_uses_multiplexing",
+    "ray.serve._private.config:DeploymentConfig.autoscaling_config",
+    "ray.serve._private.config:DeploymentConfig.from_proto_bytes",
+    "ray.serve._private.config:DeploymentConfig.to_proto_bytes",
+    "ray.serve._private.config:DeploymentConfig.user_configured_option_names",
+    "ray.serve._private.config:ReplicaConfig.resource_dict",
+    "ray.serve._private.config:ReplicaConfig.serialized_deployment_def",
+    "ray.serve._private.config:ReplicaConfig.serialized_init_args",
+    "ray.serve._private.config:ReplicaConfig.serialized_init_kwargs",
+    "ray.serve._private.controller:ServeController.deploy_applications",
+    "ray.serve._private.controller:ServeController.get_deployment_info",
+    "ray.serve._private.controller:ServeController.get_serve_instance_details",
+    "ray.serve._private.deploy_utils:get_deploy_args",
+    "ray.serve._private.replica:ReplicaActor.get_num_ongoing_requests",
+    "ray.serve.context:_get_global_client",
+    "ray.serve.context:_set_global_client",
+    "ray.serve.deployment:Application._bound_deployment",
+    "ray.serve.deployment:Deployment._deployment_config",
+    "ray.serve.deployment:Deployment._replica_config",
+    "ray.serve.generated.serve_pb2:ApplicationArgs",
+    "ray.serve.generated.serve_pb2:DeploymentArgs",
+    "ray.serve.generated.serve_pb2:DeploymentConfig",
+    "ray.serve.generated.serve_pb2:DeploymentRoute",
+)
 NAMESPACE = "serve"
 _ASK, _TAKE_IN = 5.0, 30.0  # seconds
 
@@ -54,7 +89,7 @@ def build(application: Any, name: str, route_prefix: str | None) -> Built:
     """An Application as the deployments that it consists of (Ray 2.60: `build_app`). Ray's errors pass."""
     import ray
 
-    made = import_module("ray.serve._private.build_app").build_app(
+    made = private("ray.serve._private.build_app:build_app")(
         application,
         name=name,
         route_prefix=route_prefix,
@@ -100,23 +135,22 @@ def client() -> Any:
     """Serve's client of this cluster; None while Serve does not run, or where there is no connection to ask."""
     if not connection.is_up():  # Ray would start a cluster of its own
         return None
-    context = import_module("ray.serve.context")
     if _asked != [connection.session()]:  # Ray compares job ids, and that is 01000000 on each new cluster
         _asked[:] = [connection.session()]
-        context._set_global_client(None)
+        private("ray.serve.context:_set_global_client")(None)
     with quiet():
-        return context._get_global_client(raise_if_no_controller_running=False)
+        return private("ray.serve.context:_get_global_client")(raise_if_no_controller_running=False)
 
 
 def deploy_spec(built: Built) -> DeploySpec:
     """What to send the controller for an application (Ray 2.60: what Serve's own client would send)."""
-    utils = import_module("ray.serve._private.deploy_utils")
-    multiplexes = import_module("ray.serve._private.client")._callable_uses_multiplexing
+    deploy_args = private("ray.serve._private.deploy_utils:get_deploy_args")
+    multiplexes = private("ray.serve._private.client:_callable_uses_multiplexing")
     built.made.validate_single_fastapi_ingress()
     proto, found = _protos(), []
     for name, one in built.deployments.items():
         ingress = name == built.ingress
-        arguments = utils.get_deploy_args(
+        arguments = deploy_args(
             name,
             replica_config=one._replica_config,
             ingress=ingress,
@@ -225,7 +259,7 @@ def deploy(deploy_spec: DeploySpec) -> None:
 def reconfigured(kept: DeploySpec, deployment: str, changes: Mapping[str, Any]) -> DeploySpec:
     """The same version with other options that need no new replica: user_config, num_replicas, autoscaling …"""
     proto = _protos()
-    config_of = import_module("ray.serve._private.config").DeploymentConfig
+    config_of = private("ray.serve._private.config:DeploymentConfig")
     changed = []
     for data in kept.deployments:
         one = proto.DeploymentArgs.FromString(data)
@@ -282,9 +316,8 @@ def _protos() -> Any:
 def logs_folder() -> str:
     """Where this machine's Ray keeps its logs (Ray 2.60: the driver's node). Fallback: the newest session."""
     try:
-        node = import_module("ray._private.worker")._global_node
-        return str(node.get_logs_dir_path())
-    except AttributeError as error:
+        return str(private("ray._private.worker:_global_node").get_logs_dir_path())
+    except (RayApiMissing, AttributeError) as error:
         log.debug("no folder of logs: %r", error)
         return "/tmp/ray/session_latest/logs"
 

@@ -55,7 +55,7 @@ def _overwritten(line: str) -> str:
 
 
 def one_line(text: object, limit: int = 200) -> str:
-    """The same, with every white space a blank."""
+    """Foreign text as one line of at most `limit` characters, every white space a blank."""
     return " ".join(plain(text, limit).split())
 
 
@@ -119,14 +119,14 @@ def rate(per_second: float, unit: str) -> str:
     return f"{_few(value)} {plural(unit, value)}/{time}"
 
 
-def word(text: str) -> str:
+def capitalized(text: str) -> str:
     """ "running" -> "Running" """
     return text[:1].upper() + text[1:]
 
 
 def sentence(text: str) -> str:
     """The same with a full stop, if it has none."""
-    return word(text) if text.endswith((".", "!", "?", "…")) else f"{word(text)}."
+    return capitalized(text) if text.endswith((".", "!", "?", "…")) else f"{capitalized(text)}."
 
 
 def is_live(run: Snapshot) -> bool:
@@ -148,26 +148,26 @@ def progress(run: Snapshot) -> str:
     return f"{count(done)} of {count(total)} {plural(unit, total)}"
 
 
-def facts(run: Snapshot) -> list[str]:
+def progress_parts(run: Snapshot) -> list[str]:
     """ "120 of 1,797 items", "38 items/s", "45 s left", "2 failed", "4 running" """
     if is_single(run):
         return []
     live, left, speed = is_live(run), run["remaining"], run["rate"]
-    all_facts = (
+    parts = (
         progress(run),
         "" if speed is None else rate(speed, one_line(run["unit"])),
         f"{clock(max(1, left + 0.5))} left" if live and left is not None else "",
         f"{count(run['failed'])} failed" if run["failed"] else "",
         f"{count(run['running'])} running" if live and run["running"] else "",
     )
-    return [fact for fact in all_facts if fact]
+    return [part for part in parts if part]
 
 
 def elapsed(run: Snapshot) -> str:
     return clock(run["elapsed"]) if is_live(run) else seconds(run["elapsed"])
 
 
-def sign(state: str) -> str:
+def state_sign(state: str) -> str:
     return SIGNS.get(state, "•")
 
 
@@ -178,8 +178,8 @@ def task_state(state: object) -> str:
 
 def node_state(node: Snapshot) -> str:
     """ "alive, head" """
-    words = ("alive" if node["alive"] else "dead", "head" if node["head"] else "", one_line(node["note"]))
-    return ", ".join(filter(None, words))
+    parts = ("alive" if node["alive"] else "dead", "head" if node["head"] else "", one_line(node["note"]))
+    return ", ".join(filter(None, parts))
 
 
 def node_count(nodes: list[Snapshot]) -> str:
@@ -194,7 +194,7 @@ def line_count(worker: Snapshot) -> str:
     return f"{count(worker['lines'])} {plural('line', worker['lines'])}{', some on stderr' if errors else ''}"
 
 
-def cluster_words(cluster: Snapshot) -> str:
+def cluster_sentence(cluster: Snapshot) -> str:
     """What the cluster says about itself, else what to do about its state."""
     message = one_line(cluster["message"], 1000)
     return sentence(message) if message else CLUSTER_ADVICE.get(cluster["state"], "")
@@ -215,11 +215,11 @@ def repeated(repeats: int, template: str) -> str:
     return template.format(f"{TIMES}{count(repeats)}") if repeats > 1 else ""
 
 
-def shown_tail(lines: list[str], hidden: int, limit: int) -> tuple[list[str], str]:
-    """The last lines that fit into `limit` bytes, and a word on those before them."""
-    kept, cut = fitting(reversed(lines), limit)
-    gone = hidden + cut
-    return kept[::-1], f"{count(gone)} earlier {plural('line', gone)} not shown" if gone else ""
+def fitting_tail(lines: list[str], hidden: int, limit: int) -> tuple[list[str], str]:
+    """The last lines that fit into `limit` bytes, and a note on those before them."""
+    shown, cut = fitting(reversed(lines), limit)
+    hidden += cut
+    return shown[::-1], f"{count(hidden)} earlier {plural('line', hidden)} not shown" if hidden else ""
 
 
 def _few(value: float) -> str:

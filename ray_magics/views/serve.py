@@ -58,7 +58,7 @@ def place(status: Snapshot) -> str:
 def state(status: object) -> tuple[str, str]:
     """Whose sign it bears, and its words: "DEPLOY_FAILED" -> ("failed", "Deploy failed")"""
     name = word(status)
-    return _SIGNS.get(name, ""), f.word(f.task_state(name)) or "Unknown"
+    return _SIGNS.get(name, ""), f.capitalized(f.task_state(name)) or "Unknown"
 
 
 def failed(part: Snapshot) -> bool:

@@ -26,7 +26,7 @@ def goal(run: Snapshot) -> str:
         f"search: {_word(run['search'])}" if run["search"] else "",
         f"scheduler: {_word(run['scheduler'])}" if run["scheduler"] else "",
     )
-    return f.word(" · ".join(filter(None, words)))
+    return f.capitalized(" · ".join(filter(None, words)))
 
 
 def states(run: Snapshot) -> list[tuple[str, int]]:
@@ -41,7 +41,7 @@ def state(trial: Snapshot) -> tuple[str, str]:
     if trial["state"] == "TERMINATED":
         return _ENDS.get(trial["how"], _ENDS[""])
     name = "failed" if trial["state"] == "ERROR" else f.task_state(trial["state"])
-    return name, f.word(name)
+    return name, f.capitalized(name)
 
 
 def best(run: Snapshot) -> str:

@@ -111,7 +111,7 @@ def test_a_cell_ends_with_its_cluster_and_the_kernel_lives_on(monkeypatch: pytes
     try:
         started = kernel.run("%load_ext ray_magics\n%ray_init --num-cpus 1")
         assert started.error is None, started.error
-        kernel.run("from ray_magics.verbs.cluster import run as cluster_run\ncluster_run.LET_GO_SECONDS = 15")
+        kernel.run("from ray_magics.verbs.cluster import run as cluster_run\ncluster_run.DISCONNECT_SECONDS = 15")
         cell = kernel.start("%%ray_remote\nimport time\nprint('started', flush=True)\ntime.sleep(300)")
         kernel.pump(lambda: "started" in cell.stdout)
         [service] = [p for p in psutil.Process(kernel.manager.provisioner.pid).children() if p.name() == "gcs_server"]

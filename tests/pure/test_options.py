@@ -17,7 +17,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from ray_magics.line.completion import complete
-from ray_magics.line.options import Magic, argument, group, magic, split
+from ray_magics.line.options import Magic, argument, group, magic, tokenize
 from ray_magics.line.parsers import (
     Expression,
     ForClause,
@@ -32,6 +32,7 @@ from ray_magics.line.parsers import (
     seconds,
     size,
 )
+from ray_magics.line.register import register_magic
 from ray_magics.units import size_argument, size_text
 
 resources = group(
@@ -41,7 +42,7 @@ resources = group(
 )
 
 
-@magic("cook", kind="line_cell", rest="expression")
+@magic("cook", kind="line_cell", remainder="expression")
 @argument("--for", dest="items", type=for_clause, help="once per item")
 @resources
 @argument("--into", type=name, help="bind the result")
@@ -185,7 +186,7 @@ def test_argparse_is_behind_it() -> None:
 
 @given(st.lists(st.text("abc-= \"'"), max_size=5))
 def test_words_are_split_as_a_shell_does(words: list[str]) -> None:
-    assert [word.text for word in split(shlex.join(words))] == words
+    assert [word.text for word in tokenize(shlex.join(words))] == words
 
 
 @pytest.mark.parametrize(
@@ -199,7 +200,7 @@ def test_words_are_split_as_a_shell_does(words: list[str]) -> None:
     ],
 )
 def test_brackets_keep_quotes_and_spaces(line: str, words: list[str]) -> None:
-    assert [word.text for word in split(line)] == words
+    assert [word.text for word in tokenize(line)] == words
 
 
 # --- parsers
@@ -387,7 +388,7 @@ def test_a_failing_for_says_why(text: str, message: str) -> None:
 def shell(_ip: InteractiveShell) -> Iterator[InteractiveShell]:
     """The one shell of the process, with the magics of this module."""
     for made in (cook, halt, halt):
-        made.register(_ip)
+        register_magic(_ip, made)
     _ip.user_ns.update(xs=[1], x2=2)
     yield _ip
     _ip.reset(new_session=False)
@@ -474,9 +475,10 @@ def test_tab_works_in_a_kernel() -> None:
     try:
         setup = (
             "from ray_magics.line.options import argument, magic\n"
+            "from ray_magics.line.register import register_magic\n"
             "from ray_magics.line.parsers import name\n"
             "cook = argument('--into', type=name)(argument('--num-cpus')(lambda options, cell=None: 0))\n"
-            "magic('cook')(cook).register(get_ipython())\n"
+            "register_magic(get_ipython(), magic('cook')(cook))\n"
         )
         reply = client.execute_interactive(setup, timeout=60, output_hook=lambda message: None)
         assert reply["content"]["status"] == "ok", reply
@@ -491,7 +493,7 @@ def test_tab_works_in_a_kernel() -> None:
 
 def test_a_magic_is_its_name_kind_and_function() -> None:
     assert isinstance(cook, Magic)
-    assert (cook.name, cook.kind, cook.rest, halt.kind) == ("cook", "line_cell", "expression", "line")
+    assert (cook.name, cook.kind, cook.remainder, halt.kind) == ("cook", "line_cell", "expression", "line")
     assert cook.function.__doc__ and cook.function.__doc__.startswith("Cook")
 
 

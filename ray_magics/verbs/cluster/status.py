@@ -1,4 +1,4 @@
-"""What a view of the cluster shows: one frozen snapshot."""
+"""The status of a cluster, as the views show it: one frozen record."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import Any
 from ... import connection
 from ...errors import UsageError
 from ...raylib import serve as private
-from ...raylib.core import hide_worker_lines
+from ...raylib.logs import hide_worker_lines
 from ...raylib.serve import Built
 from ...run.launch import be_ready
 from . import application

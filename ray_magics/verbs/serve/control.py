@@ -9,7 +9,7 @@ from typing import Any
 from ... import connection
 from ...errors import Label, UsageError, first_line
 from ...raylib import serve as private
-from ...raylib.core import hide_worker_lines
+from ...raylib.logs import hide_worker_lines
 from ...run.registry import registry
 from . import details as facts
 from .handle import Handle, Origin
@@ -79,7 +79,7 @@ def stop_runs(names: Callable[[str], bool]) -> None:
 
 def delete(name: str) -> str:
     """Ends an application; waits until its route is gone."""
-    if not connection.find():
+    if not connection.join_existing():
         raise UsageError(f'No application "{name}" is served here; there is no cluster.')
     stop_runs(lambda one: one == name)
     if name not in served_names():
@@ -149,7 +149,7 @@ def common(names: Any, note: str = "") -> dict[str, Any]:
     seen = watch()
     apps = tuple(seen.applications(names))
     details = seen.details or {}
-    lifetime = "kernel" if connection.is_own() else "cluster"
+    lifetime = "kernel" if connection.owns_cluster() else "cluster"
     return {
         "note": note or (_REFUSED if seen.refused and any(app["url"] for app in apps) else ""),
         "http": facts.http_address(details),

@@ -154,7 +154,7 @@ def _end(line: Line, cell: str | None) -> None:
         option = "--shutdown" if line.shutdown else f"--delete {line.delete}"
         raise UsageError(f"{option} stands alone on its line: %ray_serve {option}")
     if line.shutdown:
-        connection.find()
+        connection.join_existing()
         print(control.shutdown())
     else:
         print(control.delete(line.delete))
@@ -168,7 +168,7 @@ def _show_all(line: Line, shell: Any) -> None:
     if given:
         option = option_of(given[0])
         raise UsageError(f"%ray_serve {option} needs something to serve: %ray_serve APP {option} …, or a cell.")
-    connection.find()
+    connection.join_existing()
     _show("", shell)
 
 
@@ -181,7 +181,7 @@ def _is_served(line: Line, namespace: Mapping[str, Any]) -> bool:
     text = line.app.text
     if kind_of(namespace.get(text)) and _beyond_change(line):
         return False
-    return connection.find() and text in control.served_names()
+    return connection.join_existing() and text in control.served_names()
 
 
 def _change(line: Line, shell: Any) -> None:
