@@ -20,7 +20,7 @@ class Scope:
     Attributes:
         names, globals: what belongs to it, and what a `global` statement leaves to the module.
         lazy: its code runs later than where it stands.
-        known: for a class and its methods the name of the class, which is bound when a method runs.
+        class_name: for a class and its methods the name of the class, which is bound when a method runs.
         settled: the names that are certainly bound or deleted where the walk is; None on a path that never ends.
     """
 
@@ -28,7 +28,7 @@ class Scope:
     names: frozenset[str] = frozenset()
     globals: frozenset[str] = frozenset()
     lazy: bool = False
-    known: str = ""
+    class_name: str = ""
     settled: set[str] | None = field(default_factory=set)
 
     @property

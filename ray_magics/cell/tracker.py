@@ -106,7 +106,7 @@ class NameTracker(ast.NodeVisitor):
                     return False
                 if innermost and name in scope.names:
                     break
-            elif name in scope.names or name == scope.known:
+            elif name in scope.names or name == scope.class_name:
                 return False
             innermost = innermost and scope.kind == "types"
         settled = self._scopes[0].settled

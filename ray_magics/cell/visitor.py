@@ -198,10 +198,10 @@ class NameVisitor(NameTracker):
             with self._types(node):
                 self._walk(annotations_of(node))
         self._bind(node.name)
-        known = self._scopes[-1].known
+        class_name = self._scopes[-1].class_name
         with self._types(node):
             self._walk(type_params(node))
-            self._function(node.args, node.body, known)
+            self._function(node.args, node.body, class_name)
 
     visit_AsyncFunctionDef = visit_FunctionDef
 
@@ -209,14 +209,14 @@ class NameVisitor(NameTracker):
         self._walk(defaults(node.args))
         self._function(node.args, [node.body])
 
-    def _function(self, args: ast.arguments, body: Sequence[ast.AST], known: str = "") -> None:
+    def _function(self, args: ast.arguments, body: Sequence[ast.AST], class_name: str = "") -> None:
         scope = scope_of("function", body, (arg.arg for arg in arguments(args)))
-        with self._inside(replace(scope, known=known)):
+        with self._inside(replace(scope, class_name=class_name)):
             self._walk(body)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         self._walk(node.decorator_list)
-        scope = replace(scope_of("class", node.body), known=node.name)
+        scope = replace(scope_of("class", node.body), class_name=node.name)
         with self._types(node):
             self._walk(type_params(node), node.bases, node.keywords)
             with self._inside(scope):

@@ -25,9 +25,9 @@ def line_of(magic: Magic, given: Mapping[str, Any], without: Collection[str]) ->
     Raises:
         TypeError: an option that there is not.
     """
-    known = {arg.name: False if arg.values == 0 else None for arg in magic.arguments if arg.name not in without}
-    unknown = sorted(set(given) - set(known))
+    defaults = {arg.name: False if arg.values == 0 else None for arg in magic.arguments if arg.name not in without}
+    unknown = sorted(set(given) - set(defaults))
     if unknown:
         function = magic.name.removeprefix("ray_")
         raise TypeError(f"{function}() has no option {unknown[0]!r}; it takes those of {magic.title()}")
-    return SimpleNamespace(**{**known, "quiet": True, **given})
+    return SimpleNamespace(**{**defaults, "quiet": True, **given})

@@ -25,7 +25,7 @@ def private_names() -> Iterator[tuple[str, str]]:
             yield from ((module.name, name) for name in table)
 
 
-def is_there(name: str) -> bool:
+def is_present(name: str) -> bool:
     """Whether the installed Ray has the object, or a class whose instances get an attribute of that name."""
     try:
         private(name)
@@ -55,10 +55,10 @@ def _declares(kind: type, attribute: str) -> bool:
 
 
 def main() -> int:
-    names = [(module, name, is_there(name)) for module, name in private_names()]
-    for module, name, there in names:
-        print(f"{'ok     ' if there else 'MISSING'}  raylib.{module:<6}  {name}")
-    missing = sum(not there for _, _, there in names)
+    names = [(module, name, is_present(name)) for module, name in private_names()]
+    for module, name, present in names:
+        print(f"{'ok     ' if present else 'MISSING'}  raylib.{module:<6}  {name}")
+    missing = sum(not present for _, _, present in names)
     print(f"Ray {ray_version()} (tried on {TRIED_ON}) lacks {missing or 'none'} of {len(names)} private names.")
     return 1 if missing else 0
 

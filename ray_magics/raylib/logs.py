@@ -19,12 +19,12 @@ PRIVATE = (
 )
 
 
-def hide_worker_lines(actors: tuple[str, ...] = (), runs_tell: Callable[[], bool] = lambda: False) -> None:
+def hide_worker_lines(actors: tuple[str, ...] = (), run_reports: Callable[[], bool] = lambda: False) -> None:
     """Hides, from now on, the lines of these actors, and Ray's page about a worker that died under a run.
 
     Args:
         actors: the beginnings of their class names.
-        runs_tell: whether there is a run that tells of its dead workers itself: one that goes on, or ended just now.
+        run_reports: whether there is a run that reports its dead workers itself: one that goes on, or ended just now.
 
     Fallback: Ray goes on printing.
     """
@@ -33,28 +33,28 @@ def hide_worker_lines(actors: tuple[str, ...] = (), runs_tell: Callable[[], bool
         print_to_stdstream = private("ray._private.worker:print_to_stdstream")
         with dispatcher._lock:
             dispatcher.handlers = [
-                (name, _filtered(handler, actors, runs_tell)) for name, handler in dispatcher.handlers
+                (name, _filtered(handler, actors, run_reports)) for name, handler in dispatcher.handlers
             ]
         worker: Any = import_module("ray._private.worker")
-        worker.print_to_stdstream = _filtered(print_to_stdstream, actors, runs_tell)
+        worker.print_to_stdstream = _filtered(print_to_stdstream, actors, run_reports)
     except (RayApiMissing, AttributeError, TypeError, ValueError) as error:
         log.debug("lines of %s are not hidden: %r", actors, error)
 
 
-def _filtered(handler: Any, actors: tuple[str, ...], runs_tell: Callable[[], bool]) -> Any:
+def _filtered(handler: Any, actors: tuple[str, ...], run_reports: Callable[[], bool]) -> Any:
     """The handler behind a filter; the same one where it has that filter already."""
     if hasattr(handler, "hides") and set(actors) <= set(handler.hides):
         return handler
 
     def pass_on(data: Any, **options: Any) -> None:
-        if not _is_hidden(data, actors, runs_tell):
+        if not _is_hidden(data, actors, run_reports):
             handler(data, **options)
 
     pass_on.hides = actors  # type: ignore[attr-defined]
     return pass_on
 
 
-def _is_hidden(data: Any, actors: tuple[str, ...], runs_tell: Callable[[], bool]) -> bool:
+def _is_hidden(data: Any, actors: tuple[str, ...], run_reports: Callable[[], bool]) -> bool:
     """Whether these are lines of one of the actors, or the raylet's about one, or about a dead worker of a run."""
     if str(data.get("actor_name") or "").startswith(actors):
         return True
@@ -62,4 +62,4 @@ def _is_hidden(data: Any, actors: tuple[str, ...], runs_tell: Callable[[], bool]
         return False
     lines = [str(line) for line in data.get("lines") or ()]
     of_actors = all(any(f"{actor}." in line for actor in actors) for line in lines)
-    return of_actors or (runs_tell() and all("A worker died or was killed" in line for line in lines))
+    return of_actors or (run_reports() and all("A worker died or was killed" in line for line in lines))

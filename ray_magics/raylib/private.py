@@ -1,4 +1,4 @@
-"""Names of Ray that its public API does not promise: found, or told missing in one line."""
+"""Access to names that Ray's public API does not promise, and which Ray they were tried on."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def private(name: str) -> Any:
     """
     module, _, path = name.partition(":")
     try:
-        found = import_module(module)
+        target = import_module(module)
         for attribute in path.split("."):
-            found = getattr(found, attribute)
+            target = getattr(target, attribute)
     except (ImportError, AttributeError) as error:
         raise RayApiMissing(f"Ray {ray_version()} has no {name}; ray_magics was tried on Ray {TRIED_ON}.") from error
-    return found
+    return target
 
 
 def ray_version() -> str:

@@ -113,15 +113,15 @@ def _search(run: Snapshot) -> Iterator[str]:
     headings = ("Trial", "State", *(escape(heading) for heading, _ in columns)) if trials else ()
     rows = ([*_trial(run, trial), *(escape(cells[row]) for _, cells in columns)] for row, trial in enumerate(trials))
     yield t.table(headings, rows, _TRIALS, _SHORT, len(run["trials"]) - len(trials))
-    if trials and (words := tune.left_out(run)):
-        yield t.div(t.muted(words))
+    if trials and (sentence := tune.left_out(run)):
+        yield t.div(t.muted(sentence))
     yield from map(_failure, tune.failed(trials))
 
 
 def _trial(run: Snapshot, trial: Snapshot) -> tuple[str, str]:
     label = escape(tune.label(run, trial))
-    sign, words = tune.state(trial)
-    return f"<b>{label}</b>" if tune.BEST in label else label, f"{t.sign(sign)}&nbsp;{escape(words)}"
+    sign, title = tune.state(trial)
+    return f"<b>{label}</b>" if tune.BEST in label else label, f"{t.sign(sign)}&nbsp;{escape(title)}"
 
 
 def _failure(trial: Snapshot) -> str:
@@ -135,16 +135,16 @@ def _failure(trial: Snapshot) -> str:
 
 def _serve(status: Snapshot) -> Iterator[str]:
     above = "".join(_head(status) if status["id"] else _note_and_error(status))
-    apps, words = status["apps"], serve.nothing(status)
+    apps, advice = status["apps"], serve.nothing(status)
     limit = _ALL - len(above.encode())
     share = max(12_000, limit // max(1, len(apps)))
     rules = (_RULED if above or index else "" for index in range(len(apps)))
     blocks = (_app(app, status["error"], rule, share) for app, rule in zip(apps, rules, strict=True))
     drawn, left = f.fitting(blocks, limit)
-    yield from (above, *drawn, _more(left, "application"), t.div(escape(words)) if words else "")
+    yield from (above, *drawn, _more(left, "application"), t.div(escape(advice)) if advice else "")
     yield from _workers(status, min(_OUTPUT, limit - sum(len(app.encode()) for app in drawn)))
-    if place := serve.place(status):
-        yield t.div(t.muted(escape(place)))
+    if footer := serve.place(status):
+        yield t.div(t.muted(escape(footer)))
 
 
 def _more(left: int, unit: str) -> str:
@@ -153,7 +153,7 @@ def _more(left: int, unit: str) -> str:
 
 def _app(app: Snapshot, error: str, rule: str, limit: int) -> str:
     """Its head and figures, and of its replicas what then fits."""
-    above = "".join(_app_words(app, error, limit // 6))
+    above = "".join(_app_summary(app, error, limit // 6))
     below = "".join(_answer(app["answer"], limit // 6)) if app["answer"] else ""
     limit -= len((above + below).encode()) + 300
     parts = app["deployments"]
@@ -164,10 +164,10 @@ def _app(app: Snapshot, error: str, rule: str, limit: int) -> str:
     return f'<div style="{rule}">{above}{"".join(shown)}{_more(left, "deployment")}{below}</div>'
 
 
-def _app_words(app: Snapshot, error: str, limit: int) -> Iterator[str]:
+def _app_summary(app: Snapshot, error: str, limit: int) -> Iterator[str]:
     yield t.div(" · ".join(filter(None, _app_head(app))))
-    if words := serve.update(app):
-        yield t.div(f"<b>{escape(words)}</b>")
+    if sentence := serve.update(app):
+        yield t.div(f"<b>{escape(sentence)}</b>")
     yield _message(app, serve.message(app, error), limit)
     if figures := serve.figures(app):
         curve = serve.curve(app["history"])
@@ -182,15 +182,15 @@ def _unbroken(parts: Iterable[str]) -> str:
 
 
 def _app_head(app: Snapshot) -> Iterator[str]:
-    sign, words = serve.state(app["status"])
-    yield f"<b>{t.sign(sign)} {escape(words)}</b> {t.code(serve.word(app['name']))}"
+    sign, title = serve.state(app["status"])
+    yield f"<b>{t.sign(sign)} {escape(title)}</b> {t.code(serve.word(app['name']))}"
     yield _link(app["url"], app["url"] or app["route"] or "not reachable by HTTP")
     yield _link(app["docs"], "docs") if _web_address(app["docs"]) else ""
     yield t.muted(escape(serve.begun(app)))
 
 
-def _message(part: Snapshot, words: str, limit: int) -> str:
-    shown, cut = f.fitting_tail(list(map(escape, words.splitlines())), 0, limit)
+def _message(part: Snapshot, text: str, limit: int) -> str:
+    shown, cut = f.fitting_tail(list(map(escape, text.splitlines())), 0, limit)
     border = f"3px solid {t.RED}" if serve.failed(part) else t.RULE
     return t.pre("\n".join(filter(None, (cut, *shown))), f"border-left: {border}")
 
@@ -206,14 +206,14 @@ def _deployments(app: Snapshot, limit: int) -> str:
 
 
 def _state(part: Snapshot) -> str:
-    sign, words = serve.state(part["status"])
-    return f"{t.sign(sign)} {escape(words)}"
+    sign, title = serve.state(part["status"])
+    return f"{t.sign(sign)} {escape(title)}"
 
 
 def _deployment(deployment: Snapshot, above: str, limit: int, opened: str) -> str:
     name = t.safe(deployment["name"], 40)
-    words, scaling = serve.message(deployment, above), serve.autoscaling(deployment)
-    above_replicas = t.div(f"{name}:") + _message(deployment, words, limit // 3) if words else ""
+    message, scaling = serve.message(deployment, above), serve.autoscaling(deployment)
+    above_replicas = t.div(f"{name}:") + _message(deployment, message, limit // 3) if message else ""
     above_replicas += t.div(t.muted(f"{name}: {escape(scaling)}")) if scaling else ""
     if not deployment["replicas"]:
         return above_replicas
@@ -230,8 +230,8 @@ def _replicas(replicas: list[Snapshot], limit: int) -> Iterator[str]:
 
 
 def _replica(replica: Snapshot, limit: int) -> str:
-    sign, words = serve.state(replica["state"])
-    name = f"{t.sign(sign)} {escape(words)} {t.code(serve.word(replica['id']))}"
+    sign, title = serve.state(replica["state"])
+    name = f"{t.sign(sign)} {escape(title)} {t.code(serve.word(replica['id']))}"
     head = f"{name} · {_unbroken(serve.replica_facts(replica))}"
     lines = [escape(f.output_line(line)) for line in replica["log"]]
     shown, cut = f.fitting_tail(lines, replica["lines_cut"], limit - len(head.encode()) - _LOG)
@@ -241,8 +241,8 @@ def _replica(replica: Snapshot, limit: int) -> str:
 
 
 def _answer(request: Snapshot, limit: int) -> Iterator[str]:
-    sign, words = serve.answer(request)
-    yield t.div(f"Last request: {t.sign(sign)} {escape(words)}")
+    sign, title = serve.answer(request)
+    yield t.div(f"Last request: {t.sign(sign)} {escape(title)}")
     lines, cut = serve.body(request, limit // 6)
     drawn = t.pre(escape("\n".join(lines)), _OUTPUT_TEXT)
     folded = f"<details><summary>{f.count(len(lines))} lines</summary>{drawn}</details>"
@@ -252,8 +252,8 @@ def _answer(request: Snapshot, limit: int) -> Iterator[str]:
 
 def _cluster(cluster: Snapshot) -> Iterator[str]:
     yield t.div(" · ".join(_cluster_head(cluster)))
-    if words := f.cluster_sentence(cluster):
-        yield t.div(escape(words))
+    if sentence := f.cluster_sentence(cluster):
+        yield t.div(escape(sentence))
     yield t.table((), map(_meter, cluster["meters"]), 6000)
     yield t.states("Tasks", cluster["tasks"])
     yield t.states("Actors", cluster["actors"])
@@ -275,10 +275,10 @@ def _cluster_head(cluster: Snapshot) -> Iterator[str]:
         yield _link(cluster["dashboard"], "Dashboard")
 
 
-def _link(address: str, words: str) -> str:
-    """A link if a browser may follow it, else the words alone."""
+def _link(address: str, text: str) -> str:
+    """A link if a browser may follow it, else the text alone."""
     url = _web_address(address)
-    label = t.safe(words)
+    label = t.safe(text)
     return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{label}</a>' if url else label
 
 

@@ -27,8 +27,8 @@ _COLORS = {
 }
 
 
-def state(name: str, words: str = "") -> str:
-    return f"<b>{sign(name)} {escape(words or f.capitalized(f.one_line(name)))}</b>"
+def state(name: str, title: str = "") -> str:
+    return f"<b>{sign(name)} {escape(title or f.capitalized(f.one_line(name)))}</b>"
 
 
 def sign(name: str) -> str:
@@ -36,10 +36,10 @@ def sign(name: str) -> str:
 
 
 def states(title: str, numbers: Iterable[tuple[str, int]]) -> str:
-    words = [f"<b>{f.count(number)}</b> {escape(f.task_state(name))}" for name, number in numbers if number]
-    shown, left = f.fitting(words, 5000)
+    counts = [f"<b>{f.count(number)}</b> {escape(f.task_state(name))}" for name, number in numbers if number]
+    shown, left = f.fitting(counts, 5000)
     more = [f"and {f.count(left)} more"] if left else []
-    return div(f"{title}: {', '.join(shown + more)}") if words else ""
+    return div(f"{title}: {', '.join(shown + more)}") if counts else ""
 
 
 def table(headings: Iterable[str], rows: Iterable[list[str]], limit: int, style: str = CELL, hidden: int = 0) -> str:

@@ -110,15 +110,15 @@ def _search(run: Snapshot) -> Iterator[str]:
     rows = ([*_trial(run, trial), *(cells[row] for _, cells in columns)] for row, trial in enumerate(trials))
     if trials:
         yield from _table([head, *rows], "    ", len(run["trials"]) - len(trials))
-    if trials and (words := tune.left_out(run)):
-        yield f"    {words}"
+    if trials and (sentence := tune.left_out(run)):
+        yield f"    {sentence}"
     for trial in tune.failed(trials):
         yield from _failure(trial)
 
 
 def _trial(run: Snapshot, trial: Snapshot) -> tuple[str, str]:
-    sign, words = tune.state(trial)
-    return tune.label(run, trial), f"{f.state_sign(sign)} {words}"
+    sign, title = tune.state(trial)
+    return tune.label(run, trial), f"{f.state_sign(sign)} {title}"
 
 
 def _failure(trial: Snapshot) -> Iterator[str]:
@@ -138,18 +138,18 @@ def _served(status: Snapshot) -> Iterator[str]:
     yield from (*above, *apps)
     if left:
         yield f"  and {f.count(left)} more {f.plural('application', left)}"
-    if words := serve.nothing(status):
-        yield f"  {words}"
+    if sentence := serve.nothing(status):
+        yield f"  {sentence}"
     yield from _workers(status, min(_OUTPUT, limit - sum(len(app.encode()) for app in apps)))
-    if place := serve.place(status):
-        yield f"  {place}"
+    if footer := serve.place(status):
+        yield f"  {footer}"
 
 
 def _app(app: Snapshot, error: str) -> Iterator[str]:
     yield f"  {' · '.join(filter(None, _app_head(app)))}"
     figures = f"{' · '.join(serve.figures(app))} {serve.curve(app['history'])}".strip()
-    for words in filter(None, (serve.update(app), figures)):
-        yield f"    {words}"
+    for line in filter(None, (serve.update(app), figures)):
+        yield f"    {line}"
     yield from _indented(serve.message(app, error), "    | ")
     yield from _deployments(app)
     above, parts = error + app["message"], serve.urgent(app["deployments"])
@@ -168,8 +168,8 @@ def _app_head(app: Snapshot) -> Iterator[str]:
 
 
 def _serve_state(state: object) -> str:
-    sign, words = serve.state(state)
-    return f"{f.state_sign(sign)} {words}"
+    sign, title = serve.state(state)
+    return f"{f.state_sign(sign)} {title}"
 
 
 def _deployments(app: Snapshot) -> Iterator[str]:
@@ -183,11 +183,11 @@ def _deployments(app: Snapshot) -> Iterator[str]:
 
 def _deployment(deployment: Snapshot, above: str) -> Iterator[str]:
     name = serve.word(deployment["name"])
-    if words := serve.message(deployment, above):
+    if sentence := serve.message(deployment, above):
         yield f"    {name}:"
-        yield from _indented(words, "    | ")
-    if words := serve.autoscaling(deployment):
-        yield f"    {name}: {words}"
+        yield from _indented(sentence, "    | ")
+    if sentence := serve.autoscaling(deployment):
+        yield f"    {name}: {sentence}"
 
 
 def _replicas(app: Snapshot) -> Iterator[str]:
@@ -225,8 +225,8 @@ def _log(replica: Snapshot) -> Iterator[str]:
 
 
 def _answer(request: Snapshot) -> Iterator[str]:
-    sign, words = serve.answer(request)
-    yield f"    Last request: {f.state_sign(sign)} {words}"
+    sign, title = serve.answer(request)
+    yield f"    Last request: {f.state_sign(sign)} {title}"
     lines, cut = serve.body(request, 2000)
     yield from _limited((f"      {line}" for line in lines[:_ANSWER]), 8000, "      ", max(0, len(lines) - _ANSWER))
     if cut:
@@ -242,8 +242,8 @@ def _cluster(cluster: Snapshot) -> Iterator[str]:
         f.one_line(cluster["dashboard"], 300),
     )
     yield " · ".join(filter(None, head))
-    if words := f.cluster_sentence(cluster):
-        yield f"  {words}"
+    if sentence := f.cluster_sentence(cluster):
+        yield f"  {sentence}"
     yield from _limited(_meters(cluster["meters"]), 5000)
     yield from _states("Tasks", cluster["tasks"])
     yield from _states("Actors", cluster["actors"])
@@ -263,8 +263,8 @@ def _meters(meters: list[Snapshot]) -> Iterator[str]:
 
 
 def _states(title: str, states: Iterable[tuple[str, int]]) -> Iterator[str]:
-    words = [f"{f.count(number)} {f.task_state(state)}" for state, number in states if number]
-    shown, left = f.fitting(words, 5000)
+    counts = [f"{f.count(number)} {f.task_state(state)}" for state, number in states if number]
+    shown, left = f.fitting(counts, 5000)
     if shown:
         yield f"  {title}: {', '.join(shown)}{f', and {left} more' if left else ''}"
 

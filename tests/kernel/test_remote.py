@@ -118,8 +118,8 @@ def test_a_cell_ends_with_its_cluster_and_the_kernel_lives_on(monkeypatch: pytes
         service.kill()
         error = kernel.finish(cell, timeout=60).error
         assert error["ename"] == "ClusterLost" and "%ray_init --restart" in error["evalue"]
-        wait_until(lambda: kernel.value("cluster_run.is_connected()") == "False", 60, "letting go")
+        wait_until(lambda: kernel.value("cluster_run.is_up()") == "False", 60, "letting go")
         time.sleep(6)  # nothing may start a cluster by itself meanwhile: there is no condition to wait for
-        assert kernel.value("cluster_run.is_connected()") == "False" and kernel.value("1 + 1") == "2"
+        assert kernel.value("cluster_run.is_up()") == "False" and kernel.value("1 + 1") == "2"
     finally:
         kernel.shutdown()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ...errors import UsageError
 from ...units import size_text
@@ -69,9 +69,15 @@ class ConnectPlan:
         return asdict(self)
 
 
+class Settings(Protocol):
+    """What of the settings a plan depends on."""
+
+    address: str
+
+
 def make_connect_plan(
     environ: Mapping[str, str],
-    settings: Any,
+    settings: Settings,
     *,
     address: str | None = None,
     num_cpus: float | None = None,
@@ -189,7 +195,7 @@ def _given(plan: ConnectPlan, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _resolve_address(
-    address: str | None, settings: Any, environ: Mapping[str, str], detached: bool
+    address: str | None, settings: Settings, environ: Mapping[str, str], detached: bool
 ) -> tuple[str | None, str]:
     if address:
         if detached:
@@ -197,7 +203,7 @@ def _resolve_address(
         return normal_address(address), "the address given"
     if detached:
         return None, ""
-    if configured := getattr(settings, "address", ""):
+    if configured := settings.address:
         return normal_address(configured), "RayMagics.address"
     if named := environ.get("RAY_ADDRESS"):
         return normal_address(named), "RAY_ADDRESS"
@@ -212,7 +218,7 @@ def _whole_number(option: str, value: float | None) -> int | None:
     return int(value)
 
 
-def _custom_resources(resources: Any) -> dict[str, float] | None:
+def _custom_resources(resources: object) -> dict[str, float] | None:
     if resources is None:
         return None
     hint = "try --resources \"{'tpu': 1}\"."
@@ -237,7 +243,7 @@ def _store_size(size: int | None) -> int | None:
     return None if size is None else int(size)
 
 
-def _checked_runtime_env(runtime_env: Any) -> dict[str, Any] | None:
+def _checked_runtime_env(runtime_env: object) -> dict[str, Any] | None:
     if runtime_env is None:
         return None
     if not isinstance(runtime_env, Mapping):

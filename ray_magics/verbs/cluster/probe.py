@@ -57,16 +57,16 @@ def check_answers(address: str) -> None:
         )
 
 
-def denied_text(place: str) -> str:
-    """Why the cluster refused us: no token, the wrong one, or authentication switched off here."""
-    asks = f"The cluster at {place} asks for a token"
+def denied_text(cluster: str) -> str:
+    """Why a cluster, named by its address, refused us: no token, the wrong one, or authentication switched off here."""
+    asks = f"The cluster at {cluster} asks for a token"
     if os.environ.get("RAY_AUTH_MODE", "").lower() == "disabled":
         return f"{asks}, but RAY_AUTH_MODE is disabled here. Unset it."
     if not has_token(os.environ):
         return f"{asks}, and there is none here. Put it into {token_path(os.environ)}."
     source = "RAY_AUTH_TOKEN" if os.environ.get("RAY_AUTH_TOKEN") else str(token_path(os.environ))
     return (
-        f"The cluster at {place} refuses the token in {source}. "
+        f"The cluster at {cluster} refuses the token in {source}. "
         "`ray get-auth-token`, typed where the cluster runs, shows the right one."
     )
 
@@ -76,18 +76,18 @@ class StartTimeout(UsageError):
 
 
 def connect_error(error: BaseException, plan: ConnectPlan) -> UsageError:
-    """What to raise for what `ray.init` raised: one line."""
+    """The error to raise, in one line, for what `ray.init` raised."""
     text = " ".join(f"{type(part).__name__} {part}" for part in _chain(error))
-    place = plan.address or "this machine"
+    address = plan.address or "this machine"
     if "AuthenticationError" in text:
-        return UsageError(denied_text(place))
+        return UsageError(denied_text(address))
     if "ersion mismatch" in text:
-        return UsageError(f"The cluster at {place} is of another version: {_versions(text)}")
+        return UsageError(f"The cluster at {address} is of another version: {_versions(text)}")
     if "Could not find any running Ray instance" in text:
         return UsageError("No Ray cluster runs on this machine; %ray_init without an address starts one.")
     if "timed out during startup" in text:
         return StartTimeout("Ray did not start: it was not ready after 30 s. Is this machine busy? Try again.")
-    failure = "Ray did not start" if plan.starts else f"Ray could not connect to {place}"
+    failure = "Ray did not start" if plan.starts else f"Ray could not connect to {address}"
     return UsageError(f"{failure}: {first_line(error)}")
 
 

@@ -9,7 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import IO, TypeVar
 
 from .probe import StartTimeout
 
@@ -46,9 +46,9 @@ def silence() -> Iterator[Callable[[], str]]:
             os.close(stderr)
 
 
-def _read_all(file: Any) -> str:
+def _read_all(file: IO[bytes]) -> str:
     file.seek(0)
-    return str(file.read().decode(errors="replace"))
+    return file.read().decode(errors="replace")
 
 
 def import_ray_quietly() -> None:

@@ -251,7 +251,7 @@ def _start_watch(connection: Connection) -> None:
     _present.watch, _present.session, _present.lost_status = ClusterWatch(connection), session(), None
     warn_of_untried(connection.ray)
     forbid_auto_init_in_our_threads()
-    hide_worker_lines(runs_tell=lambda: registry.lately(RAYLET_LATE))
+    hide_worker_lines(run_reports=lambda: registry.lately(RAYLET_LATE))
     if connection.has_control_service:
         threading.Thread(target=_guard, args=(_present.watch,), name="ray_magics-guard", daemon=True).start()
 
