@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Row = Mapping[str, Any]
-Message = dict[str, Any]
+TableRow = Mapping[str, Any]
+RowMessage = dict[str, Any]
 
 
 class Rows:
@@ -15,11 +15,11 @@ class Rows:
     `state` is what a page begins with, changed in place; `update` is the message that brings it up to date.
     """
 
-    def __init__(self, rows: Sequence[Row] = ()) -> None:
-        self.sent_rows: dict[str, Row] = {row["id"]: row for row in rows}
+    def __init__(self, rows: Sequence[TableRow] = ()) -> None:
+        self.sent_rows: dict[str, TableRow] = {row["id"]: row for row in rows}
         self.state: dict[str, Any] = {"seq": 0, "rows": self.sent_rows}
 
-    def update(self, rows: Sequence[Row]) -> Message | None:
+    def update(self, rows: Sequence[TableRow]) -> RowMessage | None:
         """`{"rows": [Change, ...], "seq": 1}`, or None if every row is the one that was sent."""
         sent_rows = self.sent_rows
         changes = []
@@ -35,7 +35,7 @@ class Rows:
             return {**self.full_message(), "seq": self._next()}
         return {"rows": changes, "seq": self._next()} if changes else None
 
-    def full_message(self) -> Message:
+    def full_message(self) -> RowMessage:
         """All rows, for a page that has missed a message."""
         return {"rows": list(self.sent_rows.values()), "seq": self.state["seq"], "whole": True}
 
@@ -43,7 +43,7 @@ class Rows:
         """The state as it is now, for a reader on another thread."""
         return {"seq": self.state["seq"], "rows": dict(self.sent_rows)}
 
-    def _replace(self, rows: Sequence[Row]) -> None:
+    def _replace(self, rows: Sequence[TableRow]) -> None:
         self.sent_rows.clear()
         self.sent_rows.update((row["id"], row) for row in rows)
 
@@ -52,7 +52,7 @@ class Rows:
         return int(self.state["seq"])
 
 
-def change(before: Row | None, row: Row) -> dict[str, Any]:
+def change(before: TableRow | None, row: TableRow) -> dict[str, Any]:
     """The row with what is new of its curve: "more" points at its end, else the whole "curve"."""
     fields = {key: value for key, value in row.items() if key != "curve"}
     sent, curve = (before or {}).get("curve", []), row.get("curve", [])
@@ -61,7 +61,7 @@ def change(before: Row | None, row: Row) -> dict[str, Any]:
     return {**fields, "curve": curve}
 
 
-def split_rows(snapshot: Mapping[str, Any]) -> tuple[dict[str, Any], Sequence[Row] | None]:
+def split_rows(snapshot: Mapping[str, Any]) -> tuple[dict[str, Any], Sequence[TableRow] | None]:
     """The snapshot without its rows, and these; None where it has none at all."""
     head = dict(snapshot)
     return head, head.pop("trials", None)
