@@ -24,10 +24,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .errors import ClusterLost as ClusterLost
     from .errors import InvalidCell as InvalidCell
+    from .errors import RayApiMissing as RayApiMissing
     from .errors import RayMagicsError as RayMagicsError
     from .errors import RemoteError as RemoteError
     from .errors import RunCancelled as RunCancelled
     from .errors import RunTimeout as RunTimeout
+    from .errors import ServeUnavailable as ServeUnavailable
     from .errors import UsageError as UsageError
     from .errors import WorkerLost as WorkerLost
     from .run.registry import runs
@@ -40,8 +42,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ERRORS = (
-    *("ClusterLost", "InvalidCell", "RayMagicsError", "RemoteError"),
-    *("RunCancelled", "RunTimeout", "UsageError", "WorkerLost"),
+    *("ClusterLost", "InvalidCell", "RayApiMissing", "RayMagicsError", "RemoteError"),
+    *("RunCancelled", "RunTimeout", "ServeUnavailable", "UsageError", "WorkerLost"),
 )
 __all__ = [*_ERRORS, "init", "load_ipython_extension", "remote", "runs", "serve", "shutdown", "tune"]
 

@@ -1,4 +1,4 @@
-"""The connection that every verb needs. The verb `cluster` finds, starts and ends it; the others ask for it here."""
+"""The connection that every verb needs: a facade of the verb `cluster`, which finds, starts and ends it."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ class Connector(Protocol):
         """Whether an autoscaler may add nodes."""
         ...
 
-    def find(self) -> bool:
+    def join_existing(self) -> bool:
         """Joins the cluster that there is, and starts none; whether there is one."""
         ...
 
-    def is_own(self) -> bool:
+    def owns_cluster(self) -> bool:
         """Whether the cluster ends with this process."""
         ...
 
 
-_makers: list[Callable[[], Connector]] = []
+_connectors: list[Callable[[], Connector]] = []
 
 
-def provide(make: Callable[[], Connector]) -> None:
-    """Says who connects; `make` is called when somebody needs it."""
-    _makers[:] = [make]
+def set_connector(get_connector: Callable[[], Connector]) -> None:
+    """Says who connects; `get_connector` is called whenever somebody needs it."""
+    _connectors[:] = [get_connector]
 
 
 def ensure_connected() -> None:
     """Raises UsageError where there is no cluster and none can be started."""
-    _makers[-1]().ensure_connected()
+    _connectors[-1]().ensure_connected()
 
 
 def is_up() -> bool:
@@ -103,20 +103,20 @@ def session() -> Session:
 
 
 def nodes(max_age: float = 0.0) -> tuple[NodeResources, ...]:
-    return _makers[-1]().nodes(max_age)
+    return _connectors[-1]().nodes(max_age)
 
 
 def lost(max_age: float) -> str:
-    return _makers[-1]().lost(max_age)
+    return _connectors[-1]().lost(max_age)
 
 
 def can_grow() -> bool:
-    return _makers[-1]().can_grow()
+    return _connectors[-1]().can_grow()
 
 
-def find() -> bool:
-    return _makers[-1]().find()
+def join_existing() -> bool:
+    return _connectors[-1]().join_existing()
 
 
-def is_own() -> bool:
-    return _makers[-1]().is_own()
+def owns_cluster() -> bool:
+    return _connectors[-1]().owns_cluster()

@@ -6,7 +6,8 @@ RayMagicsError
  ├── WorkerLost                     a worker or node died under the code
  ├── ClusterLost (ConnectionError)  the cluster does not answer any more
  ├── RunTimeout (TimeoutError)      --timeout is over
- └── ServeUnavailable               Serve's controller is there, but does not answer just now
+ ├── ServeUnavailable               Serve's controller is there, but does not answer just now
+ └── RayApiMissing                  the installed Ray lacks a private name that ray_magics needs
 RunCancelled (KeyboardInterrupt)    stopped by the user, so that Run All stops, too
 InvalidCell (SyntaxError)           the cell is no Python
 """
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ClusterLost",
     "InvalidCell",
+    "RayApiMissing",
     "RayMagicsError",
     "RemoteError",
     "RunCancelled",
@@ -60,6 +62,10 @@ class ClusterLost(RayMagicsError, ConnectionError):
 
 class ServeUnavailable(RayMagicsError):
     """Serve's controller is there, but does not answer just now."""
+
+
+class RayApiMissing(RayMagicsError):
+    """The installed Ray lacks a private name that ray_magics needs; the message says which."""
 
 
 class InvalidCell(_Short, SyntaxError):

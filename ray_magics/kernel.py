@@ -13,7 +13,7 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-Request = Callable[[Any], dict[str, Any]]
+ControlHandler = Callable[[Any], dict[str, Any]]
 
 
 def kernel_of(shell: Any) -> Any:
@@ -21,7 +21,7 @@ def kernel_of(shell: Any) -> Any:
     return getattr(shell, "kernel", None)
 
 
-def on_control_channel(shell: Any, message: str, answer: Request) -> bool:
+def on_control_channel(shell: Any, message: str, answer: ControlHandler) -> bool:
     """Answers custom requests of type `<message>_request` on the control channel, also while a cell runs.
 
     `answer(content)` runs on the control thread and must not block. False where there is no such channel.

@@ -16,6 +16,7 @@ from typing import Any
 from . import connection, kernel, verbs
 from .errors import last_line
 from .line.options import Magic
+from .line.register import register_magic
 from .line.settings import RayMagics
 from .run.registry import CommandHandler, registry
 
@@ -81,7 +82,7 @@ def find_api(name: str) -> Any:
 def connect_by_verb() -> None:
     """Says which verb connects to clusters for all others."""
     [module] = [f"{verbs.__name__}.{verb.name}.{verb.connector}" for verb in find_verbs()[0] if verb.connector]
-    connection.provide(lambda: import_module(module))
+    connection.set_connector(lambda: import_module(module))
 
 
 def load(shell: Any) -> None:
@@ -100,7 +101,7 @@ def load(shell: Any) -> None:
 
 def _load(verb: Verb, shell: Any) -> None:
     for magic in verb.magics:
-        magic.register(shell)
+        register_magic(shell, magic)
     for module, kind, printer in verb.pretty_printers:
         shell.display_formatter.formatters["text/plain"].for_type_by_name(module, kind, printer)
     registry.command_handlers.update(verb.commands)

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from .units import number_text, size_argument, size_text
+
 _OPTIONS = {
     "CPU": "--num-cpus",
     "GPU": "--num-gpus",
@@ -14,11 +16,10 @@ _OPTIONS = {
     "object_store_memory": "--object-store-memory",
 }
 _NAMES = {"object_store_memory": "object store"}
-_SIZED = ("memory", "object_store_memory")
+_IN_BYTES = ("memory", "object_store_memory")
 _ORDER = ("CPU", "GPU", "memory", "object_store_memory")
 _INTERNAL = re.compile(r"^(node:|accelerator_type:|bundle_group_)|_group_(\d+_)?[0-9a-f]{8,}$")
 _IN = re.compile(r"^(!?)in\((.*)\)$")
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _TINY = 1e-6
 STARTS = "waits for a worker process to start"
 
@@ -48,7 +49,7 @@ class NodeState:
 
 
 @dataclass(frozen=True)
-class Request:
+class ResourceRequest:
     """`count` requests for the same resources that wait for a place."""
 
     resources: Mapping[str, float]
@@ -61,7 +62,7 @@ class ClusterState:
     """One answer of the control service: nodes, what waits, and the state of every actor."""
 
     nodes: tuple[NodeState, ...] = ()
-    waiting: tuple[Request, ...] = ()
+    waiting: tuple[ResourceRequest, ...] = ()
     actors: tuple[str, ...] = ()
 
 
@@ -70,23 +71,9 @@ def is_internal(resource: str) -> bool:
     return _INTERNAL.search(resource) is not None
 
 
-def number_text(value: float) -> str:
-    """`2.0` as `2`, `0.5` as `0.5`."""
-    return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.0f}"
-
-
-def size_text(size: float) -> str:
-    """Bytes as a person reads them: `512 MiB`, `1.5 GiB`."""
-    step = 0
-    while size >= 999.5 and step < len(_UNITS) - 1:
-        size, step = size / 1024, step + 1
-    digits = f"{size:.1f}" if step and size < 9.95 else f"{size:.0f}"
-    return f"{digits.removesuffix('.0')} {_UNITS[step]}"
-
-
 def amount_text(resource: str, amount: float) -> str:
     """The amount without its name: `2`, `31 GiB`."""
-    return size_text(amount) if resource in _SIZED else number_text(amount)
+    return size_text(amount) if resource in _IN_BYTES else number_text(amount)
 
 
 def resource_name(resource: str) -> str:
@@ -103,8 +90,8 @@ def in_order(resources: Iterable[str]) -> list[str]:
 def resources_text(amounts: Mapping[str, float], hide: Sequence[str] = ()) -> str:
     """`CPU 8, memory 31 GiB`; Ray's internal resources and zero amounts are left out."""
     shown = [name for name in in_order(amounts) if amounts[name] > _TINY and name not in hide]
-    words = [f"{resource_name(n)} {amount_text(n, amounts[n])}" for n in shown if not is_internal(n)]
-    return ", ".join(words) or "nothing"
+    parts = [f"{resource_name(n)} {amount_text(n, amounts[n])}" for n in shown if not is_internal(n)]
+    return ", ".join(parts) or "nothing"
 
 
 def total_of(nodes: Iterable[NodeResources]) -> dict[str, float]:
@@ -123,27 +110,27 @@ def why_waiting(
     label_selector: Mapping[str, str] | None = None,
 ) -> str:
     """Why Ray has not placed this request yet, in words; `nodes` are the living ones."""
-    every = tuple(nodes)
-    wanted = _wanted(request)
-    if not every:
+    all_nodes = tuple(nodes)
+    amounts = _positive(request)
+    if not all_nodes:
         return "no node is alive"
-    if any("_group_" in name for name in wanted):
+    if any("_group_" in name for name in amounts):
         return "waits for room in its placement group"
-    chosen = tuple(node for node in every if matches(label_selector or {}, node.labels))
-    if not chosen:
+    matching = tuple(node for node in all_nodes if matches(label_selector or {}, node.labels))
+    if not matching:
         return f"no node has the label {selector_text(label_selector or {})}"
-    return _never(wanted, chosen) or _not_now(wanted, [n for n in chosen if _fits(wanted, n.total)])
+    return _why_never(amounts, matching) or _why_not_now(amounts, [n for n in matching if _fits(amounts, n.total)])
 
 
 def fits_now(request: Mapping[str, float], nodes: Iterable[NodeResources]) -> bool:
     """Whether a node has this much free at the moment."""
-    return any(_fits(_wanted(request), node.available) for node in nodes)
+    return any(_fits(_positive(request), node.available) for node in nodes)
 
 
 def no_more_in_use(request: Mapping[str, float], count: int, nodes: Iterable[NodeResources]) -> bool:
     """Whether `count` tasks with this request account for all that is in use of what it asks for."""
-    every = tuple(nodes)
-    total, available = total_of(every), available_of(every)
+    all_nodes = tuple(nodes)
+    total, available = total_of(all_nodes), available_of(all_nodes)
     used = {name: total.get(name, 0.0) - available.get(name, 0.0) for name in request}
     return all(used[name] <= count * amount + _TINY for name, amount in request.items())
 
@@ -157,23 +144,23 @@ def infeasible(
 
     Ray itself waits forever in silence. With an autoscaler the cluster may still grow: the caller decides.
     """
-    every = tuple(nodes)
-    wanted = _wanted(request)
+    all_nodes = tuple(nodes)
+    amounts = _positive(request)
     selector = label_selector or {}
-    chosen = tuple(node for node in every if matches(selector, node.labels))
-    if any(_fits(wanted, node.total) for node in chosen):
+    matching = tuple(node for node in all_nodes if matches(selector, node.labels))
+    if any(_fits(amounts, node.total) for node in matching):
         return None
-    asks = f"the cell asks for {_options(wanted)}"
-    if not every:
+    asks = f"the cell asks for {_options(amounts)}"
+    if not all_nodes:
         return f"No node is alive in this cluster: {asks}. Start over with %ray_init --restart."
-    if not chosen:
+    if not matching:
         return f"No node has the label {selector_text(selector)}. Drop --label-selector, {_ELSEWHERE}"
-    if missing := [name for name in wanted if _largest(name, chosen) <= _TINY]:
-        return _no_such(missing[0], wanted[missing[0]], every)
-    if large := [name for name in wanted if wanted[name] > _largest(name, chosen) + _TINY]:
-        return _too_large(large[0], wanted[large[0]], chosen)
-    have = "; ".join(resources_text(node.total, _SIZED[1:]) for node in chosen[:4])
-    no_node = f"No single node has {_together(wanted)}"
+    if missing := [name for name in amounts if _largest(name, matching) <= _TINY]:
+        return _no_such(missing[0], amounts[missing[0]], all_nodes)
+    if large := [name for name in amounts if amounts[name] > _largest(name, matching) + _TINY]:
+        return _too_large(large[0], amounts[large[0]], matching)
+    have = "; ".join(resources_text(node.total, _IN_BYTES[1:]) for node in matching[:4])
+    no_node = f"No single node has {_together(amounts)}"
     return f"{no_node}: {asks}, the nodes have {have}. Ask for less, {_ELSEWHERE}"
 
 
@@ -191,13 +178,13 @@ _ELSEWHERE = "or connect elsewhere with %ray_init ADDRESS."
 
 
 def _label_fits(wish: str, label: str | None) -> bool:
-    if found := _IN.match(wish):
-        listed = [item.strip() for item in found[2].split(",")]
-        return (label in listed) != bool(found[1])
+    if match := _IN.match(wish):
+        values = [value.strip() for value in match[2].split(",")]
+        return (label in values) != bool(match[1])
     return label != wish[1:] if wish.startswith("!") else label == wish
 
 
-def _wanted(request: Mapping[str, float]) -> dict[str, float]:
+def _positive(request: Mapping[str, float]) -> dict[str, float]:
     return {name: float(amount) for name, amount in request.items() if amount and amount > _TINY}
 
 
@@ -209,42 +196,42 @@ def _sum(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
     return result
 
 
-def _fits(wanted: Mapping[str, float], has: Mapping[str, float]) -> bool:
-    return all(has.get(name, 0.0) + _TINY >= amount for name, amount in wanted.items())
+def _fits(amounts: Mapping[str, float], capacity: Mapping[str, float]) -> bool:
+    return all(capacity.get(name, 0.0) + _TINY >= amount for name, amount in amounts.items())
 
 
 def _largest(name: str, nodes: Iterable[NodeResources]) -> float:
     return max((node.total.get(name, 0.0) for node in nodes), default=0.0)
 
 
-def _a(name: str) -> str:
-    return f"a {name}" if name in ("CPU", "GPU") else f"the resource {name!r}" if name not in _SIZED else name
+def _with_article(name: str) -> str:
+    return f"a {name}" if name in ("CPU", "GPU") else f"the resource {name!r}" if name not in _IN_BYTES else name
 
 
-def _together(wanted: Mapping[str, float]) -> str:
-    words = [f"{resource_name(n)} {amount_text(n, wanted[n])}" for n in in_order(wanted)]
-    return " and ".join([", ".join(words[:-1]), words[-1]]) + " together" if len(words) > 1 else words[0]
+def _together(amounts: Mapping[str, float]) -> str:
+    parts = [f"{resource_name(n)} {amount_text(n, amounts[n])}" for n in in_order(amounts)]
+    return " and ".join([", ".join(parts[:-1]), parts[-1]]) + " together" if len(parts) > 1 else parts[0]
 
 
-def _never(wanted: Mapping[str, float], nodes: Sequence[NodeResources]) -> str:
-    for name in wanted:
+def _why_never(amounts: Mapping[str, float], nodes: Sequence[NodeResources]) -> str:
+    for name in amounts:
         largest = _largest(name, nodes)
         if largest <= _TINY:
-            return f"no node has {_a(name)}"
-        if wanted[name] > largest + _TINY:
-            asked = f"{amount_text(name, wanted[name])} {resource_name(name)}"
+            return f"no node has {_with_article(name)}"
+        if amounts[name] > largest + _TINY:
+            asked = f"{amount_text(name, amounts[name])} {resource_name(name)}"
             return f"needs {asked} on one node; the largest node has {amount_text(name, largest)}"
-    return "" if any(_fits(wanted, n.total) for n in nodes) else f"no single node has {_together(wanted)}"
+    return "" if any(_fits(amounts, n.total) for n in nodes) else f"no single node has {_together(amounts)}"
 
 
-def _not_now(wanted: Mapping[str, float], nodes: Sequence[NodeResources]) -> str:
-    if any(_fits(wanted, node.available) for node in nodes):
+def _why_not_now(amounts: Mapping[str, float], nodes: Sequence[NodeResources]) -> str:
+    if any(_fits(amounts, node.available) for node in nodes):
         return STARTS
-    for name in in_order(wanted):
+    for name in in_order(amounts):
         free = max(node.available.get(name, 0.0) for node in nodes)
-        if free + _TINY < wanted[name]:
-            return _in_use(name, wanted[name], free, nodes)
-    return f"waits until one node has {_together(wanted)} free"
+        if free + _TINY < amounts[name]:
+            return _in_use(name, amounts[name], free, nodes)
+    return f"waits until one node has {_together(amounts)} free"
 
 
 def _in_use(name: str, need: float, free: float, nodes: Sequence[NodeResources]) -> str:
@@ -253,7 +240,7 @@ def _in_use(name: str, need: float, free: float, nodes: Sequence[NodeResources])
         most = f"needs {amount_text(name, need)} on one node, {amount_text(name, free)} free at most"
         return f"waits for {resource_name(name)}: {most}"
     used = total - available
-    verb = "is" if name in _SIZED or used <= 1 else "are"
+    verb = "is" if name in _IN_BYTES or used <= 1 else "are"
     share = f"{amount_text(name, used)} of {amount_text(name, total)}"
     return f"waits for {resource_name(name)}: {share} {verb} in use"
 
@@ -261,12 +248,12 @@ def _in_use(name: str, need: float, free: float, nodes: Sequence[NodeResources])
 def _option(name: str, amount: float) -> str:
     if name not in _OPTIONS:
         return f"--resources {json.dumps({name: int(amount) if amount == int(amount) else amount})}"
-    value = size_text(amount).replace(" ", "") if name in _SIZED else number_text(amount)
+    value = size_argument(amount) if name in _IN_BYTES else number_text(amount)
     return f"{_OPTIONS[name]} {value}"
 
 
-def _options(wanted: Mapping[str, float]) -> str:
-    return " ".join(_option(name, wanted[name]) for name in in_order(wanted))
+def _options(amounts: Mapping[str, float]) -> str:
+    return " ".join(_option(name, amounts[name]) for name in in_order(amounts))
 
 
 def _no_such(name: str, amount: float, nodes: Sequence[NodeResources]) -> str:

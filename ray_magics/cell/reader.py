@@ -4,27 +4,26 @@
     >>> [name.name for name in cell.reads], cell.binds, cell.expression
     (['f', 'x'], ('y',), True)
 
-`walk` says what each kind of node does, `names` keeps the books, `scopes` knows what belongs to functions.
+`visitor` says what each kind of node does, `tracker` keeps the names, `scopes` knows what belongs to functions.
 """
 
 from __future__ import annotations
 
 import ast
-import inspect
 import io
 import tokenize
-import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .scopes import text_of
+from .scopes import string_of
+from .syntax import parse_cell
 from .tracker import Name
 from .visitor import NameVisitor
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What `read_cell` found in a cell. Everything may-happen errs on the side of listing more."""
+    """What a cell does to names. What is uncertain errs on the side of listing more."""
 
     source: str
     reads: tuple[Name, ...]
@@ -49,24 +48,24 @@ def read_cell(source: str) -> Cell:
 
     Raises SyntaxError as Python itself would on running the cell; top-level `await` is allowed.
     """
-    tree, is_async = _parse(source)
-    walk = NameVisitor(tree)
+    tree, is_async = parse_cell(source)
+    visitor = NameVisitor(tree)
     return Cell(
         source=source,
-        reads=walk.outside(),
-        binds=tuple(walk.binds),
-        updates=tuple(walk.updates),
-        calls=tuple(walk.calls),
-        deletes=tuple(walk.deletes),
+        reads=visitor.outside(),
+        binds=tuple(visitor.binds),
+        updates=tuple(visitor.updates),
+        calls=tuple(visitor.calls),
+        deletes=tuple(visitor.deletes),
         expression=bool(tree.body) and isinstance(tree.body[-1], ast.Expr),
         silent=_ends_in_semicolon(source),
         definitions_only=_only_defines(tree.body),
         functions=_names_of(tree.body, ast.FunctionDef, ast.AsyncFunctionDef),
         classes=_names_of(tree.body, ast.ClassDef),
-        binds_unknown=walk.binds_unknown,
+        binds_unknown=visitor.binds_unknown,
         is_async=is_async,
         empty=not tree.body,
-        uses_ipython=walk.uses_ipython,
+        uses_ipython=visitor.uses_ipython,
     )
 
 
@@ -83,34 +82,25 @@ def names_read(source: str) -> tuple[str, ...]:
     return tuple(name.name for name in cell.reads)
 
 
-def _parse(source: str) -> tuple[ast.Module, bool]:
-    """The tree, and whether running it takes an event loop."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        tree = ast.parse(source, "<cell>")
-        code = compile(source, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-    return tree, bool(code.co_flags & inspect.CO_COROUTINE)
-
-
 def _ends_in_semicolon(source: str) -> bool:
     if ";" not in source:
         return False
     blank = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.DEDENT, tokenize.ENDMARKER}
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    words = [token.string for token in tokens if token.type not in blank]
-    return words[-1:] == [";"]
+    strings = [token.string for token in tokens if token.type not in blank]
+    return strings[-1:] == [";"]
 
 
 def _only_defines(body: list[ast.stmt]) -> bool:
-    if body and _istext_of(body[0]):
+    if body and _is_docstring(body[0]):
         body = body[1:]
     defines = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     allowed = (*defines, ast.Import, ast.ImportFrom)
     return all(isinstance(node, allowed) for node in body) and any(isinstance(n, defines) for n in body)
 
 
-def _istext_of(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and text_of(node.value) is not None
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and string_of(node.value) is not None
 
 
 def _names_of(body: list[ast.stmt], *kinds: type[ast.stmt]) -> tuple[str, ...]:

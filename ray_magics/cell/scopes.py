@@ -17,15 +17,18 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 class Scope:
     """One level of names.
 
-    `settled` is None on a path that is never walked to its end. `known` is, for a class and its
-    methods, the name of the class: when a method runs, it is bound.
+    Attributes:
+        names, globals: what belongs to it, and what a `global` statement leaves to the module.
+        lazy: its code runs later than where it stands.
+        class_name: for a class and its methods the name of the class, which is bound when a method runs.
+        settled: the names that are certainly bound or deleted where the walk is; None on a path that never ends.
     """
 
     kind: Literal["module", "class", "function", "comprehension", "types"]
     names: frozenset[str] = frozenset()
     globals: frozenset[str] = frozenset()
     lazy: bool = False
-    known: str = ""
+    class_name: str = ""
     settled: set[str] | None = field(default_factory=set)
 
     @property
@@ -94,8 +97,8 @@ def defaults(args: ast.arguments) -> list[ast.expr]:
 
 
 def annotations_of(node: Function) -> list[ast.expr]:
-    found = [arg.annotation for arg in arguments(node.args)] + [node.returns]
-    return [annotation for annotation in found if annotation]
+    annotations = [arg.annotation for arg in arguments(node.args)] + [node.returns]
+    return [annotation for annotation in annotations if annotation]
 
 
 def type_params(node: ast.AST) -> list[Any]:
@@ -103,7 +106,7 @@ def type_params(node: ast.AST) -> list[Any]:
     return getattr(node, "type_params", [])
 
 
-def root(node: ast.expr, through_calls: bool = False) -> str | None:
+def root_name(node: ast.expr, through_calls: bool = False) -> str | None:
     """`df.loc[0].a`  ->  `df`; with `through_calls` also `df.groupby(k).a`  ->  `df`."""
     while True:
         match node:
@@ -133,7 +136,7 @@ def scope_names(nodes: Iterable[ast.AST]) -> frozenset[str]:
     return frozenset(name for node in scope_nodes(nodes) for name in bound_by(node))
 
 
-def text_of(node: ast.AST | None) -> str | None:
+def string_of(node: ast.AST | None) -> str | None:
     """The string that a node is, if it is one."""
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 

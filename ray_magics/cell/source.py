@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from .. import kernel as private
+from .. import kernel
 from ..errors import invalid_cell
 
 if TYPE_CHECKING:
@@ -50,10 +50,10 @@ def cell_source_of(shell: Any, text: str, is_cell: bool) -> CellSource:
         code = "\n" + code
     return CellSource(
         code=code,
-        name=f"In[{private.prompt_number(shell)}]",
-        filename=private.cell_filename(shell, code),
-        cell_id=private.cell_id(shell),
-        label=partial(private.cell_label, shell),
+        name=f"In[{kernel.prompt_number(shell)}]",
+        filename=kernel.cell_filename(shell, code),
+        cell_id=kernel.cell_id(shell),
+        label=partial(kernel.cell_label, shell),
     )
 
 

@@ -1,7 +1,7 @@
-"""The books that a walk over a cell keeps: names read from outside, bound, changed, deleted, and by which paths.
+"""The names of a cell while it is walked: read from outside, bound, changed, deleted, and on which paths.
 
-For each path they hold the names that are *settled*: the cell has certainly bound (or deleted) them, so the value
-from outside can never be seen again. Reading any other name is a read from outside. Where paths meet, only what all
+On each path some names are *settled*: the cell has certainly bound (or deleted) them, so the value from outside can
+never be seen again. Reading any other name is a read from outside. Where paths meet, only what all
 of them settled stays settled.
 """
 
@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
-from .scopes import Scope, bound_by, has_lazy_annotations, joined, root, type_params
+from .scopes import Scope, bound_by, has_lazy_annotations, joined, root_name, type_params
 
 # IPython adds names to `builtins`, and Python 3.13 one more: the same answer is wanted everywhere.
 BUILTINS = frozenset(dir(builtins)) - {"_", "get_ipython"} | {"display", "PythonFinalizationError"}
@@ -39,7 +39,14 @@ class Name:
 
 
 class NameTracker(ast.NodeVisitor):
-    """What is known so far, in public attributes. A subclass says what each kind of node does."""
+    """Walks a cell, statement by statement. A subclass says what each kind of node does.
+
+    Attributes:
+        binds, updates, calls, deletes: names in the order in which they first occur; updated are objects that the cell
+            assigns into (`a.b = …`, `a[0] = …`), called those whose method it calls for its effect alone.
+        binds_unknown: it may bind names that its source does not show, as `exec` does.
+        uses_ipython: it reads `get_ipython` or `display`.
+    """
 
     def __init__(self, tree: ast.Module) -> None:
         self.binds: dict[str, None] = {}
@@ -99,7 +106,7 @@ class NameTracker(ast.NodeVisitor):
                     return False
                 if innermost and name in scope.names:
                     break
-            elif name in scope.names or name == scope.known:
+            elif name in scope.names or name == scope.class_name:
                 return False
             innermost = innermost and scope.kind == "types"
         settled = self._scopes[0].settled
@@ -119,8 +126,8 @@ class NameTracker(ast.NodeVisitor):
         if self._is_lazy and not in_string:
             self._read_later.add(name)
         certain = not in_string and not self._is_lazy and self._only_outside(name)
-        known = self._reads.get(name, Name(name, line, False))
-        self._reads[name] = Name(name, min(line, known.line), known.certain or certain)
+        earlier = self._reads.get(name, Name(name, line, False))
+        self._reads[name] = Name(name, min(line, earlier.line), earlier.certain or certain)
 
     def _line(self, node: ast.expr) -> int:
         """The line of a node; inside an f-string that of its start, on which all Pythons agree."""
@@ -128,17 +135,17 @@ class NameTracker(ast.NodeVisitor):
 
     def _bind(self, name: str) -> None:
         """Bind a name in the scope that is walked; at the top of the cell this settles it."""
-        home = self._home(name)
-        if name in home.globals:
+        scope = self._binding_scope(name)
+        if name in scope.globals:
             self._bound_by_functions.add(name)
             self._bind_maybe(name)
-        elif home.kind != "function":
-            if home.kind == "module":
+        elif scope.kind != "function":
+            if scope.kind == "module":
                 self._bind_maybe(name)
-            if home.settled is not None:
-                home.settled.add(name)
+            if scope.settled is not None:
+                scope.settled.add(name)
 
-    def _home(self, name: str = "") -> Scope:
+    def _binding_scope(self, name: str = "") -> Scope:
         """The scope in which a statement, or a walrus, binds the name."""
         scopes = reversed(self._scopes)
         return next(scope for scope in scopes if not scope.is_inner or name in scope.names)
@@ -153,7 +160,7 @@ class NameTracker(ast.NodeVisitor):
         self._bind(name)
 
     def _update(self, node: ast.Attribute | ast.Subscript) -> None:
-        name = root(node)
+        name = root_name(node)
         if name and self._is_outside(name):
             self.updates.setdefault(name)
             self.binds.setdefault(name)
@@ -169,13 +176,13 @@ class NameTracker(ast.NodeVisitor):
 
     def _branches(self, *paths: Callable[[], None]) -> None:
         """Walk each path from here; what all of them settle is settled after."""
-        home = self._home()
-        start, ends = home.settled, []
+        scope = self._binding_scope()
+        start, ends = scope.settled, []
         for path in paths:
-            home.settled = None if start is None else set(start)
+            scope.settled = None if start is None else set(start)
             path()
-            ends.append(home.settled)
-        home.settled = joined(ends)
+            ends.append(scope.settled)
+        scope.settled = joined(ends)
 
     def _maybe(self, *nodes: ast.AST | Sequence[ast.AST] | None) -> None:
         """Walk what may not be executed at all."""

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from keyword import iskeyword
-from typing import TYPE_CHECKING
 
 from .scopes import (
     Comprehension,
@@ -18,16 +17,14 @@ from .scopes import (
     bound_by,
     defaults,
     may_swallow,
-    root,
+    root_name,
     scope_names,
     scope_of,
-    text_of,
+    string_of,
     type_params,
 )
+from .syntax import parse_cell
 from .tracker import NameTracker
-
-if TYPE_CHECKING:
-    from .reader import Cell
 
 _RUNS_HERE = frozenset({"time", "prun", "capture"})
 _RUNS_PYTHON = _RUNS_HERE | {"timeit", "memit", "lprun", "mprun", "debug"}
@@ -40,7 +37,7 @@ _KNOWN_MAGICS = _RUNS_PYTHON | frozenset(_MAGIC_WORDS.split())
 
 
 class NameVisitor(NameTracker):
-    """Visits a cell, node after node."""
+    """Visits a cell node by node, in the order of execution."""
 
     # names and the parts of objects
 
@@ -79,7 +76,7 @@ class NameVisitor(NameTracker):
         self._walk(node.value)
         if node.value or not isinstance(node.target, ast.Name):
             self._walk(node.target)
-        if not self._lazy_annotations and self._home().kind != "function":
+        if not self._lazy_annotations and self._binding_scope().kind != "function":
             self._walk(node.annotation)
 
     def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
@@ -137,11 +134,11 @@ class NameVisitor(NameTracker):
 
     def visit_With(self, node: ast.With | ast.AsyncWith) -> None:
         self._walk(node.items)
-        start = self._home().settled
+        start = self._binding_scope().settled
         before = None if start is None else set(start)
         self._walk(node.body)
-        if may_swallow(node) or self._home().settled is None:
-            self._home().settled = before
+        if may_swallow(node) or self._binding_scope().settled is None:
+            self._binding_scope().settled = before
 
     visit_AsyncWith = visit_With
 
@@ -150,13 +147,13 @@ class NameVisitor(NameTracker):
 
     def _try(self, node: ast.Try | ast.TryStar) -> None:
         """A handler starts with what was settled before the body; `finally` always runs."""
-        home = self._home()
-        start = home.settled
+        scope = self._binding_scope()
+        start = scope.settled
         whole = partial(self._walk, node.body, node.orelse)
         self._branches(whole, *(partial(self._walk, handler) for handler in node.handlers))
-        after, home.settled = home.settled, None if start is None else set(start)
+        after, scope.settled = scope.settled, None if start is None else set(start)
         self._walk(node.finalbody)
-        home.settled = None if after is None or home.settled is None else after | home.settled
+        scope.settled = None if after is None or scope.settled is None else after | scope.settled
 
     def visit_TryStar(self, node: ast.TryStar) -> None:
         self._try(node)
@@ -169,7 +166,7 @@ class NameVisitor(NameTracker):
 
     def visit_Raise(self, node: ast.stmt) -> None:
         self.generic_visit(node)
-        self._home().settled = None
+        self._binding_scope().settled = None
 
     visit_Return = visit_Break = visit_Continue = visit_Raise
 
@@ -201,10 +198,10 @@ class NameVisitor(NameTracker):
             with self._types(node):
                 self._walk(annotations_of(node))
         self._bind(node.name)
-        known = self._scopes[-1].known
+        class_name = self._scopes[-1].class_name
         with self._types(node):
             self._walk(type_params(node))
-            self._function(node.args, node.body, known)
+            self._function(node.args, node.body, class_name)
 
     visit_AsyncFunctionDef = visit_FunctionDef
 
@@ -212,14 +209,14 @@ class NameVisitor(NameTracker):
         self._walk(defaults(node.args))
         self._function(node.args, [node.body])
 
-    def _function(self, args: ast.arguments, body: Sequence[ast.AST], known: str = "") -> None:
+    def _function(self, args: ast.arguments, body: Sequence[ast.AST], class_name: str = "") -> None:
         scope = scope_of("function", body, (arg.arg for arg in arguments(args)))
-        with self._inside(replace(scope, known=known)):
+        with self._inside(replace(scope, class_name=class_name)):
             self._walk(body)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         self._walk(node.decorator_list)
-        scope = replace(scope_of("class", node.body), known=node.name)
+        scope = replace(scope_of("class", node.body), class_name=node.name)
         with self._types(node):
             self._walk(type_params(node), node.bases, node.keywords)
             with self._inside(scope):
@@ -243,27 +240,27 @@ class NameVisitor(NameTracker):
         """A method called for its effect alone may change its object."""
         call = node.value.value if isinstance(node.value, ast.Await) else node.value
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
-            name = root(call.func, through_calls=True)
+            name = root_name(call.func, through_calls=True)
             if name and name != "get_ipython" and self._is_outside(name):
                 self.calls.setdefault(name)
         self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:
         self.generic_visit(node)
-        texts = [text_of(arg) or "" for arg in node.args]
+        texts = [string_of(arg) or "" for arg in node.args]
         match node.func:
             case ast.Name(id="exec" | "eval" as name):
                 self.binds_unknown |= name == "exec"
-                self._readtext_of(texts[:1], node)
+                self._read_code(texts[:1], node)
             case ast.Name(id="globals"):
                 self.binds_unknown = True
             case ast.Name(id="locals" | "vars") if not node.args:
-                self.binds_unknown |= self._home().kind == "module"
+                self.binds_unknown |= self._binding_scope().kind == "module"
             case ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr=method):
                 self._ipython(method, texts, node)
             case ast.Attribute(attr="query" | "eval" as name):
                 self._read_all(re.findall(r"@(\w+)", "".join(texts[:1])), node)
-                self._readtext_of(texts[:1] if name == "eval" else [], node)
+                self._read_code(texts[:1] if name == "eval" else [], node)
 
     def _ipython(self, method: str, texts: list[str], node: ast.Call) -> None:
         """`get_ipython().METHOD(TEXTS...)`, as IPython's syntax looks once transformed."""
@@ -273,23 +270,28 @@ class NameVisitor(NameTracker):
         self._read_all(_expanded_names(line), node)
         self.binds_unknown |= name not in _KNOWN_MAGICS or bool(re.search(r"--(out|err|proc)\b", line))
         if name == "capture":
-            self._bind_all(_words(re.sub(r"-\S+", "", line)))
+            self._bind_all(_identifiers(re.sub(r"-\S+", "", line)))
         elif name not in _KNOWN_MAGICS - _RUNS_PYTHON:
             body = [line, *body]
         self._magic(name, body, node)
 
     def _magic(self, name: str, texts: list[str], node: ast.Call) -> None:
         for text in texts:
-            cell = _python_in(text)
-            if name in _RUNS_PYTHON and not cell:
-                cell = _python_in(_without_magics(text))
-                self._read_all([] if cell else _words(text), node)
-            self._read_all([read.name for read in cell.reads] if cell else [], node)
-            self._bind_all(cell.binds if cell and name in _RUNS_HERE else ())
+            inner = _read_python(text)
+            if name in _RUNS_PYTHON and not inner:
+                inner = _read_python(_without_magics(text))
+                self._read_all([] if inner else _identifiers(text), node)
+            if inner:
+                self._read_all(inner.names_read(), node)
+                self._bind_all(inner.binds if name in _RUNS_HERE else ())
 
-    def _readtext_of(self, texts: list[str], node: ast.Call) -> None:
-        cells = filter(None, map(_python_in, texts))
-        self._read_all([name.name for cell in cells for name in cell.reads], node)
+    def _read_code(self, texts: list[str], node: ast.Call) -> None:
+        for inner in filter(None, map(_read_python, texts)):
+            self._read_all(inner.names_read(), node)
+
+    def names_read(self) -> list[str]:
+        """The names read from outside, by line."""
+        return [name.name for name in self.outside()]
 
     def _read_all(self, names: Iterable[str], node: ast.Call) -> None:
         for name in names:
@@ -311,17 +313,17 @@ def _always_matches(case: ast.match_case) -> bool:
 # --- names inside strings: IPython's magics, eval, DataFrame.query
 
 
-def _python_in(text: str) -> Cell | None:
-    """Read text as Python, leading options dropped: `-n 10 f(x)`  ->  `f(x)`."""
-    from .reader import read_cell
-
+def _read_python(text: str) -> NameVisitor | None:
+    """Reads text as Python, leading options dropped: `-n 10 f(x)`  ->  `f(x)`."""
     while text.strip():
         try:
-            return read_cell(text)
+            tree, _ = parse_cell(text)
         except (SyntaxError, ValueError):
             first, _, text = text.strip().partition(" ")
             if not re.match(r"-|\d", first):
                 return None
+        else:
+            return NameVisitor(tree)
     return None
 
 
@@ -330,12 +332,12 @@ def _without_magics(text: str) -> str:
     return re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", text)
 
 
-def _words(text: str) -> list[str]:
+def _identifiers(text: str) -> list[str]:
     return [word for word in re.findall(r"[^\W\d]\w*", text) if not iskeyword(word)]
 
 
 def _expanded_names(text: str) -> list[str]:
     """`echo {x.a} $y`  ->  `["x", "y"]`, as IPython would expand it."""
-    cells = map(_python_in, re.findall(r"\{([^{}]*)\}", text))
-    braced = [name.name for cell in cells if cell for name in cell.reads]
+    cells = filter(None, map(_read_python, re.findall(r"\{([^{}]*)\}", text)))
+    braced = [name for cell in cells for name in cell.names_read()]
     return braced + re.findall(r"\$([^\W\d]\w*)", text)

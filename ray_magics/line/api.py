@@ -1,4 +1,4 @@
-"""What the Python functions of the verbs share: options of a magic given as values by a program."""
+"""What the Python functions of the verbs share: the options of a magic as keyword arguments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def callers_namespace() -> dict[str, Any]:
-    """The globals of the code that called the function that asks."""
+    """The globals of the code that called the API function that calls this."""
     return sys._getframe(2).f_globals
 
 
@@ -36,17 +36,18 @@ def record_from(kind: type[T], function: str, given: Mapping[str, Any], **more: 
 
 
 def line_of(magic: Magic, given: Mapping[str, Any], without: Collection[str]) -> SimpleNamespace:
-    """What a line of the magic would say, from the options that a program gives as values; quiet unless it says so.
+    """The options of a line, from the keyword arguments of the Python API; quiet unless these say otherwise.
 
     Args:
-        without: options of the line that the twin has not, or takes in another form.
+        given: the keyword arguments.
+        without: options of the line that the Python function has not, or takes in another form.
 
     Raises:
         TypeError: an option that there is not.
     """
-    known = {one.name: False if one.values == 0 else None for one in magic.arguments if one.name not in without}
-    unknown = sorted(set(given) - set(known))
+    defaults = {arg.name: False if arg.values == 0 else None for arg in magic.arguments if arg.name not in without}
+    unknown = sorted(set(given) - set(defaults))
     if unknown:
-        twin = magic.name.removeprefix("ray_")
-        raise TypeError(f"{twin}() has no option {unknown[0]!r}; it takes those of {magic.title()}")
-    return SimpleNamespace(**{**known, "quiet": True, **given})
+        function = magic.name.removeprefix("ray_")
+        raise TypeError(f"{function}() has no option {unknown[0]!r}; it takes those of {magic.title()}")
+    return SimpleNamespace(**{**defaults, "quiet": True, **given})

@@ -9,7 +9,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
-from .options import Argument, Magic, Token, split
+from .options import Argument, Magic, Token, tokenize
 from .parsers import code_names
 
 
@@ -24,69 +24,69 @@ def complete(
 
     Options not yet used, the choices of an option, what its completer gives; nothing for code.
     """
-    found = _candidates(magic, line, namespace or {}, is_cell)
-    return [value for value in found if value.startswith(cursor_word)]
+    candidates = _candidates(magic, line, namespace or {}, is_cell)
+    return [candidate for candidate in candidates if candidate.startswith(cursor_word)]
 
 
 def _candidates(magic: Magic, line: str, namespace: Mapping[str, Any], is_cell: bool) -> list[str]:
-    words, current = _before_cursor(line)
+    tokens, current = _before_cursor(line)
     flag, _, typed = current.partition("=")
-    wanted = _wanted(magic, words) or (magic.options.get(flag) if "=" in current else None)
-    if wanted is not None:
-        taken = (typed or current).strip("'\"").split(",")[:-1]
-        return [value for value in _values(wanted, namespace) if value not in taken]
-    if magic.rest is not None and not is_cell and _is_in_rest(magic, words, current):
+    option = _option_before(magic, tokens) or (magic.options.get(flag) if "=" in current else None)
+    if option is not None:
+        listed = (typed or current).strip("'\"").split(",")[:-1]
+        return [value for value in _values(option, namespace) if value not in listed]
+    if magic.remainder is not None and not is_cell and _is_in_remainder(magic, tokens, current):
         return code_names(namespace)
-    options = [*_unused(magic, words), "--help"]
-    return options if current.startswith("-") else [*_positional_values(magic, namespace), *options]
+    flags = [*_unused(magic, tokens), "--help"]
+    return flags if current.startswith("-") else [*_positional_values(magic, namespace), *flags]
 
 
-def _is_in_rest(magic: Magic, words: list[Token], current: str) -> bool:
+def _is_in_remainder(magic: Magic, tokens: list[Token], current: str) -> bool:
     """Whether the cursor is in the raw text that follows the options."""
-    left = 0
-    for word in words:
-        if not left and not word.flag:
+    values_left = 0
+    for token in tokens:
+        if not values_left and not token.flag:
             return True
-        left = left - 1 if left else magic.values_after(word)
+        values_left = values_left - 1 if values_left else magic.values_after(token)
     return bool(current) and not current.startswith("-")
 
 
 def _before_cursor(line: str) -> tuple[list[Token], str]:
-    """The finished words of a line, and the raw text of the one that the cursor is in."""
-    words: list[Token] = []
+    """The finished tokens of a line, and the raw text of the one that the cursor is in."""
+    tokens: list[Token] = []
     with contextlib.suppress(UsageError):
-        words.extend(split(line))
-    end = words[-1].end if words else 0
-    if words and end == len(line):
-        return words[:-1], words[-1].raw
-    return words, line[end:].lstrip()
+        tokens.extend(tokenize(line))
+    end = tokens[-1].end if tokens else 0
+    if tokens and end == len(line):
+        return tokens[:-1], tokens[-1].raw
+    return tokens, line[end:].lstrip()
 
 
-def _wanted(magic: Magic, words: list[Token]) -> Argument | None:
+def _option_before(magic: Magic, tokens: list[Token]) -> Argument | None:
     """The option whose value comes next."""
-    left, wanted = 0, None
-    for word in words:
-        left = left - 1 if left else magic.values_after(word)
-        wanted = magic.options.get(word.flag, wanted)
-    return wanted if left else None
+    values_left, option = 0, None
+    for token in tokens:
+        values_left = values_left - 1 if values_left else magic.values_after(token)
+        option = magic.options.get(token.flag, option)
+    return option if values_left else None
 
 
-def _values(declared: Argument, namespace: Mapping[str, Any]) -> list[str]:
-    completer = declared.completes
-    return [*getattr(declared.parser, "choices", ()), *(completer(namespace) if completer else ())]
+def _values(arg: Argument, namespace: Mapping[str, Any]) -> list[str]:
+    completer = arg.completes
+    return [*getattr(arg.parser, "choices", ()), *(completer(namespace) if completer else ())]
 
 
 def _positional_values(magic: Magic, namespace: Mapping[str, Any]) -> list[str]:
-    places = (declared for declared in magic.arguments if not declared.is_option)
-    return [value for declared in places for value in _values(declared, namespace)]
+    positional = (arg for arg in magic.arguments if not arg.is_option)
+    return [value for arg in positional for value in _values(arg, namespace)]
 
 
-def _unused(magic: Magic, words: list[Token]) -> list[str]:
-    used = {magic.options[word.flag] for word in words if word.flag in magic.options}
-    return [flag for flag, declared in magic.options.items() if declared.repeats or declared not in used]
+def _unused(magic: Magic, tokens: list[Token]) -> list[str]:
+    used = {magic.options[token.flag] for token in tokens if token.flag in magic.options}
+    return [flag for flag, option in magic.options.items() if option.repeats or option not in used]
 
 
-class _Tab:
+class _Matcher:
     """A matcher of IPython's completer (API 2) for the line of one magic."""
 
     matcher_api_version = 2
@@ -101,10 +101,10 @@ class _Tab:
     def __call__(self, context: Any) -> dict[str, Any]:
         from IPython.core.completer import SimpleCompletion
 
-        found = self._completions(context.text_until_cursor, context.token)
+        completions = self._completions(context.text_until_cursor, context.token)
         return {
-            "completions": [SimpleCompletion(text, type="magic") for text in found],
-            "suppress": bool(found),
+            "completions": [SimpleCompletion(text, type="magic") for text in completions],
+            "suppress": bool(completions),
         }
 
     def _completions(self, text: str, token: str) -> list[str]:
@@ -117,11 +117,11 @@ class _Tab:
 
 
 def offer_completions(shell: Any, magic: Magic) -> None:
-    """Put the magic's matcher into the completer, in the place of one that an earlier load left there."""
-    tab, completer = _Tab(shell, magic), shell.Completer
+    """Puts the magic's matcher into the completer, in the place of one that an earlier load left there."""
+    matcher, completer = _Matcher(shell, magic), shell.Completer
     others = [
-        matcher
-        for matcher in completer.custom_matchers
-        if getattr(matcher, "matcher_identifier", None) != tab.matcher_identifier
+        other
+        for other in completer.custom_matchers
+        if getattr(other, "matcher_identifier", None) != matcher.matcher_identifier
     ]
-    completer.custom_matchers = [*others, tab]
+    completer.custom_matchers = [*others, matcher]

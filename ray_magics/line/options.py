@@ -20,9 +20,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, NoReturn, TypeVar
 
 from IPython.core.error import UsageError
-from IPython.core.magic import no_var_expand
 
-from .parsers import Completer, Parser, choice, close_to, decimal, integer
+from .parsers import Completer, Expression, Parser, choice, close_to, decimal, integer
 
 T = TypeVar("T")
 MagicKind = Literal["line", "cell", "line_cell"]
@@ -38,9 +37,8 @@ class Group:
         self.arguments: tuple[Argument, ...] = tuple(a for part in parts for a in part.arguments)
 
     def __call__(self, function: Callable[..., T]) -> Callable[..., T]:
-        """Declare them on the function, before those that stand nearer to it."""
-        declared = (*self.arguments, *_declared(function))
-        function.__dict__["_ray_magics_arguments"] = declared
+        """Declares them on the function, before those that stand nearer to it."""
+        function.__dict__["_ray_magics_arguments"] = (*self.arguments, *_arguments_of(function))
         return function
 
 
@@ -138,11 +136,15 @@ run_options = group(
 )
 
 
-def evaluated(line: Any, names: Iterable[str], namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of these names that the line gives, expressions among them evaluated in the notebook."""
-    given = {name: value for name in names if (value := getattr(line, name)) is not None}
+def evaluated(options: object, names: Iterable[str], namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of these names that are given, expressions among them evaluated in the notebook.
+
+    Args:
+        options: a record with an attribute for each name, None where the option is not given.
+    """
+    given = {name: value for name in names if (value := getattr(options, name)) is not None}
     return {
-        name: value.evaluate(namespace, option_of(name)) if hasattr(value, "evaluate") else value
+        name: value.evaluate(namespace, option_of(name)) if isinstance(value, Expression) else value
         for name, value in given.items()
     }
 
@@ -152,16 +154,22 @@ def option_of(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _declared(function: Callable[..., Any]) -> tuple[Argument, ...]:
-    found: tuple[Argument, ...] = function.__dict__.get("_ray_magics_arguments", ())
-    return found
+def _arguments_of(function: Callable[..., Any]) -> tuple[Argument, ...]:
+    arguments: tuple[Argument, ...] = function.__dict__.get("_ray_magics_arguments", ())
+    return arguments
 
 
-# --- words of a line
+# --- tokens of a line
 
 
 class Token(NamedTuple):
-    """A word of the line, its quotes taken off, and where it stood."""
+    """A word of the line.
+
+    Attributes:
+        text: without its quotes.
+        raw: as it stands in the line.
+        end: where it ends there.
+    """
 
     text: str
     raw: str
@@ -181,8 +189,8 @@ _PIECE = re.compile(
 _CODE = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|(?P<open>[(\[{])|(?P<close>[)\]}])|.""", re.DOTALL)
 
 
-def split(line: str) -> Iterator[Token]:
-    """The words of a line, by the shell's quoting; inside brackets quotes and spaces stay as they are.
+def tokenize(line: str) -> Iterator[Token]:
+    """The tokens of a line, by the shell's quoting; inside brackets quotes and spaces stay as they are.
 
     `--into x --resources {"a": 1} --for "x in xs"`
     ->  `--into`, `x`, `--resources`, `{"a": 1}`, `--for`, `x in xs`
@@ -234,13 +242,13 @@ class _ArgumentParser(argparse.ArgumentParser):
 class Magic:
     """A magic: its name, the options declared on its function, and the function.
 
-    With `rest`, a line call takes what follows its options, word for word, as the option of that name.
+    With `remainder`, a line call takes what follows its options, word for word, as the option of that name.
     """
 
     name: str
     kind: MagicKind
     function: Callable[..., Any]
-    rest: str | None = None
+    remainder: str | None = None
 
     def __call__(self, line: str, cell: str | None = None) -> Any:
         """Run the magic, as IPython calls it. Raises UsageError for a mistake in the line."""
@@ -257,12 +265,12 @@ class Magic:
 
     @property
     def arguments(self) -> tuple[Argument, ...]:
-        return _declared(self.function)
+        return _arguments_of(self.function)
 
     @functools.cached_property
     def options(self) -> dict[str, Argument]:
         """The declared options by flag."""
-        return {flag: declared for declared in self.arguments if declared.is_option for flag in declared.flags}
+        return {flag: option for option in self.arguments if option.is_option for flag in option.flags}
 
     @functools.cached_property
     def parser(self) -> argparse.ArgumentParser:
@@ -272,108 +280,96 @@ class Magic:
     def parse(self, line: str, is_cell: bool | None = None) -> argparse.Namespace | None:
         """The options of a line, or None if it asks for help. Raises UsageError."""
         title = self.title(is_cell)
-        words, rest = self._divided(line) if self._takes_rest(title) else (list(split(line)), "")
-        if {word.flag for word in words} & ({"--help", "-h"} - set(self.options)):
+        takes_remainder = self.remainder is not None and not title.startswith("%%")
+        tokens, remainder = self._split_remainder(line) if takes_remainder else (list(tokenize(line)), "")
+        if {token.flag for token in tokens} & ({"--help", "-h"} - set(self.options)):
             return None
-        found, unknown = _parser(self, title).parse_known_args(self._prepared(words, title))
+        options, unknown = _parser(self, title).parse_known_args(self._argparse_words(tokens, title))
         if unknown:
             raise UsageError(f'{title} does not take "{unknown[0]}"; quote a value that has spaces')
-        if self.rest is not None:
-            setattr(found, self.rest, rest)
-        return found
+        if self.remainder is not None:
+            setattr(options, self.remainder, remainder)
+        return options
 
-    def _takes_rest(self, title: str) -> bool:
-        return self.rest is not None and not title.startswith("%%")
-
-    def _divided(self, line: str) -> tuple[list[Token], str]:
+    def _split_remainder(self, line: str) -> tuple[list[Token], str]:
         """The leading options with their values, and the raw text after them."""
-        words: list[Token] = []
-        end, wanted = 0, 0
-        for_options = split(line)
+        tokens: list[Token] = []
+        end, values_left = 0, 0
+        following = tokenize(line)
         while line[end:].strip():
             tail = line[end:].strip()
-            if not wanted and not self._is_option(tail):
-                return words, tail.removeprefix("-- ")
-            words.append(next(for_options))
-            end = words[-1].end
-            wanted = wanted - 1 if wanted else self.values_after(words[-1])
-        return words, ""
+            if not values_left and not self._is_option(tail):
+                return tokens, tail.removeprefix("-- ")
+            tokens.append(next(following))
+            end = tokens[-1].end
+            values_left = values_left - 1 if values_left else self.values_after(tokens[-1])
+        return tokens, ""
 
     def _is_option(self, text: str) -> bool:
         return bool(re.match(r"--[^\W\d]", text)) or text.split(maxsplit=1)[0] in {"-h", *self.options}
 
-    def values_after(self, word: Token) -> int:
-        """How many words after this one are its values."""
-        option = self.options.get(word.flag)
-        if option is None or "=" in word.raw:
+    def values_after(self, token: Token) -> int:
+        """How many tokens after this one are its values."""
+        option = self.options.get(token.flag)
+        if option is None or "=" in token.raw:
             return 0
         return option.values if isinstance(option.values, int) else 0
 
-    def _prepared(self, words: list[Token], title: str) -> list[str]:
-        """The words as argparse reads them without doubt: `--stop -5`  ->  `--stop=-5`."""
-        left, prepared = list(reversed(words)), []
+    def _argparse_words(self, tokens: list[Token], title: str) -> list[str]:
+        """The tokens as argparse reads them without doubt: `--stop -5`  ->  `--stop=-5`."""
+        left, words = list(reversed(tokens)), []
         while left:
-            word = left.pop()
-            option = self._option(word, title)
+            token = left.pop()
+            option = self._option(token, title)
             if option is None or option.values != 1:
-                prepared.append(word.text)
-            elif "=" in word.raw:
-                prepared.append(f"{word.flag}={word.text.partition('=')[2]}")
+                words.append(token.text)
+            elif "=" in token.raw:
+                words.append(f"{token.flag}={token.text.partition('=')[2]}")
             elif left and not self._is_option(left[-1].raw):
-                prepared.append(f"{word.flag}={left.pop().text}")
+                words.append(f"{token.flag}={left.pop().text}")
             else:
                 raise UsageError(option.needs())
-        return prepared
+        return words
 
-    def _option(self, word: Token, title: str) -> Argument | None:
-        """The option a word names; None for a value. Raises UsageError for an option that is not there."""
-        if not word.flag or word.flag in self.options:
-            return self.options.get(word.flag)
-        close = close_to(word.flag, self.options)
+    def _option(self, token: Token, title: str) -> Argument | None:
+        """The option that a token names; None for a value. Raises UsageError for an option that is not there."""
+        if not token.flag or token.flag in self.options:
+            return self.options.get(token.flag)
+        close = close_to(token.flag, self.options)
         advice = f"did you mean {close}?" if close else f"{title}? lists them"
-        raise UsageError(f"{word.flag} is not an option of {title}; {advice}")
+        raise UsageError(f"{token.flag} is not an option of {title}; {advice}")
 
     @functools.cached_property
     def help(self) -> str:
         """The manual that `%%name?` shows: the docstring and one paragraph for each option."""
         text = inspect.cleandoc(self.function.__doc__ or "")
-        return "\n".join([text, "", "Options:", *map(_described, self.arguments)]) if self.arguments else text
-
-    def register(self, shell: Any) -> None:
-        """Make it a magic of this IPython shell, with help and Tab; $name and {name} stay as typed."""
-        from .completion import offer_completions
-
-        def run(line: str, cell: str | None = None) -> Any:
-            return self(line, cell)
-
-        functools.update_wrapper(run, self.function)
-        run.__name__, run.__doc__ = self.name, self.help
-        shell.register_magic_function(no_var_expand(run), self.kind, self.name)
-        offer_completions(shell, self)
+        return "\n".join([text, "", "Options:", *map(_option_help, self.arguments)]) if self.arguments else text
 
 
 @functools.cache
 def _parser(magic: Magic, title: str) -> argparse.ArgumentParser:
     """argparse with the declared arguments; to make one takes longer than a small cell."""
-    made = _ArgumentParser(prog=title, add_help=False, allow_abbrev=False)
-    for declared in magic.arguments:
-        settings = {key: value for key, value in declared.settings.items() if key != "help"}
-        if declared.parser:
-            settings["type"] = declared.read
-        made.add_argument(*declared.flags, **settings)
-    return made
+    parser = _ArgumentParser(prog=title, add_help=False, allow_abbrev=False)
+    for arg in magic.arguments:
+        settings = {key: value for key, value in arg.settings.items() if key != "help"}
+        if arg.parser:
+            settings["type"] = arg.read
+        parser.add_argument(*arg.flags, **settings)
+    return parser
 
 
-def _described(declared: Argument) -> str:
+def _option_help(arg: Argument) -> str:
     """`  --num-cpus N           CPUs the task reserves`."""
-    values = f" {declared.metavar}" if declared.is_option and declared.values != 0 else ""
-    head = "  " + (", ".join(declared.flags) + values if declared.is_option else declared.label)
-    text = textwrap.wrap(declared.settings.get("help") or "", 64)
+    values = f" {arg.metavar}" if arg.is_option and arg.values != 0 else ""
+    head = "  " + (", ".join(arg.flags) + values if arg.is_option else arg.label)
+    text = textwrap.wrap(arg.settings.get("help") or "", 64)
     if len(head) > 25:
         text = ["", *text]
     return "\n".join([f"{head:<26} {text[0] if text else ''}".rstrip(), *(" " * 27 + t for t in text[1:])])
 
 
-def magic(name: str, kind: MagicKind = "line_cell", rest: str | None = None) -> Callable[[Callable[..., Any]], Magic]:
+def magic(
+    name: str, kind: MagicKind = "line_cell", remainder: str | None = None
+) -> Callable[[Callable[..., Any]], Magic]:
     """Make a function of `(options)` (kind "line") or `(options, cell)` a magic with its declared options."""
-    return lambda function: Magic(name, kind, function, rest)
+    return lambda function: Magic(name, kind, function, remainder)

@@ -41,9 +41,9 @@ class Parser(Generic[T]):
         try:
             return self.read(text)
         except (ValueError, SyntaxError) as error:
-            unfit = str(error) if isinstance(error, Unfit) else f"is not {self.what}"
-            seen = f'{option}: "{text}"' if option else f'"{text}"'
-            raise UsageError(f"{seen} {unfit}; {self._advice(text, option)}") from error
+            problem = str(error) if isinstance(error, Unfit) else f"is not {self.what}"
+            given = f'{option}: "{text}"' if option else f'"{text}"'
+            raise UsageError(f"{given} {problem}; {self._advice(text, option)}") from error
 
     def _advice(self, text: str, option: str) -> str:
         close = close_to(text, self.choices)
@@ -62,12 +62,12 @@ def close_to(word: str, known: Iterable[str]) -> str | None:
 def parser(
     what: str, *examples: str, metavar: str = "", completer: Completer | None = None
 ) -> Callable[[Callable[[str], T]], Parser[T]]:
-    """Make a function of a text a Parser; a ValueError or SyntaxError in it means "is not WHAT"."""
+    """Makes a function of a text a Parser; a ValueError or SyntaxError in it means "is not WHAT"."""
 
-    def made(read: Callable[[str], T]) -> Parser[T]:
+    def decorate(read: Callable[[str], T]) -> Parser[T]:
         return Parser(what, examples, read, metavar, completer=completer)
 
-    return made
+    return decorate
 
 
 def notebook_names(namespace: Mapping[str, Any]) -> list[str]:
@@ -94,15 +94,6 @@ def size(text: str) -> int:
     from fractions import Fraction
 
     return round(Fraction(match[1]) * _FACTORS[match[2]])
-
-
-def format_size(count: int) -> str:
-    """Bytes for people, in three digits: `1.5 GB`; a whole number of binary units stays one: `512 MiB`."""
-    for unit, factor in reversed(_BINARY.items()):
-        if count >= factor and count % factor == 0 and count // factor < 1024:
-            return f"{count // factor} {unit}"
-    unit, factor = next((u, f) for u, f in _DECIMAL.items() if count / f < 999.5 or u == "PB")
-    return f"{float(f'{count / factor:.3g}'):.15g} {unit}"
 
 
 def _at_least(least: int, value: Number) -> Number:
@@ -188,7 +179,7 @@ def _compiled(text: str, option: str) -> CodeType:
     return compile(text, f"<{option}>", "eval", dont_inherit=True)
 
 
-def _evaluated(text: str, namespace: Mapping[str, Any], option: str) -> Any:
+def _evaluate(text: str, namespace: Mapping[str, Any], option: str) -> Any:
     """The value of an expression in a copy of the namespace; what it raises becomes a UsageError."""
     try:
         return eval(_compiled(text, option), dict(namespace))
@@ -199,8 +190,8 @@ def _evaluated(text: str, namespace: Mapping[str, Any], option: str) -> Any:
 def _failure(option: str, text: str, error: Exception) -> str:
     if isinstance(error, NameError) and error.name:
         return f'{option}: name "{error.name}" is not defined'
-    said = str(error).partition("\n")[0]
-    return f'{option}: "{text}" raised {type(error).__name__}' + (f": {said}" if said else "")
+    message = str(error).partition("\n")[0]
+    return f'{option}: "{text}" raised {type(error).__name__}' + (f": {message}" if message else "")
 
 
 @dataclass(frozen=True)
@@ -211,7 +202,7 @@ class Expression:
 
     def evaluate(self, namespace: Mapping[str, Any], option: str) -> Any:
         """Its value in the namespace. Raises UsageError with the cause kept; `option` names it there."""
-        return _evaluated(self.text, namespace, option)
+        return _evaluate(self.text, namespace, option)
 
 
 @parser("a Python expression", "\"{'a': 1}\"", metavar="EXPR", completer=code_names)
@@ -244,26 +235,26 @@ class ForClause:
     names: tuple[str, ...]
 
     def items(self, namespace: Mapping[str, Any]) -> Items:
-        """Evaluate the iterable, once, and iterate it lazily over what meets the conditions.
+        """Evaluates the iterable, once, and iterates lazily over what meets the conditions.
 
         An item is an element of the iterable, to be assigned to the target as it is.
         Raises UsageError if the iterable cannot be evaluated or iterated.
         """
-        value = _evaluated(self.iterable, namespace, "--for")
+        value = _evaluate(self.iterable, namespace, "--for")
         try:
-            found = iter(value)
+            elements = iter(value)
         except TypeError as error:
-            seen = f'"{self.iterable}" ({type(value).__name__})'
-            raise UsageError(f'--for: {seen} cannot be iterated; try --for "x in range(5)"') from error
+            given = f'"{self.iterable}" ({type(value).__name__})'
+            raise UsageError(f'--for: {given} cannot be iterated; try --for "x in range(5)"') from error
         if not self.conditions:
-            return Items(found, _length(value))
-        return Items(self._chosen(found, namespace), None)
+            return Items(elements, _length(value))
+        return Items(self._filtered(elements, namespace), None)
 
-    def _chosen(self, found: Iterator[Any], namespace: Mapping[str, Any]) -> Iterator[Any]:
+    def _filtered(self, elements: Iterator[Any], namespace: Mapping[str, Any]) -> Iterator[Any]:
         conditions = "".join(f" if ({condition})" for condition in self.conditions)
         text = f"(_item for _item in _items for {self.target} in [_item]{conditions})"
-        chosen: Iterator[Any] = eval(_compiled(text, "--for"), {**namespace, "_items": found})
-        return chosen
+        filtered: Iterator[Any] = eval(_compiled(text, "--for"), {**namespace, "_items": elements})
+        return filtered
 
 
 def _length(value: Any) -> int | None:

@@ -23,7 +23,9 @@ class RayMagics(SingletonConfigurable):
     share_above = Int(100_000, min=1, help="Bytes from which a value is put into the object store once.").tag(
         config=True
     )
-    tell_above = Int(500_000_000, min=0, help="Bytes from which a value that travels is told by name.").tag(config=True)
+    tell_above = Int(500_000_000, min=0, help="Bytes from which a value that is sent is named in a line.").tag(
+        config=True
+    )
     stop_grace = Float(5.0, min=0.0, help="Seconds until a stopping run says what still runs.").tag(config=True)
     chunk_seconds = Float(0.2, min=0.001, help="Seconds of work in a chunk of a fan-out.").tag(config=True)
 

@@ -1,4 +1,4 @@
-"""Libraries that say less while a view says it better."""
+"""Keeps libraries quiet while a view shows what they would print."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from typing import Any
 
 
 class Quiet:
-    """Loggers at a level, and environment variables at values, while anybody is inside; several threads may be.
+    """A context with other levels of loggers and other environment variables; several threads may be in it at once.
 
-    Afterwards they are as before, but no logger below `least`.
+    Args:
+        level: of the loggers while anybody is inside.
+        environ: environment variables meanwhile.
+        least: afterwards all is as before, but no logger below this level.
     """
 
     def __init__(
@@ -26,21 +29,21 @@ class Quiet:
         self.level, self.loggers, self.least = level, loggers, least
         self.environ = dict(environ or {})
         self.lock = threading.Lock()
-        self.inside = 0
+        self.entered = 0
         self.before: dict[str, Any] = {}
 
     @contextlib.contextmanager
     def __call__(self) -> Iterator[None]:
         with self.lock:
-            self.inside += 1
-            if self.inside == 1:
+            self.entered += 1
+            if self.entered == 1:
                 self._begin()
         try:
             yield
         finally:
             with self.lock:
-                self.inside -= 1
-                if self.inside == 0:
+                self.entered -= 1
+                if self.entered == 0:
                     self._end()
 
     def _begin(self) -> None:

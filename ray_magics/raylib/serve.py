@@ -1,7 +1,7 @@
 """The only place that touches private API of Ray Serve.
 
 Tried on Ray 2.60.0. Each function names what it uses of Ray's private API and its fallback; a name that must be there
-is fetched by `_private`, which says in one line what the installed Ray lacks. `tests/pure/test_raylib_serve.py` fails
+is fetched by `private`, which says in one line what the installed Ray lacks. `tests/pure/test_raylib_serve.py` fails
 loudly when one of them changes, or when Ray's own client sends a field that is lost here.
 """
 
@@ -17,10 +17,41 @@ from typing import Any
 
 from .. import connection
 from ..errors import RayMagicsError, ServeUnavailable
+from .private import private
 from .quiet import Quiet
 
 log = logging.getLogger(__name__)
 
+PRIVATE = (
+    "ray._private.node:Node.get_logs_dir_path",
+    "ray._private.worker:_global_node",
+    "ray.serve._private.build_app:build_app",
+    "ray.serve._private.client:ServeControllerClient._controller",
+    "ray.serve._private.client:ServeControllerClient.delete_apps",
+    "ray.serve._private.client:ServeControllerClient.deploy_applications",
+    "ray.serve._private.config:DeploymentConfig.autoscaling_config",
+    "ray.serve._private.config:DeploymentConfig.from_proto_bytes",
+    "ray.serve._private.config:DeploymentConfig.to_proto_bytes",
+    "ray.serve._private.config:DeploymentConfig.user_configured_option_names",
+    "ray.serve._private.config:ReplicaConfig.resource_dict",
+    "ray.serve._private.config:ReplicaConfig.serialized_deployment_def",
+    "ray.serve._private.config:ReplicaConfig.serialized_init_args",
+    "ray.serve._private.config:ReplicaConfig.serialized_init_kwargs",
+    "ray.serve._private.controller:ServeController.deploy_applications",
+    "ray.serve._private.controller:ServeController.get_deployment_info",
+    "ray.serve._private.controller:ServeController.get_serve_instance_details",
+    "ray.serve._private.replica:ReplicaActor.get_num_ongoing_requests",
+    "ray.serve._private.utils:_callable_uses_multiplexing",
+    "ray.serve.context:_get_global_client",
+    "ray.serve.context:_set_global_client",
+    "ray.serve.deployment:Application._bound_deployment",
+    "ray.serve.deployment:Deployment._deployment_config",
+    "ray.serve.deployment:Deployment._replica_config",
+    "ray.serve.generated.serve_pb2:ApplicationArgs",
+    "ray.serve.generated.serve_pb2:DeploymentArgs",
+    "ray.serve.generated.serve_pb2:DeploymentConfig",
+    "ray.serve.generated.serve_pb2:DeploymentRoute",
+)
 NAMESPACE = "serve"  # of Serve's actors
 _ASK_TIMEOUT, _DEPLOY_TIMEOUT = 5.0, 30.0  # seconds
 _MULTIPLEXED = b"_serve_multiplexed_function"  # Ray's mark on what @serve.multiplexed decorates
@@ -28,18 +59,6 @@ _MULTIPLEXED = b"_serve_multiplexed_function"  # Ray's mark on what @serve.multi
 _client_session: list[Any] = []  # the connection for which Serve's client was last asked
 quiet = Quiet(logging.ERROR, ("ray.serve",), least=logging.WARNING)
 """Serve tells its driver things that a view shows better."""
-
-
-def _private(module: str, name: str) -> Any:
-    """A name of a module of `ray.serve`. Raises RayMagicsError, with Ray's version, where it is gone."""
-    try:
-        return getattr(import_module(f"ray.serve.{module}"), name)
-    except (ImportError, AttributeError) as error:
-        import ray
-
-        raise RayMagicsError(
-            f"Ray {ray.__version__} has no ray.serve.{module}.{name}, which %%ray_serve needs; Ray 2.60 has it."
-        ) from error
 
 
 def _pb2() -> Any:
@@ -73,7 +92,7 @@ def build(application: Any, name: str, route_prefix: str | None) -> BuiltApplica
     """
     import ray
 
-    ray_app = _private("_private.build_app", "build_app")(
+    ray_app = private("ray.serve._private.build_app:build_app")(
         application,
         name=name,
         route_prefix=route_prefix,
@@ -172,7 +191,7 @@ def make_deploy_spec(built: BuiltApplication) -> DeploySpec:
     not sent at once can be kept, compared with what is served, and joined to another one; `serve.run_many` cannot do
     that. No fallback: RayMagicsError.
     """
-    client_type = _private("_private.client", "ServeControllerClient")
+    client_type = private("ray.serve._private.client:ServeControllerClient")
     packer = object.__new__(client_type)  # its __init__ would ask the controller
     packer._controller, packer._shutdown = _ControllerStub(), False
     try:
@@ -253,7 +272,7 @@ def _uses_multiplexing(pickled: bytes) -> bool:
     if len(names) != 2:
         return False
     definition = getattr(sys.modules.get(names[0]), names[1], None)  # pickled by its name
-    return bool(_private("_private.utils", "_callable_uses_multiplexing")(definition))
+    return bool(private("ray.serve._private.utils:_callable_uses_multiplexing")(definition))
 
 
 def reconfigured(spec: DeploySpec, deployment: str, changes: Mapping[str, Any]) -> DeploySpec:
@@ -262,7 +281,7 @@ def reconfigured(spec: DeploySpec, deployment: str, changes: Mapping[str, Any]) 
     Ray 2.60: `DeploymentConfig`, changed as `Deployment.options` changes it. Raises ValueError for what Ray refuses.
     """
     args = _pb2().DeploymentArgs.FromString(spec.deployments[deployment])
-    config = _private("_private.config", "DeploymentConfig").from_proto_bytes(args.deployment_config)
+    config = private("ray.serve._private.config:DeploymentConfig").from_proto_bytes(args.deployment_config)
     for option, value in changes.items():
         setattr(config, option, value)
     args.deployment_config = config.to_proto_bytes()
@@ -281,9 +300,9 @@ def client() -> Any:
         return None
     if _client_session != [connection.session_id()]:  # Ray compares job ids, and that is 01000000 on each new cluster
         _client_session[:] = [connection.session_id()]
-        _private("context", "_set_global_client")(None)
+        private("ray.serve.context:_set_global_client")(None)
     with quiet():
-        return _private("context", "_get_global_client")(raise_if_no_controller_running=False)
+        return private("ray.serve.context:_get_global_client")(raise_if_no_controller_running=False)
 
 
 def _controller() -> Any:

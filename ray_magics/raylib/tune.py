@@ -13,6 +13,27 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
+PRIVATE = (
+    "ray.tune.execution.tune_controller:TuneController._actor_manager",
+    "ray.tune.execution.tune_controller:TuneController._stopping_actors",
+    "ray.tune.execution.tune_controller:TuneController._trial_to_actor",
+    "ray.tune.execution.tune_controller:TuneController._validate_result_metrics",
+    "ray.tune.execution.tune_controller:TuneController.checkpoint",
+    "ray.tune.execution.tune_controller:TuneController.cleanup",
+    "ray.tune.execution.tune_controller:TuneController.is_finished",
+    "ray.tune.execution.tune_controller:TuneController.stop_trial",
+    "ray.tune.execution.tune_controller:TrialRunnerWrapper._tune_controller",
+    "ray.tune.experiment.trial:Trial.error_file",
+    "ray.tune.experiment.trial:Trial.pickled_error_file",
+    "ray.tune.experiment.trial:Trial.storage",
+    "ray.tune.impl.tuner_internal:TunerInternal._run_config",
+    "ray.tune.impl.tuner_internal:TunerInternal._tune_config",
+    "ray.tune.schedulers.async_hyperband:AsyncHyperBandScheduler._max_t",
+    "ray.tune.schedulers.async_hyperband:AsyncHyperBandScheduler._time_attr",
+    "ray.tune.schedulers.hyperband:HyperBandScheduler._max_t_attr",
+    "ray.tune.schedulers.hyperband:HyperBandScheduler._time_attr",
+    "ray.tune.tuner:Tuner._local_tuner",
+)
 QUIET = "RAY_AIR_NEW_OUTPUT"
 """At 0 Tune leaves its output to the `progress_reporter`, as it does by itself in a notebook."""
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import UsageError
-from ..line.parsers import format_size
 from ..line.settings import settings
+from ..units import size_argument, size_text
 from ..worker.values import Namespace, Packer
 from .captures import Capture, Captures
 from .inspection import is_ref, type_name
@@ -68,7 +68,7 @@ class CapturedValues:
             size = self.payload.sizes[name]
             if size >= settings().tell_above:
                 kind = type_name(self.namespace[name])
-                print(f'"{name}" ({kind}, {format_size(size)}) is sent to the cluster once, until it changes.')
+                print(f'"{name}" ({kind}, {size_text(size)}) is sent to the cluster once, until it changes.')
 
 
 def ship(captures: Iterable[Capture], namespace: Namespace, threshold: int, as_refs: Iterable[str] = ()) -> Payload:
@@ -146,7 +146,7 @@ def _check_capacity(packer: Packer, ranges: Mapping[str, tuple[int, int]]) -> No
     if total > capacity:
         name = max(ranges, key=lambda name: packer.sizes[name])
         raise UsageError(
-            f'Cannot ship "{name}" ({format_size(packer.sizes[name])}): the object store of this cluster holds '
-            f"{format_size(int(capacity))}. Read it on the worker from a file, or start with "
-            f"%ray_init --object-store-memory {format_size(2 * total)}."
+            f'Cannot ship "{name}" ({size_text(packer.sizes[name])}): the object store of this cluster holds '
+            f"{size_text(int(capacity))}. Read it on the worker from a file, or start with "
+            f"%ray_init --object-store-memory {size_argument(2 * total)}."
         )

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..line.parsers import format_size
+from ..units import size_text
 from ..worker.values import pack
 from .captures import Capture, Captures
 
@@ -37,7 +37,7 @@ def describe_captures(captures: Captures, namespace: Namespace) -> Iterator[str]
 
 
 def _capture(capture: Capture, namespace: Namespace) -> str:
-    size = "" if capture.nbytes is None else f", {format_size(capture.nbytes)}"
+    size = "" if capture.nbytes is None else f", {size_text(capture.nbytes)}"
     shape = getattr(namespace.get(capture.name), "shape", None)
     shaped = f" {shape}" if isinstance(shape, tuple) else ""
     kind = capture.kind if capture.kind != "value" else capture.type + shaped
@@ -125,7 +125,7 @@ def assignment(name: str, value: Any) -> str:
         return f"{name} = ...  # make it here: it cannot be pickled ({type(error).__name__})"
     if len(pickled) > PICKLED:
         return (
-            f"# {format_size(len(pickled))}; save it in the notebook: pickle.dump({name}, open('{name}.pkl', 'wb'))\n"
+            f"# {size_text(len(pickled))}; save it in the notebook: pickle.dump({name}, open('{name}.pkl', 'wb'))\n"
             f"import pickle\n{name} = pickle.load(open('{name}.pkl', 'rb'))"
         )
     text = base64.b85encode(zlib.compress(pickled)).decode()

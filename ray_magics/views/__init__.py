@@ -1,1 +1,1 @@
-"""Pictures of a status; they show, and never act."""
+"""A status as text, HTML and a live widget; views show, and never act."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from ..units import number_text as number_text
+from ..units import size_text as size_text
 
 Snapshot = Mapping[str, Any]
 
@@ -31,7 +34,7 @@ CLUSTER_ADVICE = {
 NO_RUNS = "Nothing has run yet. Begin a cell with %%ray_remote to run it on the cluster."
 
 _LIVE = ("pending", "running", "stopping")
-_SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_BARS = "▁▂▃▄▅▆▇█"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 # Escape sequences of terminals; then other control characters, and marks that reverse the text around them.
@@ -52,7 +55,7 @@ def _overwritten(line: str) -> str:
 
 
 def one_line(text: object, limit: int = 200) -> str:
-    """The same, with every white space a blank."""
+    """Foreign text as one line of at most `limit` characters, every white space a blank."""
     return " ".join(plain(text, limit).split())
 
 
@@ -66,20 +69,6 @@ def count(value: float) -> str:
     return f"{_rounded(value):,}"
 
 
-def quantity(value: float) -> str:
-    """0.5 -> "0.5", 2.0 -> "2" """
-    return _trimmed(f"{_rounded(value * 100) / 100:,.2f}")
-
-
-def number(value: float) -> str:
-    """Four digits, and whole numbers whole: 0.123456 -> "0.1235", 0.00001 -> "1e-5", 65536 -> "65536" """
-    if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
-    if abs(value) < 1e9 and (abs(value) >= 1000 or value == int(value)):
-        return f"{value:.0f}"
-    return re.sub(r"e([-+])0*", lambda sign: f"e{sign[1].strip('+')}", f"{value:.4g}")
-
-
 def plural(unit: str, value: float) -> str:
     """("item", 1) -> "item", ("batch", 2) -> "batches" """
     if value == 1:
@@ -87,21 +76,20 @@ def plural(unit: str, value: float) -> str:
     return f"{unit}es" if re.search("(?:s|x|ch|sh)$", unit) else f"{unit}s"
 
 
-def size(amount: float) -> str:
-    """3435973837 (bytes) -> "3.2 GiB" """
-    unit = 0
-    while amount >= 1000 and unit < len(_SIZES) - 1:
-        amount /= 1024
-        unit += 1
-    return f"{_few(amount) if unit else count(amount)} {_SIZES[unit]}"
+def sparkline(values: Sequence[float], low: float, high: float) -> str:
+    """[0, 1, 2] from 0 to 2 -> "▁▅█"; where `low` and `high` span nothing, a line of middle height."""
+    span = high - low
+    if not 0 < span < math.inf:
+        return _BARS[3] * len(values)
+    return "".join(_BARS[round((value - low) / span * 7)] for value in values)
 
 
 def usage(used: float, total: float, unit: str = "") -> str:
     """(1, 2) -> "1 of 2"; sizes name their unit once if it is the same: "0.5 of 2 GiB" """
     if unit != "bytes":
-        return f"{quantity(used)} of {quantity(total)} {unit}".rstrip()
-    amount, scale = size(used).split(" ")
-    whole = size(total)
+        return f"{number_text(used)} of {number_text(total)} {unit}".rstrip()
+    amount, scale = size_text(used).split(" ")
+    whole = size_text(total)
     same = used == 0 or whole.endswith(f" {scale}")
     return f"{amount} of {whole}" if same else f"{amount} {scale} of {whole}"
 
@@ -131,14 +119,14 @@ def rate(per_second: float, unit: str) -> str:
     return f"{_few(value)} {plural(unit, value)}/{time}"
 
 
-def word(text: str) -> str:
+def capitalized(text: str) -> str:
     """ "running" -> "Running" """
     return text[:1].upper() + text[1:]
 
 
 def sentence(text: str) -> str:
     """The same with a full stop, if it has none."""
-    return word(text) if text.endswith((".", "!", "?", "…")) else f"{word(text)}."
+    return capitalized(text) if text.endswith((".", "!", "?", "…")) else f"{capitalized(text)}."
 
 
 def is_live(run: Snapshot) -> bool:
@@ -160,26 +148,26 @@ def progress(run: Snapshot) -> str:
     return f"{count(done)} of {count(total)} {plural(unit, total)}"
 
 
-def facts(run: Snapshot) -> list[str]:
+def progress_parts(run: Snapshot) -> list[str]:
     """ "120 of 1,797 items", "38 items/s", "45 s left", "2 failed", "4 running" """
     if is_single(run):
         return []
     live, left, speed = is_live(run), run["remaining"], run["rate"]
-    all_facts = (
+    parts = (
         progress(run),
         "" if speed is None else rate(speed, one_line(run["unit"])),
         f"{clock(max(1, left + 0.5))} left" if live and left is not None else "",
         f"{count(run['failed'])} failed" if run["failed"] else "",
         f"{count(run['running'])} running" if live and run["running"] else "",
     )
-    return [fact for fact in all_facts if fact]
+    return [part for part in parts if part]
 
 
 def elapsed(run: Snapshot) -> str:
     return clock(run["elapsed"]) if is_live(run) else seconds(run["elapsed"])
 
 
-def sign(state: str) -> str:
+def state_sign(state: str) -> str:
     return SIGNS.get(state, "•")
 
 
@@ -190,8 +178,8 @@ def task_state(state: object) -> str:
 
 def node_state(node: Snapshot) -> str:
     """ "alive, head" """
-    words = ("alive" if node["alive"] else "dead", "head" if node["head"] else "", one_line(node["note"]))
-    return ", ".join(filter(None, words))
+    parts = ("alive" if node["alive"] else "dead", "head" if node["head"] else "", one_line(node["note"]))
+    return ", ".join(filter(None, parts))
 
 
 def node_count(nodes: list[Snapshot]) -> str:
@@ -206,7 +194,7 @@ def line_count(worker: Snapshot) -> str:
     return f"{count(worker['lines'])} {plural('line', worker['lines'])}{', some on stderr' if errors else ''}"
 
 
-def cluster_words(cluster: Snapshot) -> str:
+def cluster_sentence(cluster: Snapshot) -> str:
     """What the cluster says about itself, else what to do about its state."""
     message = one_line(cluster["message"], 1000)
     return sentence(message) if message else CLUSTER_ADVICE.get(cluster["state"], "")
@@ -227,11 +215,11 @@ def repeated(repeats: int, template: str) -> str:
     return template.format(f"{TIMES}{count(repeats)}") if repeats > 1 else ""
 
 
-def shown_tail(lines: list[str], hidden: int, limit: int) -> tuple[list[str], str]:
-    """The last lines that fit into `limit` bytes, and a word on those before them."""
-    kept, cut = fitting(reversed(lines), limit)
-    gone = hidden + cut
-    return kept[::-1], f"{count(gone)} earlier {plural('line', gone)} not shown" if gone else ""
+def fitting_tail(lines: list[str], hidden: int, limit: int) -> tuple[list[str], str]:
+    """The last lines that fit into `limit` bytes, and a note on those before them."""
+    shown, cut = fitting(reversed(lines), limit)
+    hidden += cut
+    return shown[::-1], f"{count(hidden)} earlier {plural('line', hidden)} not shown" if hidden else ""
 
 
 def _few(value: float) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from html import escape
 from urllib.parse import urlsplit
 
-from ray_magics.views import format as f
-from ray_magics.views import serve, tune
-from ray_magics.views import tags as t
-from ray_magics.views.format import Snapshot
+from . import format as f
+from . import serve, tune
+from . import tags as t
+from .format import Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ _ROWS = 28_000
 _TRIALS = 38_000
 _ALL = 96_000
 _LOG = 500  # bytes; what is around the lines of a log
-_OPENED = 6  # so many replicas are shown unfolded
+_OPENED = 6  # at most so many replicas are shown unfolded
 
 _CARD = (
     f"max-width: 880px; margin: 4px 0; padding: 9px 12px; border: {t.RULE}; border-radius: 4px; "
@@ -35,7 +35,7 @@ _OUTPUT_TEXT = "flex: none; overflow: visible; background: rgba(128, 128, 128, 0
 
 
 def html(snapshot: Snapshot) -> str:
-    """The status with this JSON form; all escaped, at most 100 kB, with a word on what was cut."""
+    """The status with this JSON form; all escaped, at most 100 kB, with a note on what was cut."""
     try:
         body = "".join(_KINDS[snapshot["kind"]](snapshot))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
@@ -53,14 +53,14 @@ def _head(run: Snapshot) -> Iterator[str]:
     yield t.div(" · ".join(filter(None, (_title(run), t.muted(t.safe(run["verb"])), t.muted(f.elapsed(run))))))
     if f.is_live(run) and run["total"] and not f.is_single(run):
         yield t.bar(run["done"] / run["total"])
-    if facts := f.facts(run):
-        yield t.div(" · ".join(map(escape, facts)))
+    if parts := f.progress_parts(run):
+        yield t.div(" · ".join(map(escape, parts)))
     if run["why"]:
         yield t.div(escape(f.sentence(f.one_line(run["why"], 1000))))
-    yield from _said(run)
+    yield from _note_and_error(run)
 
 
-def _said(run: Snapshot) -> Iterator[str]:
+def _note_and_error(run: Snapshot) -> Iterator[str]:
     if run["note"]:
         yield t.div(t.muted(t.safe(run["note"], 1000)))
     if run["error"]:
@@ -74,14 +74,14 @@ def _title(run: Snapshot) -> str:
 def _workers(run: Snapshot, limit: int) -> list[str]:
     workers, name = run["workers"], f.one_line(run["id"])
     share = max(5000, limit // max(1, len(workers)))
-    folds, left = f.fitting((_worker(worker, share, f.is_single(run)) for worker in workers), limit)
+    blocks, left = f.fitting((_worker(worker, share, f.is_single(run)) for worker in workers), limit)
     more = f"and {f.count(left)} more {f.plural('worker', left)}: {t.code(f'%ray_logs {name}')}"
-    return [*folds, t.div(t.muted(more))] if left else folds
+    return [*blocks, t.div(t.muted(more))] if left else blocks
 
 
 def _worker(worker: Snapshot, limit: int, opened: bool) -> str:
     label = t.safe(worker["label"], 100)
-    lines, cut = f.shown_tail([_line(*line) for line in worker["tail"]], worker["hidden"], limit - 1200)
+    lines, cut = f.fitting_tail([_line(*line) for line in worker["tail"]], worker["hidden"], limit - 1200)
     summary = f"<summary>{label} · {f.line_count(worker)}</summary>"
     above = t.div(t.muted(cut)) if cut else ""
     output = f'<div style="{_OUTPUT_BOX}">{t.pre(chr(10).join(lines), _OUTPUT_TEXT)}</div>' if lines else ""
@@ -113,38 +113,38 @@ def _search(run: Snapshot) -> Iterator[str]:
     headings = ("Trial", "State", *(escape(heading) for heading, _ in columns)) if trials else ()
     rows = ([*_trial(run, trial), *(escape(cells[row]) for _, cells in columns)] for row, trial in enumerate(trials))
     yield t.table(headings, rows, _TRIALS, _SHORT, len(run["trials"]) - len(trials))
-    if trials and (words := tune.left_out(run)):
-        yield t.div(t.muted(words))
+    if trials and (sentence := tune.left_out(run)):
+        yield t.div(t.muted(sentence))
     yield from map(_failure, tune.failed(trials))
 
 
 def _trial(run: Snapshot, trial: Snapshot) -> tuple[str, str]:
     label = escape(tune.label(run, trial))
-    sign, words = tune.state(trial)
-    return f"<b>{label}</b>" if tune.BEST in label else label, f"{t.sign(sign)}&nbsp;{escape(words)}"
+    sign, title = tune.state(trial)
+    return f"<b>{label}</b>" if tune.BEST in label else label, f"{t.sign(sign)}&nbsp;{escape(title)}"
 
 
 def _failure(trial: Snapshot) -> str:
     head, lines = tune.last_lines(trial["error"])
     summary = f"Trial {escape(tune.value(trial['number']))} failed: {escape(head)}"
-    kept, cut = f.shown_tail(list(map(escape, lines)), 0, 1200)
+    shown, cut = f.fitting_tail(list(map(escape, lines)), 0, 1200)
     above = t.div(t.muted(cut)) if cut else ""
-    body = f"{above}{t.pre(chr(10).join(kept), f'border-left: 3px solid {t.RED}')}"
+    body = f"{above}{t.pre(chr(10).join(shown), f'border-left: 3px solid {t.RED}')}"
     return f"<details><summary>{summary}</summary>{body}</details>" if lines else t.div(summary)
 
 
 def _serve(status: Snapshot) -> Iterator[str]:
-    above = "".join(_head(status) if status["id"] else _said(status))
-    apps, words = status["apps"], serve.empty_text(status)
+    above = "".join(_head(status) if status["id"] else _note_and_error(status))
+    apps, advice = status["apps"], serve.empty_text(status)
     limit = _ALL - len(above.encode())
     share = max(12_000, limit // max(1, len(apps)))
     rules = (_RULED if above or index else "" for index in range(len(apps)))
     blocks = (_app(app, status["error"], rule, share) for app, rule in zip(apps, rules, strict=True))
     drawn, left = f.fitting(blocks, limit)
-    yield from (above, *drawn, _more(left, "application"), t.div(escape(words)) if words else "")
+    yield from (above, *drawn, _more(left, "application"), t.div(escape(advice)) if advice else "")
     yield from _workers(status, min(_OUTPUT, limit - sum(len(app.encode()) for app in drawn)))
-    if place := serve.address_line(status):
-        yield t.div(t.muted(escape(place)))
+    if footer := serve.address_line(status):
+        yield t.div(t.muted(escape(footer)))
 
 
 def _more(left: int, unit: str) -> str:
@@ -152,47 +152,47 @@ def _more(left: int, unit: str) -> str:
 
 
 def _app(app: Snapshot, error: str, rule: str, limit: int) -> str:
-    """What is said of it, and of its replicas what then fits."""
-    above = "".join(_app_words(app, error, limit // 6))
+    """Its head and figures, and of its replicas what then fits."""
+    above = "".join(_app_summary(app, error, limit // 6))
     below = "".join(_answer(app["answer"], limit // 6)) if app["answer"] else ""
     limit -= len((above + below).encode()) + 300
     parts = app["deployments"]
     share = max(6000, limit // max(1, len(parts)))
     opened = " open" if sum(len(part["replicas"]) for part in parts) <= _OPENED else ""
     blocks = (_deployment(part, error + app["message"], share, opened) for part in serve.failed_first(parts))
-    kept, left = f.fitting(blocks, limit)
-    return f'<div style="{rule}">{above}{"".join(kept)}{_more(left, "deployment")}{below}</div>'
+    shown, left = f.fitting(blocks, limit)
+    return f'<div style="{rule}">{above}{"".join(shown)}{_more(left, "deployment")}{below}</div>'
 
 
-def _app_words(app: Snapshot, error: str, limit: int) -> Iterator[str]:
+def _app_summary(app: Snapshot, error: str, limit: int) -> Iterator[str]:
     yield t.div(" · ".join(filter(None, _app_head(app))))
-    if words := serve.version_text(app):
-        yield t.div(f"<b>{escape(words)}</b>")
+    if sentence := serve.version_text(app):
+        yield t.div(f"<b>{escape(sentence)}</b>")
     yield _message(app, serve.message(app, error), limit)
     if figures := serve.figures(app):
         curve = serve.sparkline(app["history"])
         drawn = f' <span style="{_CURVE}">{curve}</span>' if curve else ""
-        yield t.div(f"{_facts(figures)}{drawn}")
+        yield t.div(f"{_unbroken(figures)}{drawn}")
     yield _deployments(app, 2 * limit)
 
 
-def _facts(facts: Iterable[str]) -> str:
-    """Joined, and never broken within one."""
-    return " · ".join(escape(fact).replace(" ", "\N{NO-BREAK SPACE}") for fact in facts)
+def _unbroken(parts: Iterable[str]) -> str:
+    """Joined, with line breaks between the parts alone."""
+    return " · ".join(escape(part).replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
 
 
 def _app_head(app: Snapshot) -> Iterator[str]:
-    sign, words = serve.state(app["status"])
-    yield f"<b>{t.sign(sign)} {escape(words)}</b> {t.code(serve.word(app['name']))}"
+    sign, title = serve.state(app["status"])
+    yield f"<b>{t.sign(sign)} {escape(title)}</b> {t.code(serve.word(app['name']))}"
     yield _link(app["url"], app["url"] or app["route"] or "not reachable by HTTP")
     yield _link(app["docs"], "docs") if _web_address(app["docs"]) else ""
     yield t.muted(escape(serve.deployed_ago(app)))
 
 
-def _message(part: Snapshot, words: str, limit: int) -> str:
-    kept, cut = f.shown_tail(list(map(escape, words.splitlines())), 0, limit)
-    edge = f"3px solid {t.RED}" if serve.failed(part) else t.RULE
-    return t.pre("\n".join(filter(None, (cut, *kept))), f"border-left: {edge}")
+def _message(part: Snapshot, text: str, limit: int) -> str:
+    shown, cut = f.fitting_tail(list(map(escape, text.splitlines())), 0, limit)
+    border = f"3px solid {t.RED}" if serve.failed(part) else t.RULE
+    return t.pre("\n".join(filter(None, (cut, *shown))), f"border-left: {border}")
 
 
 def _deployments(app: Snapshot, limit: int) -> str:
@@ -206,44 +206,44 @@ def _deployments(app: Snapshot, limit: int) -> str:
 
 
 def _state(part: Snapshot) -> str:
-    sign, words = serve.state(part["status"])
-    return f"{t.sign(sign)} {escape(words)}"
+    sign, title = serve.state(part["status"])
+    return f"{t.sign(sign)} {escape(title)}"
 
 
 def _deployment(deployment: Snapshot, above: str, limit: int, opened: str) -> str:
     name = t.safe(deployment["name"], 40)
-    words, scaling = serve.message(deployment, above), serve.autoscaling(deployment)
-    said = t.div(f"{name}:") + _message(deployment, words, limit // 3) if words else ""
-    said += t.div(t.muted(f"{name}: {escape(scaling)}")) if scaling else ""
+    message, scaling = serve.message(deployment, above), serve.autoscaling(deployment)
+    above_replicas = t.div(f"{name}:") + _message(deployment, message, limit // 3) if message else ""
+    above_replicas += t.div(t.muted(f"{name}: {escape(scaling)}")) if scaling else ""
     if not deployment["replicas"]:
-        return said
-    inside = "".join(_replicas(deployment["replicas"], limit - len(said.encode()) - 400))
+        return above_replicas
+    inside = "".join(_replicas(deployment["replicas"], limit - len(above_replicas.encode()) - 400))
     summary = f"<summary>{escape(serve.replica_count(deployment))}</summary>"
-    return f'{said}<details{opened}>{summary}<div style="{_INSIDE}">{inside}</div></details>'
+    return f'{above_replicas}<details{opened}>{summary}<div style="{_INSIDE}">{inside}</div></details>'
 
 
 def _replicas(replicas: list[Snapshot], limit: int) -> Iterator[str]:
     share = max(1000, limit // len(replicas))
-    kept, left = f.fitting((_replica(replica, share) for replica in replicas), limit)
-    yield from kept
+    shown, left = f.fitting((_replica(replica, share) for replica in replicas), limit)
+    yield from shown
     yield _more(left, "replica")
 
 
 def _replica(replica: Snapshot, limit: int) -> str:
-    sign, words = serve.state(replica["state"])
-    name = f"{t.sign(sign)} {escape(words)} {t.code(serve.word(replica['id']))}"
-    head = f"{name} · {_facts(serve.replica_facts(replica))}"
+    sign, title = serve.state(replica["state"])
+    name = f"{t.sign(sign)} {escape(title)} {t.code(serve.word(replica['id']))}"
+    head = f"{name} · {_unbroken(serve.replica_facts(replica))}"
     lines = [escape(f.output_line(line)) for line in replica["log"]]
-    kept, cut = f.shown_tail(lines, replica["lines_cut"], limit - len(head.encode()) - _LOG)
+    shown, cut = f.fitting_tail(lines, replica["lines_cut"], limit - len(head.encode()) - _LOG)
     above = t.div(t.muted(cut)) if cut else ""
-    output = f'<div style="{_OUTPUT_BOX}">{t.pre(chr(10).join(kept), _OUTPUT_TEXT)}</div>' if kept else ""
+    output = f'<div style="{_OUTPUT_BOX}">{t.pre(chr(10).join(shown), _OUTPUT_TEXT)}</div>' if shown else ""
     return f"<details><summary>{head}</summary>{above}{output}</details>" if lines else t.div(head)
 
 
-def _answer(asked: Snapshot, limit: int) -> Iterator[str]:
-    sign, words = serve.answer_line(asked)
-    yield t.div(f"Last request: {t.sign(sign)} {escape(words)}")
-    lines, cut = serve.answer_body(asked, limit // 6)
+def _answer(request: Snapshot, limit: int) -> Iterator[str]:
+    sign, title = serve.answer_line(request)
+    yield t.div(f"Last request: {t.sign(sign)} {escape(title)}")
+    lines, cut = serve.answer_body(request, limit // 6)
     drawn = t.pre(escape("\n".join(lines)), _OUTPUT_TEXT)
     folded = f"<details><summary>{f.count(len(lines))} lines</summary>{drawn}</details>"
     yield folded if len(lines) > 20 else drawn
@@ -252,8 +252,8 @@ def _answer(asked: Snapshot, limit: int) -> Iterator[str]:
 
 def _cluster(cluster: Snapshot) -> Iterator[str]:
     yield t.div(" · ".join(_cluster_head(cluster)))
-    if words := f.cluster_words(cluster):
-        yield t.div(escape(words))
+    if sentence := f.cluster_sentence(cluster):
+        yield t.div(escape(sentence))
     yield t.table((), map(_meter, cluster["meters"]), 6000)
     yield t.states("Tasks", cluster["tasks"])
     yield t.states("Actors", cluster["actors"])
@@ -275,11 +275,11 @@ def _cluster_head(cluster: Snapshot) -> Iterator[str]:
         yield _link(cluster["dashboard"], "Dashboard")
 
 
-def _link(address: str, words: str) -> str:
-    """A link if a browser may follow it, else the words alone."""
+def _link(address: str, text: str) -> str:
+    """A link if a browser may follow it, else the text alone."""
     url = _web_address(address)
-    said = t.safe(words)
-    return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{said}</a>' if url else said
+    label = t.safe(text)
+    return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{label}</a>' if url else label
 
 
 def _web_address(address: str) -> str:

@@ -1,67 +1,67 @@
-"""The rows of a snapshot that has too many to send them anew each time: what a page lacks of them."""
+"""The rows of a snapshot that has too many to send them anew each time: only those that changed are sent."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Row = Mapping[str, Any]
-Message = dict[str, Any]
+TableRow = Mapping[str, Any]
+RowMessage = dict[str, Any]
 
 
 class Rows:
-    """The rows that the pages have been told, by id. A row is never changed: a newer one takes its place.
+    """The rows that the pages have been sent, by id. A row is never changed: a newer one takes its place.
 
     `state` is what a page begins with, changed in place; `update` is the message that brings it up to date.
     """
 
-    def __init__(self, rows: Sequence[Row] = ()) -> None:
-        self.told: dict[str, Row] = {row["id"]: row for row in rows}
-        self.state: dict[str, Any] = {"seq": 0, "rows": self.told}
+    def __init__(self, rows: Sequence[TableRow] = ()) -> None:
+        self.sent_rows: dict[str, TableRow] = {row["id"]: row for row in rows}
+        self.state: dict[str, Any] = {"seq": 0, "rows": self.sent_rows}
 
-    def update(self, rows: Sequence[Row]) -> Message | None:
-        """`{"rows": [Change, ...], "seq": 1}`, or None if every row is the one that was told."""
-        told = self.told
+    def update(self, rows: Sequence[TableRow]) -> RowMessage | None:
+        """`{"rows": [Change, ...], "seq": 1}`, or None if every row is the one that was sent."""
+        sent_rows = self.sent_rows
         changes = []
         for row in rows:
-            before = told.get(row["id"])
+            before = sent_rows.get(row["id"])
             if before is row:
                 continue
-            told[row["id"]] = row
+            sent_rows[row["id"]] = row
             if before != row:
                 changes.append(change(before, row))
-        if len(told) != len(rows):
+        if len(sent_rows) != len(rows):
             self._replace(rows)
-            return {**self.whole(), "seq": self._next()}
+            return {**self.full_message(), "seq": self._next()}
         return {"rows": changes, "seq": self._next()} if changes else None
 
-    def whole(self) -> Message:
+    def full_message(self) -> RowMessage:
         """All rows, for a page that has missed a message."""
-        return {"rows": list(self.told.values()), "seq": self.state["seq"], "whole": True}
+        return {"rows": list(self.sent_rows.values()), "seq": self.state["seq"], "whole": True}
 
     def copy(self) -> dict[str, Any]:
         """The state as it is now, for a reader on another thread."""
-        return {"seq": self.state["seq"], "rows": dict(self.told)}
+        return {"seq": self.state["seq"], "rows": dict(self.sent_rows)}
 
-    def _replace(self, rows: Sequence[Row]) -> None:
-        self.told.clear()
-        self.told.update((row["id"], row) for row in rows)
+    def _replace(self, rows: Sequence[TableRow]) -> None:
+        self.sent_rows.clear()
+        self.sent_rows.update((row["id"], row) for row in rows)
 
     def _next(self) -> int:
         self.state["seq"] += 1
         return int(self.state["seq"])
 
 
-def change(before: Row | None, row: Row) -> dict[str, Any]:
+def change(before: TableRow | None, row: TableRow) -> dict[str, Any]:
     """The row with what is new of its curve: "more" points at its end, else the whole "curve"."""
-    facts = {key: value for key, value in row.items() if key != "curve"}
-    known, curve = (before or {}).get("curve", []), row.get("curve", [])
-    if known and curve[: len(known)] == known:
-        return {**facts, "more": curve[len(known) :]}
-    return {**facts, "curve": curve}
+    fields = {key: value for key, value in row.items() if key != "curve"}
+    sent, curve = (before or {}).get("curve", []), row.get("curve", [])
+    if sent and curve[: len(sent)] == sent:
+        return {**fields, "more": curve[len(sent) :]}
+    return {**fields, "curve": curve}
 
 
-def split(snapshot: Mapping[str, Any]) -> tuple[dict[str, Any], Sequence[Row] | None]:
+def split_rows(snapshot: Mapping[str, Any]) -> tuple[dict[str, Any], Sequence[TableRow] | None]:
     """The snapshot without its rows, and these; None where it has none at all."""
     head = dict(snapshot)
     return head, head.pop("trials", None)

@@ -14,7 +14,6 @@ from ray_magics.views.format import Snapshot
 EMPTY = "Nothing is served here. Begin a cell with %%ray_serve to serve the application that it builds."
 
 _WORD = 40
-_BARS = "▁▂▃▄▅▆▇█"
 _LINE, _FIRST, _LAST = 200, 1, 10  # of a long message: characters of a line, lines at its begin and at its end
 _LIFETIMES = {"kernel": "ends with this kernel", "cluster": "goes on without this kernel"}
 _NOT_YET_RUNNING = ("NOT_STARTED", "DEPLOYING", "DEPLOY_FAILED")
@@ -59,7 +58,7 @@ def address_line(status: Snapshot) -> str:
 def state(status: object) -> tuple[str, str]:
     """The state whose sign it bears, and its words: "DEPLOY_FAILED" -> ("failed", "Deploy failed")"""
     name = word(status)
-    return _SIGNS.get(name, ""), f.word(f.task_state(name)) or "Unknown"
+    return _SIGNS.get(name, ""), f.capitalized(f.task_state(name)) or "Unknown"
 
 
 def failed(part: Snapshot) -> bool:
@@ -225,7 +224,7 @@ def answer_body(answer: Snapshot, limit: int) -> tuple[list[str], str]:
     text = _laid_out(answer)
     cut = answer["cut"] + len(text[limit:].encode(errors="replace"))
     empty = "The answer is empty." if answer["state"] == "answered" and not text else ""
-    return f.plain(text, limit).split("\n") if text else [], f"{f.size(cut)} more not shown" if cut else empty
+    return f.plain(text, limit).split("\n") if text else [], f"{f.size_text(cut)} more not shown" if cut else empty
 
 
 def _laid_out(answer: Snapshot) -> str:
@@ -246,7 +245,7 @@ def sparkline(history: Iterable[object], width: int = 20) -> str:
     ends = [index * len(values) // count for index in range(count + 1)] if count else []
     means = [sum(values[begin:end]) / (end - begin) for begin, end in pairwise(ends)]
     peak = max(means, default=0)
-    return "".join(_BARS[round(mean / peak * 7)] for mean in means) if 0 < peak < math.inf and count > 1 else ""
+    return f.sparkline(means, 0, peak) if 0 < peak < math.inf and count > 1 else ""
 
 
 def milliseconds(value: float) -> str:
@@ -269,4 +268,4 @@ def _duration(value: float) -> str:
 
 def _rounded(value: float) -> str:
     """12.345 -> "12.3", 0.123 -> "0.12", 1520 -> "1520"; what is tiny is not nothing."""
-    return f.number(round(value, 2 if abs(value) < 1 else 1) or value)
+    return f.number_text(round(value, 2 if abs(value) < 1 else 1) or value)

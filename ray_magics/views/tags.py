@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from ray_magics.views import format as f
+from . import format as f
 
 RULE = "1px solid rgba(128, 128, 128, 0.35)"
 RED = "#d32f2f"  # not the theme's: readers that sanitise drop variables, and these are seen on light and dark
@@ -27,29 +27,29 @@ _COLORS = {
 }
 
 
-def state(name: str, words: str = "") -> str:
-    return f"<b>{sign(name)} {escape(words or f.word(f.one_line(name)))}</b>"
+def state(name: str, title: str = "") -> str:
+    return f"<b>{sign(name)} {escape(title or f.capitalized(f.one_line(name)))}</b>"
 
 
 def sign(name: str) -> str:
-    return f'<span style="color: {_COLORS.get(name, "inherit")}">{f.sign(name)}</span>'
+    return f'<span style="color: {_COLORS.get(name, "inherit")}">{f.state_sign(name)}</span>'
 
 
 def states(title: str, numbers: Iterable[tuple[str, int]]) -> str:
-    words = [f"<b>{f.count(number)}</b> {escape(f.task_state(name))}" for name, number in numbers if number]
-    kept, left = f.fitting(words, 5000)
+    counts = [f"<b>{f.count(number)}</b> {escape(f.task_state(name))}" for name, number in numbers if number]
+    shown, left = f.fitting(counts, 5000)
     more = [f"and {f.count(left)} more"] if left else []
-    return div(f"{title}: {', '.join(kept + more)}") if words else ""
+    return div(f"{title}: {', '.join(shown + more)}") if counts else ""
 
 
 def table(headings: Iterable[str], rows: Iterable[list[str]], limit: int, style: str = CELL, hidden: int = 0) -> str:
     """Of cells that are HTML already; `hidden` rows are counted and not drawn."""
-    kept, left = f.fitting((_cells("td", row, style) for row in rows), limit)
+    shown, left = f.fitting((_cells("td", row, style) for row in rows), limit)
     head = _cells("th", headings, style) if headings else ""
     more = div(muted(f"and {f.count(left + hidden)} more")) if left + hidden else ""
-    if not kept:
+    if not shown:
         return more
-    drawn = f'<table style="border-collapse: collapse; margin: 0">{head}{"".join(kept)}</table>'
+    drawn = f'<table style="border-collapse: collapse; margin: 0">{head}{"".join(shown)}</table>'
     return f'<div style="margin: 4px 0; overflow-x: auto">{drawn}</div>{more}'
 
 

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from textwrap import dedent
 
-from ray_magics.views import format as f
-from ray_magics.views import serve, tune
-from ray_magics.views.format import Snapshot
+from . import format as f
+from . import serve, tune
+from .format import Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ _REPLICAS, _LOGS, _ANSWER = 20, 6, 20  # at most so many replicas, logs, and lin
 
 
 def text(snapshot: Snapshot) -> str:
-    """The status with this JSON form in a few aligned lines; at most 100 kB, with a word on what was cut."""
+    """The status with this JSON form in a few aligned lines; at most 100 kB, with a note on what was cut."""
     try:
         return "\n".join(_KINDS[snapshot["kind"]](snapshot))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
@@ -35,21 +35,20 @@ def _run(run: Snapshot) -> Iterator[str]:
 def _head(run: Snapshot) -> Iterator[str]:
     head = (f"{_state(run)} {f.one_line(run['name'])}", f.one_line(run["verb"]), f.elapsed(run))
     yield " · ".join(filter(None, head))
-    facts = " · ".join(f.facts(run))
-    if facts:
-        yield f"  {_progress_bar(run)}{facts}"
+    if parts := " · ".join(f.progress_parts(run)):
+        yield f"  {_progress_bar(run)}{parts}"
     if run["why"]:
         yield f"  {f.sentence(f.one_line(run['why'], 1000))}"
-    yield from _said(run)
+    yield from _note_and_error(run)
 
 
-def _said(run: Snapshot) -> Iterator[str]:
-    for words in (run["note"], run["error"]):
-        yield from _indented(f.plain(words, 3000), "  ")
+def _note_and_error(run: Snapshot) -> Iterator[str]:
+    for text in (run["note"], run["error"]):
+        yield from _indented(f.plain(text, 3000), "  ")
 
 
 def _state(run: Snapshot) -> str:
-    return f"{f.sign(run['state'])} {f.word(f.one_line(run['state']))}"
+    return f"{f.state_sign(run['state'])} {f.capitalized(f.one_line(run['state']))}"
 
 
 def _progress_bar(run: Snapshot) -> str:
@@ -57,15 +56,16 @@ def _progress_bar(run: Snapshot) -> str:
 
 
 def _bar(used: float, total: float, failed: float = 0, width: int = 20) -> str:
+    """Blocks for what is used, failed and free: ████▒░░░"""
     if total <= 0:
         return "░" * width
-    wrong = min(width, -int(-failed * width // total))
-    good = min(width - wrong, int(used * width // total))
-    return "█" * good + "▒" * wrong + "░" * (width - good - wrong)
+    failed_blocks = min(width, -int(-failed * width // total))
+    used_blocks = min(width - failed_blocks, int(used * width // total))
+    return "█" * used_blocks + "▒" * failed_blocks + "░" * (width - used_blocks - failed_blocks)
 
 
-def _indented(words: str, margin: str) -> Iterator[str]:
-    return (f"{margin}{line}" for line in words.splitlines())
+def _indented(text: str, margin: str) -> Iterator[str]:
+    return (f"{margin}{line}" for line in text.splitlines())
 
 
 def _workers(run: Snapshot, limit: int) -> list[str]:
@@ -77,7 +77,7 @@ def _workers(run: Snapshot, limit: int) -> list[str]:
 
 
 def _worker(worker: Snapshot, limit: int) -> Iterator[str]:
-    lines, cut = f.shown_tail([_line(*line) for line in worker["tail"]], worker["hidden"], limit - 1000)
+    lines, cut = f.fitting_tail([_line(*line) for line in worker["tail"]], worker["hidden"], limit - 1000)
     yield f"  {f.one_line(worker['label'])}, {f.line_count(worker)}"
     if cut:
         yield f"    ({cut})"
@@ -110,15 +110,15 @@ def _search(run: Snapshot) -> Iterator[str]:
     rows = ([*_trial(run, trial), *(cells[row] for _, cells in columns)] for row, trial in enumerate(trials))
     if trials:
         yield from _table([head, *rows], "    ", len(run["trials"]) - len(trials))
-    if trials and (words := tune.left_out(run)):
-        yield f"    {words}"
+    if trials and (sentence := tune.left_out(run)):
+        yield f"    {sentence}"
     for trial in tune.failed(trials):
         yield from _failure(trial)
 
 
 def _trial(run: Snapshot, trial: Snapshot) -> tuple[str, str]:
-    sign, words = tune.state(trial)
-    return tune.label(run, trial), f"{f.sign(sign)} {words}"
+    sign, title = tune.state(trial)
+    return tune.label(run, trial), f"{f.state_sign(sign)} {title}"
 
 
 def _failure(trial: Snapshot) -> Iterator[str]:
@@ -132,24 +132,24 @@ def _serve(status: Snapshot) -> Iterator[str]:
 
 
 def _served(status: Snapshot) -> Iterator[str]:
-    above = list(_head(status) if status["id"] else _said(status))
+    above = list(_head(status) if status["id"] else _note_and_error(status))
     limit = _ALL - len("\n".join(above).encode())
     apps, left = f.fitting(("\n".join(_app(app, status["error"])) for app in status["apps"]), limit)
     yield from (*above, *apps)
     if left:
         yield f"  and {f.count(left)} more {f.plural('application', left)}"
-    if words := serve.empty_text(status):
-        yield f"  {words}"
+    if sentence := serve.empty_text(status):
+        yield f"  {sentence}"
     yield from _workers(status, min(_OUTPUT, limit - sum(len(app.encode()) for app in apps)))
-    if place := serve.address_line(status):
-        yield f"  {place}"
+    if footer := serve.address_line(status):
+        yield f"  {footer}"
 
 
 def _app(app: Snapshot, error: str) -> Iterator[str]:
     yield f"  {' · '.join(filter(None, _app_head(app)))}"
     figures = f"{' · '.join(serve.figures(app))} {serve.sparkline(app['history'])}".strip()
-    for words in filter(None, (serve.version_text(app), figures)):
-        yield f"    {words}"
+    for line in filter(None, (serve.version_text(app), figures)):
+        yield f"    {line}"
     yield from _indented(serve.message(app, error), "    | ")
     yield from _deployments(app)
     above, parts = error + app["message"], serve.failed_first(app["deployments"])
@@ -168,8 +168,8 @@ def _app_head(app: Snapshot) -> Iterator[str]:
 
 
 def _serve_state(state: object) -> str:
-    sign, words = serve.state(state)
-    return f"{f.sign(sign)} {words}"
+    sign, title = serve.state(state)
+    return f"{f.state_sign(sign)} {title}"
 
 
 def _deployments(app: Snapshot) -> Iterator[str]:
@@ -183,11 +183,11 @@ def _deployments(app: Snapshot) -> Iterator[str]:
 
 def _deployment(deployment: Snapshot, above: str) -> Iterator[str]:
     name = serve.word(deployment["name"])
-    if words := serve.message(deployment, above):
+    if sentence := serve.message(deployment, above):
         yield f"    {name}:"
-        yield from _indented(words, "    | ")
-    if words := serve.autoscaling(deployment):
-        yield f"    {name}: {words}"
+        yield from _indented(sentence, "    | ")
+    if sentence := serve.autoscaling(deployment):
+        yield f"    {name}: {sentence}"
 
 
 def _replicas(app: Snapshot) -> Iterator[str]:
@@ -201,8 +201,8 @@ def _replicas(app: Snapshot) -> Iterator[str]:
     if shown:
         yield from _table(map(list, zip(*rows, strict=True)), "    ", len(pairs) - len(shown))
     logs = ["\n".join(_log(replica)) for _, replica in shown if replica["log"]]
-    kept, left = f.fitting(logs[:_LOGS], 8000)
-    yield from kept
+    fitting_logs, left = f.fitting(logs[:_LOGS], 8000)
+    yield from fitting_logs
     if left := left + len(logs[_LOGS:]):
         yield f"    and {f.count(left)} more {f.plural('log', left)}"
 
@@ -219,17 +219,17 @@ def _replica(replica: Snapshot, deployment: Snapshot, several: bool) -> Iterator
 
 def _log(replica: Snapshot) -> Iterator[str]:
     lines = [f.output_line(line, 300) for line in replica["log"]]
-    kept = lines[-3:] if replica["state"] == "RUNNING" else lines[-10:]
-    cut = replica["lines_cut"] + len(lines) - len(kept)
+    shown = lines[-3:] if replica["state"] == "RUNNING" else lines[-10:]
+    cut = replica["lines_cut"] + len(lines) - len(shown)
     above = f", {f.count(cut)} earlier {f.plural('line', cut)} not shown" if cut else ""
     yield f"    Log of {serve.word(replica['id'])}{above}"
-    yield from (f"      | {line}" for line in kept)
+    yield from (f"      | {line}" for line in shown)
 
 
-def _answer(asked: Snapshot) -> Iterator[str]:
-    sign, words = serve.answer_line(asked)
-    yield f"    Last request: {f.sign(sign)} {words}"
-    lines, cut = serve.answer_body(asked, 2000)
+def _answer(request: Snapshot) -> Iterator[str]:
+    sign, title = serve.answer_line(request)
+    yield f"    Last request: {f.state_sign(sign)} {title}"
+    lines, cut = serve.answer_body(request, 2000)
     yield from _limited((f"      {line}" for line in lines[:_ANSWER]), 8000, "      ", max(0, len(lines) - _ANSWER))
     if cut:
         yield f"      {cut}"
@@ -239,13 +239,13 @@ def _cluster(cluster: Snapshot) -> Iterator[str]:
     state = cluster["state"]
     versions = (("Ray", cluster["ray"]), ("Python", cluster["python"]))
     head = (
-        f"{f.sign(state)} {f.CLUSTER_STATES.get(state, state)} {f.one_line(cluster['address'])}".rstrip(),
+        f"{f.state_sign(state)} {f.CLUSTER_STATES.get(state, state)} {f.one_line(cluster['address'])}".rstrip(),
         *(f"{name} {f.one_line(version)}" for name, version in versions if version),
         f.one_line(cluster["dashboard"], 300),
     )
     yield " · ".join(filter(None, head))
-    if words := f.cluster_words(cluster):
-        yield f"  {words}"
+    if sentence := f.cluster_sentence(cluster):
+        yield f"  {sentence}"
     yield from _limited(_meters(cluster["meters"]), 5000)
     yield from _states("Tasks", cluster["tasks"])
     yield from _states("Actors", cluster["actors"])
@@ -265,10 +265,10 @@ def _meters(meters: list[Snapshot]) -> Iterator[str]:
 
 
 def _states(title: str, states: Iterable[tuple[str, int]]) -> Iterator[str]:
-    words = [f"{f.count(number)} {f.task_state(state)}" for state, number in states if number]
-    kept, left = f.fitting(words, 5000)
-    if kept:
-        yield f"  {title}: {', '.join(kept)}{f', and {left} more' if left else ''}"
+    counts = [f"{f.count(number)} {f.task_state(state)}" for state, number in states if number]
+    shown, left = f.fitting(counts, 5000)
+    if shown:
+        yield f"  {title}: {', '.join(shown)}{f', and {left} more' if left else ''}"
 
 
 def _waiting(waiting: Snapshot) -> str:
@@ -313,8 +313,8 @@ def _table(rows: Iterable[list[str]], margin: str = "", hidden: int = 0) -> Iter
 
 
 def _limited(lines: Iterable[str], limit: int, margin: str = "  ", hidden: int = 0) -> Iterator[str]:
-    kept, left = f.fitting(lines, limit)
-    yield from kept
+    shown, left = f.fitting(lines, limit)
+    yield from shown
     if left + hidden:
         yield f"{margin}and {f.count(left + hidden)} more"
 

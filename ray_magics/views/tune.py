@@ -13,7 +13,6 @@ BEST = "★"
 
 _TRIALS, _PARAMS, _METRICS, _FAILURES = 25, 8, 3, 3  # at most so many are shown
 _WORD = 40
-_BARS = "▁▂▃▄▅▆▇█"
 _EXCEPTION = re.compile(r"[\w.]+(\(\w+\))?: ")
 _STATES = {"TERMINATED": "ended", "ERROR": "failed"}
 _ENDS = {"": ("finished", "Finished"), "early": ("finished", "Stopped early"), "stopped": ("cancelled", "Stopped")}
@@ -27,7 +26,7 @@ def goal(run: Snapshot) -> str:
         f"search: {_word(run['search'])}" if run["search"] else "",
         f"scheduler: {_word(run['scheduler'])}" if run["scheduler"] else "",
     )
-    return f.word(" · ".join(filter(None, words)))
+    return f.capitalized(" · ".join(filter(None, words)))
 
 
 def states(run: Snapshot) -> list[tuple[str, int]]:
@@ -42,7 +41,7 @@ def state(trial: Snapshot) -> tuple[str, str]:
     if trial["state"] == "TERMINATED":
         return _ENDS.get(trial["how"], _ENDS[""])
     name = "failed" if trial["state"] == "ERROR" else f.task_state(trial["state"])
-    return name, f.word(name)
+    return name, f.capitalized(name)
 
 
 def best(run: Snapshot) -> str:
@@ -114,7 +113,11 @@ def value(content: object) -> str:
     """A parameter or a reported number; nothing if it is absent."""
     if content is None:
         return ""
-    return f.number(content) if isinstance(content, (int, float)) and not isinstance(content, bool) else _word(content)
+    return (
+        f.number_text(content)
+        if isinstance(content, (int, float)) and not isinstance(content, bool)
+        else _word(content)
+    )
 
 
 def failed(trials: Iterable[Snapshot]) -> list[Snapshot]:
@@ -137,10 +140,7 @@ def sparkline(points: Iterable[tuple[float, object]], width: int = 12) -> str:
         return ""
     count = min(width, len(values))
     picked = [values[(place + 1) * len(values) // count - 1] for place in range(count)]
-    low, high = min(picked), max(picked)
-    if not 0 < high - low < math.inf:
-        return _BARS[3] * count
-    return "".join(_BARS[round((v - low) / (high - low) * 7)] for v in picked)
+    return f.sparkline(picked, min(picked), max(picked))
 
 
 def _word(text: object) -> str:

@@ -11,15 +11,15 @@ from typing import Any
 import anywidget
 import traitlets
 
-from ray_magics.views.html import html
-from ray_magics.views.rows import Rows, split
-from ray_magics.views.text import text
+from .html import html
+from .rows import Rows, split_rows
+from .text import text
 
 log = logging.getLogger(__name__)
 
 _STATIC = Path(__file__).parent.parent / "static"
-_ACTION, _NAME = 20, 100  # longest words of a command, in characters
-_REQUEST = ("method", "path", "body", "type")
+_LONGEST_ACTION, _LONGEST_NAME = 20, 100  # of a command, in characters
+_REQUEST_FIELDS = ("method", "path", "body", "type")
 
 
 class LiveView(anywidget.AnyWidget):
@@ -41,23 +41,23 @@ class LiveView(anywidget.AnyWidget):
     def __init__(self, snapshot: Mapping[str, Any], on_command: Callable[[dict[str, Any]], Any] | None = None) -> None:
         self.on_command = on_command
         self._updating = threading.RLock()
-        head, rows = split(snapshot)
+        head, rows = split_rows(snapshot)
         self._rows = None if rows is None else Rows(rows)
         super().__init__(snapshot=head, rows=self._rows.state if self._rows else {})
         self.on_msg(self._receive)
 
     def update(self, snapshot: Mapping[str, Any]) -> None:
         """Shows this whole snapshot, a row that is unchanged being the same object; from any thread, the last wins."""
-        head, rows = split(snapshot)
+        head, rows = split_rows(snapshot)
         with self._updating:
             if rows is not None:
                 self._update_rows(rows)
             self.snapshot = head
 
-    def whole(self) -> dict[str, Any]:
-        """The last snapshot."""
+    def full_snapshot(self) -> dict[str, Any]:
+        """The last snapshot, its rows included."""
         with self._updating:
-            return {**self.snapshot, **({"trials": list(self._rows.told.values())} if self._rows else {})}
+            return {**self.snapshot, **({"trials": list(self._rows.sent_rows.values())} if self._rows else {})}
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """As in ipywidgets; the rows are a copy, for they may change while they are being sent."""
@@ -84,12 +84,12 @@ class LiveView(anywidget.AnyWidget):
     def _refresh(self) -> None:
         with self._updating:
             if self._rows is not None:
-                self.send(self._rows.whole())
+                self.send(self._rows.full_message())
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         bundle = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        snapshot = self.whole()
+        snapshot = self.full_snapshot()
         return {**data, "text/html": html(snapshot), "text/plain": text(snapshot)}, metadata
 
 
@@ -98,19 +98,20 @@ def read_command(content: object) -> dict[str, Any] | None:
     if not isinstance(content, Mapping):
         return None
     action, run, part = content.get("action"), content.get("run"), content.get("part")
-    if not _short(action, _ACTION) or not _short(run, _NAME) or not (part is None or _short(part, _NAME)):
+    is_named = _is_short(run, _LONGEST_NAME) and (part is None or _is_short(part, _LONGEST_NAME))
+    if not is_named or not _is_short(action, _LONGEST_ACTION):
         return None
     command = {"action": action, "run": run, "force": content.get("force") is True}
-    more = {"part": part, "request": _read_request(content.get("request"))}
-    return {**command, **{key: value for key, value in more.items() if value is not None}}
+    optional = {"part": part, "request": _read_request(content.get("request"))}
+    return {**command, **{key: value for key, value in optional.items() if value is not None}}
 
 
 def _read_request(content: object) -> dict[str, str] | None:
-    """The HTTP request of a try-it box: a few texts; who sends it checks them."""
+    """The HTTP request of a request tester: a few texts; who sends it checks them."""
     if not isinstance(content, Mapping):
         return None
-    return {key: value for key in _REQUEST if isinstance(value := content.get(key), str)}
+    return {key: value for key in _REQUEST_FIELDS if isinstance(value := content.get(key), str)}
 
 
-def _short(value: object, limit: int) -> bool:
+def _is_short(value: object, limit: int) -> bool:
     return isinstance(value, str) and 0 < len(value) <= limit

@@ -13,14 +13,22 @@ import termios
 import threading
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .task import Task
+from typing import Protocol
 
 TICK = 0.1  # seconds between two flushes of a running task
 WAKE = signal.SIGURG  # ignored by default, so a late one does no harm
 IDLE = 0.5  # seconds until a task that prints nothing is noticed
+
+
+class ForwardedTask(Protocol):
+    """What the forwarder needs of a task; see `task.Task`."""
+
+    armed: bool
+    flushed: float
+
+    def printed(self, number: int, text: str) -> None: ...
+
+    def flush(self) -> None: ...
 
 
 class OutputForwarder(threading.Thread):
@@ -38,7 +46,7 @@ class OutputForwarder(threading.Thread):
         os.set_blocking(self.signal_pipe[1], False)
         os.set_blocking(self.wake_pipe[1], False)
         self.reading = threading.Lock()
-        self.task: Task | None = None
+        self.task: ForwardedTask | None = None
 
     def run(self) -> None:
         readers = [self.outputs[1][0], self.outputs[2][0], self.signal_pipe[0], self.wake_pipe[0]]
@@ -82,7 +90,7 @@ class OutputForwarder(threading.Thread):
             os.write(self.wake_pipe[1], b".")
 
     @contextlib.contextmanager
-    def serving(self, task: Task) -> Iterator[None]:
+    def serving(self, task: ForwardedTask) -> Iterator[None]:
         """On the main thread: what is written to the file descriptors 1 and 2 meanwhile belongs to `task`."""
         self.task = task
         for number, (_, writer) in self.outputs.items():

@@ -20,7 +20,7 @@ import pytest
 
 PRELUDE = """
 import contextlib, io, json, os, pathlib, sys, threading, time
-from ray_magics.verbs.cluster import detached, messages as words, run
+from ray_magics.verbs.cluster import detached, messages, run
 from ray_magics.errors import UsageError
 seen = {}
 
@@ -75,7 +75,7 @@ with hearing() as heard:
     seen["said again"] = printed(run.ensure_connected)
 seen["noise"] = heard.read_text()
 connection = run.current()
-seen["dashboard hint"] = words.dashboard_hint(connection)
+seen["dashboard hint"] = messages.dashboard_hint(connection)
 import ray, numpy
 
 seen["same"] = run.init() is connection and run.init("local") is connection
@@ -118,8 +118,8 @@ seen["json"] = status.to_json()["kind"]
 for nap_ in naps + never:
     ray.cancel(nap_, force=True)
 
-run.GUARD_SECONDS, run.LET_GO_SECONDS = 0.2, 1.0
-run._remember(run.current())
+run.GUARD_SECONDS, run.DISCONNECT_SECONDS = 0.2, 1.0
+run._start_watch(run.current())
 run.snapshot()
 [gcs] = [p for p in me.children() if p.name() == "gcs_server"]
 gcs.kill()
@@ -128,7 +128,7 @@ started = time.monotonic()
 lost = run.snapshot()
 seen["lost"] = lost.state, lost.message, time.monotonic() - started, bool(lost.meters)
 seen["verb when lost"] = error_of(run.ensure_connected)
-seen["let go"] = until(lambda: not run.is_connected(), 60)
+seen["let go"] = until(lambda: not run.is_up(), 60)
 seen["after"] = run.snapshot().state, error_of(run.ensure_connected)
 seen["shutdown"] = run.shutdown(), run.snapshot().state
 seen["left"] = not until(lambda: not [p for p in me.children(recursive=True) if p.status() != "zombie"], 30)
@@ -138,7 +138,7 @@ print(json.dumps(seen))
 DETACHED_FIRST = """
 import psutil
 connection = run.init(detached=True, num_cpus=1, resources={"tpu": 1}, namespace="team")
-seen["said"] = words.connection_text(connection, run.nodes())
+seen["said"] = messages.connection_text(connection, run.nodes())
 seen["address"] = connection.address
 known = detached.find(detached.runtime_folder(os.environ))
 seen["sid"] = os.getsid(known.pid), known.pid, os.getsid(0)
@@ -151,7 +151,7 @@ class Counter:
 
 counter = Counter.options(name="counter", lifetime="detached").remote()
 seen["count"] = ray.get(counter.add.remote())
-seen["listening"] = listening(detached._members(known.pid))
+seen["listening"] = listening(detached._session_processes(known.pid))
 seen["nodes"] = [dict(node.total) for node in run.nodes()]
 print(json.dumps(seen))
 """
@@ -199,15 +199,15 @@ seen["without a word"] = printed(run.ensure_connected)
 ray.shutdown()
 
 os.environ["RAY_AUTH_MODE"] = "token"
-from ray_magics.raylib import core as private
-private.use_token()
-with private.loopback_only():
+from ray_magics.raylib import auth, core
+auth.enable_token_auth()
+with core.loopback_only():
     ray.init(address, logging_level="ERROR")
 adopted = run.ensure_connected()
 seen["the user's own"] = adopted.address, adopted.started, run.snapshot().state
 import signal, psutil
 known = detached.find(detached.runtime_folder(os.environ))
-members = {p.name(): p for p in detached._members(known.pid)}
+members = {p.name(): p for p in detached._session_processes(known.pid)}
 members["gcs_server"].send_signal(signal.SIGSTOP)
 started = time.monotonic()
 seen["stuck"] = run.snapshot().state, time.monotonic() - started
@@ -217,7 +217,7 @@ ray.shutdown()
 started = time.monotonic()
 seen["stopped"] = run.shutdown()
 seen["stop seconds"] = time.monotonic() - started
-seen["left"] = [p.name() for p in detached._members(known.pid)]
+seen["left"] = [p.name() for p in detached._session_processes(known.pid)]
 seen["folder"] = sorted(os.listdir(os.environ["RAY_MAGICS_RUNTIME_DIR"]))
 seen["nothing"] = run.shutdown()
 print(json.dumps(seen))

@@ -25,6 +25,7 @@ from ray_magics.verbs.serve import control
 from ray_magics.verbs.serve.checks import check_address
 from ray_magics.verbs.serve.details import InstanceDetails
 from ray_magics.verbs.serve.plan import ServePlan
+from ray_magics.verbs.serve.served import served_names
 from tests.conftest import Shell, wait_until
 
 httpx = pytest.importorskip("httpx")
@@ -59,7 +60,7 @@ def address(cluster: str) -> Iterator[tuple[str, str]]:
 @pytest.fixture
 def lab(notebook: Shell, address: tuple[str, str]) -> Iterator[Shell]:
     yield notebook
-    for name in control.served_names():
+    for name in served_names():
         control.delete(name)
 
 
@@ -181,7 +182,7 @@ def test_one_broken_part_of_a_composition_leaves_all_of_the_old_one(lab: Shell, 
     assert shown["docs"].endswith("/shop/docs") and web.get(shown["docs"]).status_code == 200
     call = wait_until(lambda: [one for one in app("shop")["calls"] if one["path"] == "/shop/predict"], what="calls")
     assert call == [{"method": "POST", "path": "/shop/predict", "body": '{"x": 0.0, "tags": ["a"]}'}]
-    assert control.served_names() == ["shop"]
+    assert served_names() == ["shop"]
 
 
 def test_batches_streams_websockets_and_multiplexed_models(lab: Shell, web: Any, address: tuple[str, str]) -> None:
@@ -319,7 +320,7 @@ def test_a_constructor_that_never_ends_is_told_and_the_old_version_stays(lab: Sh
     assert web.get("/echo").text == "one" and app()["status"] == "RUNNING"
     with pytest.raises(RayMagicsError, match=r"not ready after 2 s: .*nothing is served as \"never\""):
         serve(lab, "--name never --timeout 2", f"{endless}    def __call__(self, request):\n        return 'two'")
-    wait_until(lambda: control.served_names() == ["echo"], what="the end of what never began")
+    wait_until(lambda: served_names() == ["echo"], what="the end of what never began")
 
 
 def test_a_stopped_deployment_leaves_the_old_version(lab: Shell, web: Any) -> None:
@@ -343,7 +344,7 @@ def test_a_deployment_that_another_one_overtakes_says_so_and_takes_nothing_back(
     wait_until(lambda: any(one["version"] == "new" for one in app()["deployments"][0]["replicas"]), what="both")
     private.delete("echo")  # as another notebook would
     assert second.wait(30) and "was deleted meanwhile" in str(second.error)
-    wait_until(lambda: control.served_names() == [], what="nothing to be served")
+    wait_until(lambda: served_names() == [], what="nothing to be served")
 
 
 def test_replace_stops_the_old_version_first(lab: Shell, web: Any) -> None:
@@ -367,7 +368,7 @@ def test_what_cannot_work_is_one_line_and_nothing_changes(lab: Shell, web: Any, 
                      "missing a required argument: 'w'"),
         "--name b": ("class A:\n    def __call__(self, r):\n        return 1\nclass B(A):\n    pass", "several classes"),
         "--name c --autoscaling-config \"{'min_replica': 1}\"": (ECHO.format(version="x"), "min_replica"),
-        "--name big": ("import numpy as np\nbig = np.ones(20_000_000)\ndef f(r):\n    return big", '"big" (160 MB), which f'),
+        "--name big": ("import numpy as np\nbig = np.ones(20_000_000)\ndef f(r):\n    return big", '"big" (153 MiB), which f'),
         "--name u --user-config 1": ("def f(r):\n    return 1", "no method reconfigure"),
         "--name d": ("rows = (row for row in [1])\ndef f(r):\n    return rows", 'Cannot ship "rows" (generator), which f reads'),
     }  # fmt: skip
@@ -378,7 +379,7 @@ def test_what_cannot_work_is_one_line_and_nothing_changes(lab: Shell, web: Any, 
     with pytest.raises(ZeroDivisionError) as failed:
         serve(lab, "--name e", "1 / 0\ndef f(r):\n    return 1")
     assert "nothing was deployed" in failed.value._render_traceback_()[0]
-    assert web.get("/echo").text == "one" and control.served_names() == ["echo"]
+    assert web.get("/echo").text == "one" and served_names() == ["echo"]
 
 
 def test_a_port_that_another_program_has_is_told_before_serve_starts() -> None:
@@ -432,7 +433,7 @@ def test_the_script_serves_the_same(
     printed = capsys.readouterr().out
     script = printed.partition("\n\n")[2]
     assert "offset" in printed and "ray_magics" not in script and "blocking=True" in script
-    assert control.served_names() == []
+    assert served_names() == []
     lines = script.replace(", blocking=True", "")
     (tmp_path / "script.py").write_text(f"{lines}\nimport urllib.request\nport = {web.base_url.port}\n"
         "print(urllib.request.urlopen(f'http://127.0.0.1:{port}/add').read().decode())\n")  # fmt: skip
@@ -501,10 +502,10 @@ def test_the_name_of_a_running_application_means_that_one(lab: Shell, web: Any, 
         'This is the application "word"; to serve the notebook\'s word anew, add --name word.'
         in capsys.readouterr().out
     )
-    assert lab.run("found.remote(None).result()") == "one" and control.served_names() == ["word"]
+    assert lab.run("found.remote(None).result()") == "one" and served_names() == ["word"]
     lab.run("def word(request):\n    return 'two'")
     lab.run(f"%ray_serve word --name word {LIGHT}")
-    assert web.get("/word").text == "two" and control.served_names() == ["word"]
+    assert web.get("/word").text == "two" and served_names() == ["word"]
 
 
 def test_a_proxy_that_is_gone_is_told_and_comes_back(lab: Shell, web: Any) -> None:

@@ -12,8 +12,8 @@ from ray_magics.run.output import OutputLog
 from ray_magics.run.registry import Registry
 from ray_magics.run.run import Run
 from ray_magics.run.status import RunStatus
-from ray_magics.verbs.cluster import magic as edge
-from ray_magics.verbs.cluster import run as doing
+from ray_magics.verbs.cluster import magic as magics
+from ray_magics.verbs.cluster import run as cluster_run
 from ray_magics.verbs.cluster.verb import VERB
 
 
@@ -42,16 +42,17 @@ class Fake(Run):
 @pytest.fixture
 def registry(monkeypatch):
     made = Registry()
-    for module in (edge, sys.modules["ray_magics.run.run"]):
+    for module in (magics, sys.modules["ray_magics.run.run"]):
         monkeypatch.setattr(module, "registry", made)
     return made
 
 
 @pytest.fixture(autouse=True)
 def no_connection(monkeypatch, shell):
-    monkeypatch.setattr(doing, "is_connected", lambda: False)
-    monkeypatch.setattr(doing, "connect", lambda plan, restart=False: pytest.fail(f"would connect: {plan}"))
-    monkeypatch.setattr(edge, "get_ipython", lambda: shell.ip)
+    monkeypatch.setattr(cluster_run, "is_up", lambda: False)
+    monkeypatch.setattr(magics, "is_up", lambda: False)
+    monkeypatch.setattr(cluster_run, "connect", lambda plan, restart=False: pytest.fail(f"would connect: {plan}"))
+    monkeypatch.setattr(magics, "get_ipython", lambda: shell.ip)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
 
@@ -73,7 +74,7 @@ def no_connection(monkeypatch, shell):
 )
 def test_a_mistake_in_the_line_is_one_line(line, words):
     with pytest.raises(UsageError) as error:
-        edge.ray_init(line)
+        magics.ray_init(line)
     assert words in str(error.value) and "\n" not in str(error.value)
 
 
@@ -84,29 +85,29 @@ def test_the_options_reach_the_plan_under_rays_names(monkeypatch, shell):
         plans.append((plan, restart))
         raise UsageError("seen")
 
-    monkeypatch.setattr(doing, "connect", connect)
+    monkeypatch.setattr(cluster_run, "connect", connect)
     shell.ns["tpus"] = 3
     with pytest.raises(UsageError, match="seen"):
-        edge.ray_init("""--num-cpus 2 --resources "{'tpu': tpus}" --object-store-memory 1GiB --restart""")
+        magics.ray_init("""--num-cpus 2 --resources "{'tpu': tpus}" --object-store-memory 1GiB --restart""")
     [(plan, restart)] = plans
     assert plan.sizing() == {"num_cpus": 2, "resources": {"tpu": 3}, "object_store_memory": 2**30} and restart
 
 
 def test_the_status_without_a_connection_starts_nothing(capsys, registry):
-    edge.ray_status("")
+    magics.ray_status("")
     assert "%ray_init" in capsys.readouterr().out
 
 
 def test_no_runs_are_told(capsys, registry):
-    edge.ray_runs("")
+    magics.ray_runs("")
     assert "%%ray_remote" in capsys.readouterr().out
 
 
 def test_a_run_is_stopped_and_the_second_time_killed(capsys, registry):
     run = Fake()
     registry.add(run)
-    edge.ray_stop(run.id)
-    edge.ray_stop(run.id)
+    magics.ray_stop(run.id)
+    magics.ray_stop(run.id)
     assert run.asked == [False, True]
     assert capsys.readouterr().out == f"Stopping run {run.id} (In[4]).\nKilling run {run.id} (In[4]).\n"
 
@@ -115,27 +116,27 @@ def test_all_runs_are_stopped_by_force_but_not_those_that_ended(capsys, registry
     runs = [Fake(), Fake("finished"), Fake("pending")]
     for run in runs:
         registry.add(run)
-    edge.ray_stop("--all --force")
+    magics.ray_stop("--all --force")
     assert [run.asked for run in runs] == [[True], [], [True]]
 
 
 def test_an_ended_run_is_not_stopped_again(capsys, registry):
     run = Fake("finished")
     registry.add(run)
-    edge.ray_stop(run.id)
+    magics.ray_stop(run.id)
     assert run.asked == [] and "is finished already" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("line", ["", "3 --all"])
 def test_stop_needs_a_run_or_all(line, registry):
     with pytest.raises(UsageError, match="needs a run or --all"):
-        edge.ray_stop(line)
+        magics.ray_stop(line)
 
 
 def test_an_unknown_run_is_told_with_the_known_ones(registry):
     run = Fake()
     registry.add(run)
-    for magic in (edge.ray_stop, edge.ray_logs):
+    for magic in (magics.ray_stop, magics.ray_logs):
         with pytest.raises(UsageError, match=rf"'99'; there are: {run.id} \(In\[4\], running\)"):
             magic("99")
 
@@ -152,7 +153,7 @@ def test_an_unknown_run_is_told_with_the_known_ones(registry):
 def test_the_logs_of_a_run_are_printed(options, lines, capsys, registry):
     run = Fake()
     registry.add(run)
-    edge.ray_logs(f"{run.id} {options}")
+    magics.ray_logs(f"{run.id} {options}")
     assert capsys.readouterr().out.splitlines() == lines
 
 
@@ -160,7 +161,7 @@ def test_an_unknown_worker_is_told_with_the_known_ones(registry):
     run = Fake()
     registry.add(run)
     with pytest.raises(UsageError, match=r"those that did: 11@10\.0\.0\.1, 12@10"):
-        edge.ray_logs(f"{run.id} --worker 99")
+        magics.ray_logs(f"{run.id} --worker 99")
 
 
 def test_every_magic_has_a_manual_with_examples():

@@ -13,18 +13,17 @@ from ray_magics.errors import UsageError
 from ray_magics.resources import (
     NodeResources,
     NodeState,
-    Request,
+    ResourceRequest,
     infeasible,
     is_internal,
     matches,
     no_more_in_use,
     resources_text,
-    size_text,
     why_waiting,
 )
 from ray_magics.run.status import RunStatus
-from ray_magics.verbs.cluster import detached
-from ray_magics.verbs.cluster import probe as reach
+from ray_magics.units import size_text
+from ray_magics.verbs.cluster import detached, probe
 from ray_magics.verbs.cluster.logs import last_lines
 from ray_magics.verbs.cluster.plan import (
     ConnectPlan,
@@ -35,7 +34,7 @@ from ray_magics.verbs.cluster.plan import (
     plan_from_json,
     wants_token,
 )
-from ray_magics.verbs.cluster.snapshot import cluster_meters, counted, node_status, waiting
+from ray_magics.verbs.cluster.snapshot import cluster_meters, count_states, node_status, waiting_requests
 from ray_magics.verbs.cluster.status import ClusterStatus, NodeStatus, ResourceUsage, Waiting
 
 GIB = 2**30
@@ -281,12 +280,15 @@ def test_a_dead_node_keeps_its_name_and_counts_for_nothing():
 
 
 def test_requests_of_the_same_kind_are_one_line():
-    found = waiting([Request({"CPU": 1.0}, 2), Request({"GPU": 1.0, "CPU": 4.0}), Request({"CPU": 1.0}, 1)], [HEAD])
+    found = waiting_requests(
+        [ResourceRequest({"CPU": 1.0}, 2), ResourceRequest({"GPU": 1.0, "CPU": 4.0}), ResourceRequest({"CPU": 1.0}, 1)],
+        [HEAD],
+    )
     assert found == (
         Waiting("CPU 1", 3, "waits for CPU: 1.5 of 2 are in use"),
         Waiting("CPU 4, GPU 1", 1, "no node has a GPU"),
     )
-    assert counted(["DEAD", "ALIVE", "ALIVE"]) == (("ALIVE", 2), ("DEAD", 1))
+    assert count_states(["DEAD", "ALIVE", "ALIVE"]) == (("ALIVE", 2), ("DEAD", 1))
 
 
 def test_the_json_of_a_cluster_has_the_fields_that_the_views_read():
@@ -343,10 +345,10 @@ def test_a_new_token_can_be_read_by_the_user_alone(tmp_path, monkeypatch):
     for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    reach.make_token()
+    probe.create_token()
     made = tmp_path / ".ray" / "auth_token"
     first = made.read_text()
-    reach.make_token()
+    probe.create_token()
     assert made.stat().st_mode & 0o777 == 0o600 and made.read_text() == first and len(first) == 64
 
 
@@ -364,7 +366,7 @@ def test_a_refusal_says_why_and_never_the_token(environ, words, tmp_path, monkey
     monkeypatch.setenv("HOME", str(tmp_path))
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    assert words in reach.denied("a:1") and "secret" not in reach.denied("a:1")
+    assert words in probe.denied_text("a:1") and "secret" not in probe.denied_text("a:1")
 
 
 # failures in words
@@ -372,28 +374,28 @@ def test_a_refusal_says_why_and_never_the_token(environ, words, tmp_path, monkey
 
 def test_nothing_at_the_address_is_told_at_once():
     with pytest.raises(UsageError, match=r"No Ray cluster at 127.0.0.1:\d+ \(RAY_ADDRESS\): nothing listens"):
-        reach.check_listens("127.0.0.1:1", "RAY_ADDRESS")
+        probe.check_listens("127.0.0.1:1", "RAY_ADDRESS")
 
 
 def test_a_machine_that_does_not_exist_is_told():
     with pytest.raises(UsageError, match=r'no machine called "nowhere\.invalid"'):
-        reach.check_listens("nowhere.invalid:6379", "the address given")
+        probe.check_listens("nowhere.invalid:6379", "the address given")
 
 
 def test_another_version_is_told_with_both_versions():
     theirs = "Version mismatch: The cluster was started with:\n    Ray: 2.9.0\n    Python: 3.10.1\nThis process on"
-    words = str(reach.failure(RuntimeError(theirs), ConnectPlan("a:1")))
+    words = str(probe.connect_error(RuntimeError(theirs), ConnectPlan("a:1")))
     assert "it has Ray: 2.9.0 Python: 3.10.1, this kernel Ray 2." in words and "\n" not in words
 
 
 def test_an_unknown_failure_is_its_first_line():
-    error = reach.failure(ValueError("\n bad luck \nand details"), ConnectPlan("local"))
+    error = probe.connect_error(ValueError("\n bad luck \nand details"), ConnectPlan("local"))
     assert str(error) == "Ray did not start: bad luck"
 
 
 def test_a_start_that_took_too_long_is_told_apart():
     error = RuntimeError("The current node timed out during startup. This could ...")
-    assert isinstance(reach.failure(error, ConnectPlan()), reach.TooSlow)
+    assert isinstance(probe.connect_error(error, ConnectPlan()), probe.StartTimeout)
 
 
 # the state of a detached cluster
@@ -414,15 +416,15 @@ def test_a_link_is_no_runtime_folder(tmp_path):
 
 @pytest.mark.parametrize("created", [0.0, 1e12], ids=["an older process", "a newer one"])
 def test_a_later_process_with_the_same_number_is_not_our_cluster(tmp_path, created):
-    known = detached.Detached("127.0.0.1:1", os.getpid(), created, ConnectPlan(detached=True), "")
-    detached._write(tmp_path, known)
+    known = detached.DetachedCluster("127.0.0.1:1", os.getpid(), created, ConnectPlan(detached=True), "")
+    detached._write_state_file(tmp_path, known)
     assert detached.find(tmp_path) is None and not (tmp_path / "cluster.json").exists()
 
 
 def test_the_state_file_says_what_was_started(tmp_path):
     plan_ = ConnectPlan(detached=True, num_cpus=2, resources={"tpu": 1})
-    known = detached.Detached("127.0.0.1:1", os.getpid(), detached._created(os.getpid()), plan_, "x")
-    detached._write(tmp_path, known)
+    known = detached.DetachedCluster("127.0.0.1:1", os.getpid(), detached._created(os.getpid()), plan_, "x")
+    detached._write_state_file(tmp_path, known)
     assert detached.find(tmp_path) == known
     assert (tmp_path / "cluster.json").stat().st_mode & 0o777 == 0o600
 

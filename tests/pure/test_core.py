@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from ray_magics.cell.reader import read_cell
 from ray_magics.errors import RemoteError, RunCancelled, remote_error, render
-from ray_magics.raylib import core as private_ray
+from ray_magics.raylib import logs as worker_logs
 from ray_magics.run.interrupts import interrupt_calls, interrupts_wait
 from ray_magics.run.output import OutputLog, Tail, replay
 from ray_magics.run.registry import Registry
@@ -458,7 +458,7 @@ def test_a_script_reads_secrets_from_the_environment(monkeypatch: pytest.MonkeyP
 
 def test_the_raylets_page_about_a_dead_worker_is_kept_back_while_its_run_tells_it() -> None:
     registry, passed = Registry(), []
-    sieve = private_ray._sieve(passed.append, (), lambda: registry.lately(10))
+    sieve = worker_logs._filtered(passed.append, (), lambda: registry.lately(10))
     page = {"pid": "raylet", "lines": ["A worker died or was killed while executing a task"]}
     sieve(page)
     run = Counting()

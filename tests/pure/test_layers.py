@@ -14,15 +14,16 @@ FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 BELOW = {  # what each layer may import beside itself; those that are not named here are on top
     "worker": (),
     "kernel": (),
-    "resources": (),
+    "units": (),
+    "resources": ("units",),
     "errors": ("worker",),
     "line": ("errors",),
     "cell": ("worker", "kernel", "errors"),
     "connection": ("resources",),
     "raylib": ("resources", "connection", "errors"),
-    "ship": ("worker", "errors", "line", "cell", "connection"),
+    "ship": ("units", "worker", "errors", "line", "cell", "connection"),
     "run": ("worker", "resources", "errors", "line", "cell", "connection", "ship"),
-    "views": ("worker", "kernel", "errors", "line", "run"),
+    "views": ("units", "worker", "kernel", "errors", "line", "run"),
 }
 ON_TOP = ("registry", "__init__")
 FORM = Path("verbs", "tune", "form")
@@ -72,6 +73,48 @@ def test_no_import_points_up_or_sideways(path: Path) -> None:
             assert target != "views" or path in MAGICS, f"{path}: only the magic layer shows"
         else:
             assert target == own or target in BELOW[own], f"{path} points up to {module}"
+
+
+def imported_modules(path: Path) -> set[str]:
+    """The modules of the package that a file imports, anywhere in it: ``"line.options"``."""
+    modules = {".".join(file.with_suffix("").parts).removesuffix(".__init__") for file in FILES}
+    tree = ast.parse((PACKAGE / path).read_text())
+    package = list(path.parts[:-1])
+    targets = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*package[: len(package) - node.level + 1], *(node.module.split(".") if node.module else [])]
+            targets |= {".".join([*base, alias.name]) for alias in node.names} | {".".join(base)}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("ray_magics."):
+            base = node.module.split(".")[1:]
+            targets |= {".".join([*base, alias.name]) for alias in node.names} | {".".join(base)}
+    return targets & modules - {module_name(path)}
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+
+
+OPENED_ELSEWHERE = ("run.run", "run.registry", "verbs.tune.form", "verbs.tune.magic")
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Lazy imports count, and those for type checkers alone."""
+    graph = {module_name(path): imported_modules(path) for path in FILES if path.name != "__init__.py"}
+    in_circles = {name for name in graph if name in reached(graph, name)}
+    assert not {name for name in in_circles if not name.startswith(OPENED_ELSEWHERE)}
+
+
+def reached(graph: dict[str, set[str]], start: str) -> set[str]:
+    """The modules that `start` imports, and those that these import."""
+    found: set[str] = set()
+    left = list(graph[start])
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += graph.get(name, ())
+    return found
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)

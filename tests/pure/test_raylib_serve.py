@@ -1,4 +1,4 @@
-"""The private API of Ray Serve that `serve.private` and `core.private_ray` stand on is still there; no cluster."""
+"""The private API of Ray Serve that `raylib.serve` and `raylib.logs` stand on is still there; no cluster."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from ray_magics.errors import RayMagicsError
-from ray_magics.raylib import core as private_ray
+from ray_magics.raylib import logs as worker_logs
 from ray_magics.raylib import serve as private
 from ray_magics.verbs.serve.figures import parse_access_line
 
@@ -244,7 +244,7 @@ def test_a_ray_without_a_private_name_is_one_line(monkeypatch: pytest.MonkeyPatc
 
     application = rich()
     monkeypatch.delattr(ray_client, "ServeControllerClient")
-    with pytest.raises(RayMagicsError, match=r"Ray [\d.]+ has no ray\.serve\._private\.client\.ServeControllerClient"):
+    with pytest.raises(RayMagicsError, match=r"Ray [\d.]+ has no ray\.serve\._private\.client:ServeControllerClient"):
         spec_of(application)
 
 
@@ -270,7 +270,7 @@ def test_lines_of_serve_are_kept_from_the_cell_and_others_pass() -> None:
         global_worker_stdstream_dispatcher, "handlers"
     )
     passed: list[Any] = []
-    sieve = private_ray._sieve(passed.append, ("ServeReplica",), bool)
+    sieve = worker_logs._filtered(passed.append, ("ServeReplica",), bool)
     others = [
         {"actor_name": None, "lines": ["x"]},
         {"actor_name": "Counter"},
@@ -282,5 +282,7 @@ def test_lines_of_serve_are_kept_from_the_cell_and_others_pass() -> None:
         {"pid": "raylet", "lines": ["Task ServeReplica.f failed"]},
     ):
         sieve(data)
-    assert passed == others and private_ray._sieve(sieve, ("ServeReplica",), bool) is sieve
-    assert private_ray._sieve(sieve, (), bool) is sieve and private_ray._sieve(sieve, ("Other",), bool) is not sieve
+    assert passed == others and worker_logs._filtered(sieve, ("ServeReplica",), bool) is sieve
+    assert (
+        worker_logs._filtered(sieve, (), bool) is sieve and worker_logs._filtered(sieve, ("Other",), bool) is not sieve
+    )

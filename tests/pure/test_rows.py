@@ -39,16 +39,16 @@ class Page:
 
 def test_the_same_rows_are_no_message():
     rows = [row("a"), row("b")]
-    told = Rows(rows)
-    assert told.update(rows) is None
-    assert told.update(copy.deepcopy(rows)) is None
-    assert told.state["seq"] == 0
+    sent = Rows(rows)
+    assert sent.update(rows) is None
+    assert sent.update(copy.deepcopy(rows)) is None
+    assert sent.state["seq"] == 0
 
 
 def test_only_what_changed_is_sent():
     rows = [row("a", 3), row("b", 3)]
-    told = Rows(rows)
-    message = told.update([rows[0], row("b", 5, iterations=5)])
+    sent = Rows(rows)
+    message = sent.update([rows[0], row("b", 5, iterations=5)])
     assert message == {"rows": [{**facts(row("b", iterations=5)), "more": [[3, 1.5], [4, 2.0]]}], "seq": 1}
 
 
@@ -66,32 +66,32 @@ def test_a_new_row_is_sent_whole():
 
 
 def test_rows_that_went_are_gone():
-    told = Rows([row("a"), row("b")])
-    assert told.update([row("b")]) == {"rows": [row("b")], "seq": 1, "whole": True}
-    assert list(told.state["rows"]) == ["b"]
+    sent = Rows([row("a"), row("b")])
+    assert sent.update([row("b")]) == {"rows": [row("b")], "seq": 1, "whole": True}
+    assert list(sent.state["rows"]) == ["b"]
 
 
 def test_the_state_is_always_the_same_object():
-    told = Rows([row("a")])
-    state, rows = told.state, told.state["rows"]
-    told.update([row("b")])
-    told.update([row("b"), row("c")])
-    assert (told.state, told.state["rows"]) == (state, rows)
+    sent = Rows([row("a")])
+    state, rows = sent.state, sent.state["rows"]
+    sent.update([row("b")])
+    sent.update([row("b"), row("c")])
+    assert (sent.state, sent.state["rows"]) == (state, rows)
     assert state == {"seq": 2, "rows": {"b": row("b"), "c": row("c")}}
 
 
 def test_messages_add_up_to_the_rows():
     chance = random.Random(3)
     rows = [row("0", 2)]
-    told = Rows(rows)
-    page = Page(told.copy())
+    sent = Rows(rows)
+    page = Page(sent.copy())
     for step in range(300):
         rows = [one if chance.random() < 0.7 else row(one["id"], chance.randrange(9), step=step) for one in rows]
         if chance.random() < 0.3:
             rows.append(row(f"new {step}", 1))
         elif chance.random() < 0.05:
             rows = rows[1:] or rows
-        message = told.update(rows)
+        message = sent.update(rows)
         if message:
             page.take(json.loads(json.dumps(message)))
         assert page.rows == {one["id"]: one for one in rows}
@@ -99,8 +99,8 @@ def test_messages_add_up_to_the_rows():
 
 def test_ten_thousand_rows_that_stay_cost_next_to_nothing():
     rows = [row(f"{n}", 20) for n in range(10_000)]
-    told = Rows(rows)
-    best = min(timed(told.update, list(rows)) for _ in range(9))
+    sent = Rows(rows)
+    best = min(timed(sent.update, list(rows)) for _ in range(9))
     assert best < 0.005
 
 
@@ -134,7 +134,7 @@ class TestLiveView:
     def test_keeps_the_rows_apart(self, view):
         assert "trials" not in view.snapshot
         assert view.rows["rows"]["a1b2_00003"] is RUNNING["trials"][3]
-        assert view.whole() == RUNNING
+        assert view.full_snapshot() == RUNNING
 
     def test_sends_only_the_rows_that_changed(self, view, sent):
         view.update(self.changed(seconds=99.0))
@@ -156,7 +156,7 @@ class TestLiveView:
     def test_gives_a_page_that_lost_a_message_all_rows(self, view, sent, commands):
         view.update(self.changed(seconds=99.0))
         view._handle_custom_msg({"action": "refresh", "run": "7"}, [])
-        assert sent[-1]["content"] == {"rows": view.whole()["trials"], "seq": 1, "whole": True}
+        assert sent[-1]["content"] == {"rows": view.full_snapshot()["trials"], "seq": 1, "whole": True}
         assert commands == []
 
     def test_is_still_html_of_the_whole(self, view):
@@ -167,7 +167,7 @@ class TestLiveView:
         view.update(self.changed(seconds=99.0))
         one = type(view)({"kind": "run"})
         one.update(RUNNING)
-        assert one.whole() == RUNNING
+        assert one.full_snapshot() == RUNNING
         assert one.get_state("rows")["rows"] == {"seq": 0, "rows": {row["id"]: row for row in RUNNING["trials"]}}
 
     @pytest.mark.parametrize(

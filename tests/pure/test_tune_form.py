@@ -410,14 +410,14 @@ class Search:
 
     def __init__(self, view: Any) -> None:
         self.view, self.live, self.stops = view, True, 0
-        view.shown.update(SNAPSHOT)
+        view.display.update(SNAPSHOT)
 
     def stop(self) -> None:
         self.stops += 1
 
     def end(self) -> None:
         self.live = False
-        self.view.shown.finish({**SNAPSHOT, "state": "finished"})
+        self.view.display.finish({**SNAPSHOT, "state": "finished"})
 
 
 def form_of(given: FormState, start: Any = None, namespace: dict[str, Any] = NAMESPACE) -> Form:
@@ -550,8 +550,8 @@ def test_a_closed_form_stops_its_search_and_leaves_no_widget() -> None:
 def test_a_form_at_rest_is_its_line() -> None:
     form, drawn = form_of(state()), []
     form.handle = SimpleNamespace(update=lambda bundle, raw: drawn.append((raw, bundle)))
-    form.rest()
-    form.rest()
+    form.freeze()
+    form.freeze()
     assert drawn == [(True, {"text/plain": to_text(state()), "text/html": f"<pre>{escape(to_text(state()))}</pre>"})]
     assert form.root.comm is None
 
@@ -589,9 +589,9 @@ def test_the_form_of_a_notebook_starts_the_line_that_it_shows(shell: Any, monkey
         magic, "carry_out", lambda plan, namespace, cell_source, view: carried.append(plan) or Search(view)
     )
     monkeypatch.setattr("ray_magics.kernel.kernel_of", lambda shell: SimpleNamespace())
-    monkeypatch.setattr(show, "_open", {})
+    monkeypatch.setattr(show, "_views", {})
     shell.run('%%ray_tune --form --space "x=uniform(0, 1)" --into found\nconfig["x"]')
-    (shown,) = show._open.values()
+    (shown,) = show._views.values()
     shown.settings["num_samples"].control.value = "4"
     shown.launch.start_button.click()
     assert (carried[0].num_samples, carried[0].into, carried[0].background) == (4, "found", True)

@@ -196,8 +196,6 @@ def function() -> Any:
 
 
 def plan(*line: str, trainable: Any = None, is_there: Any = lambda module: True, **names: Any) -> TunePlan:
-    from ray_magics.line.options import split  # noqa: F401  (the line is read as the magic reads it)
-
     options = ray_tune.parse(" ".join(line))
     assert options is not None
     found = make_space(options.space or (), {**NAMES, **names})

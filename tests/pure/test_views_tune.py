@@ -237,7 +237,7 @@ def test_the_curve_as_bars(values, drawn):
     ],
 )
 def test_numbers_are_short(value, written):
-    assert f.number(value) == written
+    assert f.number_text(value) == written
 
 
 def test_what_is_absent_is_a_dash_and_an_empty_column_is_left_out():

@@ -39,11 +39,6 @@ export function count(value: number): string {
   return WHOLE.format(Math.round(value));
 }
 
-/** 0.5 -> "0.5", 2 -> "2" */
-export function quantity(value: number): string {
-  return (Math.floor(value * 100 + 0.5) / 100).toLocaleString('en-US', { maximumFractionDigits: 2 });
-}
-
 /** Four digits, and whole numbers whole: 0.123456 -> "0.1235", 0.00001 -> "1e-5", 65536 -> "65536" */
 export function number(value: number): string {
   if (!Number.isFinite(value)) return String(value);
@@ -64,7 +59,7 @@ export function plural(unit: string, value: number): string {
 export function size(bytes: number): string {
   let value = bytes;
   let unit = 0;
-  while (value >= 1000 && unit < SIZES.length - 1) {
+  while (value >= 999.5 && unit < SIZES.length - 1) {
     value /= 1024;
     unit += 1;
   }
@@ -73,7 +68,7 @@ export function size(bytes: number): string {
 
 /** (1, 2, "") -> "1 of 2"; sizes name their unit once if it is the same: "0.5 of 2 GiB" */
 export function usage(used: number, total: number, unit: string): string {
-  if (unit !== 'bytes') return `${quantity(used)} of ${quantity(total)}${unit && ` ${unit}`}`;
+  if (unit !== 'bytes') return `${number(used)} of ${number(total)}${unit && ` ${unit}`}`;
   const [amount, scale] = size(used).split(' ');
   const whole = size(total);
   return used === 0 || whole.endsWith(` ${scale}`) ? `${amount} of ${whole}` : `${amount} ${scale} of ${whole}`;

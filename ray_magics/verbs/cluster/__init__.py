@@ -1,1 +1,1 @@
-"""Clusters: found or started, seen live, and ended."""
+"""Finds, starts, shows and ends clusters."""

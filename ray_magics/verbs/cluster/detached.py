@@ -24,7 +24,7 @@ from typing import Any
 from ...errors import UsageError
 from ...raylib.core import LOOPBACK_SWITCH
 from .plan import ConnectPlan, plan_from_json
-from .probe import TooSlow
+from .probe import StartTimeout
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +36,8 @@ _ERROR = re.compile(r"\b\w*(Error|Exception): ")
 
 
 @dataclass(frozen=True)
-class Detached:
-    """What the state file says; `created` tells the process from a later one with the same pid."""
+class DetachedCluster:
+    """A cluster as its state file describes it; `created` tells the process from a later one with the same pid."""
 
     address: str
     pid: int
@@ -54,8 +54,8 @@ def runtime_folder(environ: Mapping[str, str]) -> Path:
 
     `RAY_MAGICS_RUNTIME_DIR`, else `ray_magics-<user id>` in the folder for temporary files.
     """
-    named = environ.get("RAY_MAGICS_RUNTIME_DIR")
-    folder = Path(named) if named else _temporary(environ) / f"ray_magics-{os.getuid()}"
+    path = environ.get("RAY_MAGICS_RUNTIME_DIR")
+    folder = Path(path) if path else _temporary_folder(environ) / f"ray_magics-{os.getuid()}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     info = folder.lstat()
     if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
@@ -65,20 +65,20 @@ def runtime_folder(environ: Mapping[str, str]) -> Path:
     return folder
 
 
-def find(folder: Path) -> Detached | None:
+def find(folder: Path) -> DetachedCluster | None:
     """The detached cluster of this user if its process still lives; a stale state file is removed."""
     try:
         data = json.loads((folder / _STATE).read_text())
-        known = Detached(**{**data, "plan": plan_from_json(data["plan"])})
+        cluster = DetachedCluster(**{**data, "plan": plan_from_json(data["plan"])})
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError) as error:
         log.debug("unreadable state file in %s: %r", folder, error)
         return None
-    if _process(known.pid, known.created) is None:
-        _forget(folder)
+    if _living_process(cluster.pid, cluster.created) is None:
+        _remove_state_file(folder)
         return None
-    return known
+    return cluster
 
 
 @contextmanager
@@ -89,10 +89,12 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def start(plan: ConnectPlan, folder: Path, environ: Mapping[str, str], seconds: float = START_SECONDS) -> Detached:
-    """Starts the cluster, waits until it is ready, and writes the state file. None of this user's runs now.
+def start(
+    plan: ConnectPlan, folder: Path, environ: Mapping[str, str], seconds: float = START_SECONDS
+) -> DetachedCluster:
+    """Starts the cluster, waits until it is ready, and writes the state file. Only when none of this user's runs.
 
-    Raises `UsageError` with Ray's last words when the process ends early or is not ready in time.
+    Raises `UsageError` with the last error of its log when the process ends early or is not ready in time.
     """
     for stale in folder.glob("ray-*"):
         shutil.rmtree(stale, ignore_errors=True)
@@ -108,21 +110,22 @@ def start(plan: ConnectPlan, folder: Path, environ: Mapping[str, str], seconds: 
         )
     try:
         address = _address_when_ready(process, session, seconds)
-        sizes = replace(plan, namespace=None, runtime_env=None)  # these are each connection's own, and may hold secrets
-        known = Detached(address, process.pid, _created(process.pid), sizes, str(session))
-        _write(folder, known)
+        # The namespace and the environment are each connection's own, and may hold secrets.
+        sizing = replace(plan, namespace=None, runtime_env=None)
+        cluster = DetachedCluster(address, process.pid, _created(process.pid), sizing, str(session))
+        _write_state_file(folder, cluster)
     except BaseException:
-        _end(process.pid, 0.0)
+        _terminate(process.pid, 0.0)
         shutil.rmtree(session, ignore_errors=True)
         raise
-    return known
+    return cluster
 
 
-def stop(known: Detached, folder: Path, seconds: float = STOP_SECONDS) -> None:
+def stop(cluster: DetachedCluster, folder: Path, seconds: float = STOP_SECONDS) -> None:
     """Ends the cluster, sees that its processes are gone, removes its state file and session folder."""
-    _end(known.pid, seconds)
-    _forget(folder)
-    shutil.rmtree(known.folder, ignore_errors=True)
+    _terminate(cluster.pid, seconds)
+    _remove_state_file(folder)
+    shutil.rmtree(cluster.folder, ignore_errors=True)
 
 
 def start_command(plan: ConnectPlan, session: Path) -> list[str]:
@@ -131,47 +134,47 @@ def start_command(plan: ConnectPlan, session: Path) -> list[str]:
     return [sys.executable, "-P", str(host), str(session / _READY), json.dumps(plan.sizing())]
 
 
-def _temporary(environ: Mapping[str, str]) -> Path:
+def _temporary_folder(environ: Mapping[str, str]) -> Path:
     # Ray's socket paths must stay under 104 characters: /tmp is short, the macOS default is not.
-    named = environ.get("RAY_TMPDIR")
-    return Path(named) if named else Path("/tmp") if Path("/tmp").is_dir() else Path(tempfile.gettempdir())
+    path = environ.get("RAY_TMPDIR")
+    return Path(path) if path else Path("/tmp") if Path("/tmp").is_dir() else Path(tempfile.gettempdir())
 
 
 def _child_environment(environ: Mapping[str, str], session: Path) -> dict[str, str]:
     kernel_only = ("JPY_", "MPLBACKEND", "RAY_ADDRESS")
-    kept = {name: value for name, value in environ.items() if not name.startswith(kernel_only)}
-    return {LOOPBACK_SWITCH: "0", **kept, "RAY_TMPDIR": str(session)}
+    inherited = {name: value for name, value in environ.items() if not name.startswith(kernel_only)}
+    return {LOOPBACK_SWITCH: "0", **inherited, "RAY_TMPDIR": str(session)}
 
 
 def _address_when_ready(process: subprocess.Popen[bytes], session: Path, seconds: float) -> str:
     deadline = time.monotonic() + seconds
     while not (session / _READY).exists():
         if process.poll() is not None:
-            words = _last_words(session.parent)
-            slow = "timed out during startup" in words
-            raise (TooSlow if slow else UsageError)(f"The detached cluster did not start: {words}")
+            reason = _last_error_line(session.parent)
+            kind = StartTimeout if "timed out during startup" in reason else UsageError
+            raise kind(f"The detached cluster did not start: {reason}")
         if time.monotonic() > deadline:
-            words = _last_words(session.parent)
-            raise UsageError(f"The detached cluster took over {seconds:.0f} s: {words}")
+            reason = _last_error_line(session.parent)
+            raise UsageError(f"The detached cluster took over {seconds:.0f} s: {reason}")
         time.sleep(0.1)
     return (session / _READY).read_text()
 
 
-def _last_words(folder: Path) -> str:
+def _last_error_line(folder: Path) -> str:
     path = folder / "cluster.log"
     lines = [line.strip() for line in path.read_text(errors="replace").splitlines() if line.strip()]
-    telling = [line for line in lines if _ERROR.search(line)] or lines or ["it said nothing"]
-    return f"{telling[-1][:300]} (all of it in {path})"
+    errors = [line for line in lines if _ERROR.search(line)] or lines or ["it said nothing"]
+    return f"{errors[-1][:300]} (all of it in {path})"
 
 
-def _write(folder: Path, known: Detached) -> None:
+def _write_state_file(folder: Path, cluster: DetachedCluster) -> None:
     draft = folder / f"{_STATE}.{os.getpid()}"
-    draft.write_text(json.dumps(known.to_json()))
+    draft.write_text(json.dumps(cluster.to_json()))
     draft.chmod(0o600)
     draft.replace(folder / _STATE)
 
 
-def _forget(folder: Path) -> None:
+def _remove_state_file(folder: Path) -> None:
     (folder / _STATE).unlink(missing_ok=True)
 
 
@@ -181,7 +184,7 @@ def _created(pid: int) -> float:
     return float(psutil.Process(pid).create_time())
 
 
-def _process(pid: int, created: float) -> Any:
+def _living_process(pid: int, created: float) -> Any:
     import psutil
 
     try:
@@ -192,19 +195,19 @@ def _process(pid: int, created: float) -> Any:
     return process if alive else None
 
 
-def _members(session: int) -> list[Any]:
+def _session_processes(session: int) -> list[Any]:
     """The living processes of a session; a session id is the pid of the process that opened it."""
     import psutil
 
-    found = []
+    processes = []
     for process in psutil.process_iter():
         with contextlib.suppress(ProcessLookupError, PermissionError, psutil.Error):
             if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
+                processes.append(process)
+    return processes
 
 
-def _end(session: int, seconds: float) -> None:
+def _terminate(session: int, seconds: float) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(session, signal.SIGTERM)
     if not _wait_until_gone(session, seconds):
@@ -213,14 +216,14 @@ def _end(session: int, seconds: float) -> None:
 
 
 def _signal(session: int, number: signal.Signals) -> None:
-    for process in _members(session):
+    for process in _session_processes(session):
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, number)
 
 
 def _wait_until_gone(session: int, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
-    while _members(session):
+    while _session_processes(session):
         if time.monotonic() > deadline:
             return False
         _reap(session)

@@ -11,31 +11,32 @@ from typing import Any
 
 from ...connection import session_id
 from ...errors import UsageError
-from ...raylib import core as private
-from . import detached
-from . import probe as reach
+from ...raylib.auth import reset_token_auth
+from ...raylib.core import dashboard_url, loopback_only
+from . import detached, probe
+from .detached import DetachedCluster
 from .plan import Connection, ConnectPlan, differences
-from .quiet import import_quietly, no_orphans, silence, twice
+from .quiet import import_ray_quietly, no_orphans, retry_once, silence
 
 log = logging.getLogger(__name__)
 
-_took_token: list[bool] = []  # whether Ray's token was turned on for a cluster that somebody else started
+_enabled_token_auth: list[bool] = []  # not empty while this connection alone has Ray's token authentication on
 
 
 def join_or_start(plan: ConnectPlan) -> Connection:
     """Raises `UsageError` when nothing answers, the token is missing or wrong, or a thread would start a cluster."""
     if plan.detached:
-        return _detached(plan)
-    if plan.is_open and (known := detached.find(detached.runtime_folder(os.environ))):
-        return _join_detached(known, plan, started=False)
+        return _join_or_start_detached(plan)
+    if plan.is_open and (cluster := detached.find(detached.runtime_folder(os.environ))):
+        return _join_detached(cluster, plan, started=False)
     return _start_here(plan) if plan.starts else _join(plan)
 
 
 def _start_here(plan: ConnectPlan) -> Connection:
     if threading.current_thread() is not threading.main_thread():
         raise UsageError("Ray is not running, and only a cell can start it: run %ray_init first.")
-    reach.make_token()
-    context = twice(lambda: _ray_init_here(plan))
+    probe.create_token()
+    context = retry_once(lambda: _ray_init_here(plan))
     return _connection(plan, context, address="local", started=True)
 
 
@@ -47,51 +48,51 @@ def _ray_init_here(plan: ConnectPlan) -> Any:
 def _join(plan: ConnectPlan) -> Connection:
     address = plan.address or "auto"
     if address != "auto":
-        reach.check_listens(address, plan.source)
-        _take_token()
+        probe.check_listens(address, plan.source)
+        _enable_token_auth()
     if address != "auto" and not address.startswith("ray://"):
-        import_quietly()
-        reach.check_answers(address)
+        import_ray_quietly()
+        probe.check_answers(address)
     return _connection(plan, _ray_init(plan, address=address), address)
 
 
-def _detached(plan: ConnectPlan) -> Connection:
+def _join_or_start_detached(plan: ConnectPlan) -> Connection:
     folder = detached.runtime_folder(os.environ)
     with detached.locked(folder):
-        known = detached.find(folder)
-        started = known is None
-        if known is None:
-            reach.make_token()
-            _take_token()
-            known = twice(lambda: detached.start(plan, folder, os.environ))
-    _check_same_cluster(known, plan)
-    return _join_detached(known, plan, started)
+        cluster = detached.find(folder)
+        started = cluster is None
+        if cluster is None:
+            probe.create_token()
+            _enable_token_auth()
+            cluster = retry_once(lambda: detached.start(plan, folder, os.environ))
+    _check_same_cluster(cluster, plan)
+    return _join_detached(cluster, plan, started)
 
 
-def _check_same_cluster(known: detached.Detached, plan: ConnectPlan) -> None:
-    there = replace(known.plan, namespace=plan.namespace, runtime_env=plan.runtime_env)
-    if found := differences(there, plan):
+def _check_same_cluster(cluster: DetachedCluster, plan: ConnectPlan) -> None:
+    running = replace(cluster.plan, namespace=plan.namespace, runtime_env=plan.runtime_env)
+    if different := differences(running, plan):
         raise UsageError(
-            f"Your detached Ray cluster at {known.address} runs with other options: {'; '.join(found)}. "
+            f"Your detached Ray cluster at {cluster.address} runs with other options: {'; '.join(different)}. "
             "Add --restart to stop it and start a new one."
         )
 
 
-def _join_detached(known: detached.Detached, plan: ConnectPlan, started: bool) -> Connection:
-    _take_token()
-    import_quietly()
-    reach.check_answers(known.address)
-    context = _ray_init(plan, address=known.address)
-    joined = replace(known.plan, namespace=plan.namespace, runtime_env=plan.runtime_env)
-    return replace(_connection(joined, context, known.address, started), detached=True)
+def _join_detached(cluster: DetachedCluster, plan: ConnectPlan, started: bool) -> Connection:
+    _enable_token_auth()
+    import_ray_quietly()
+    probe.check_answers(cluster.address)
+    context = _ray_init(plan, address=cluster.address)
+    joined = replace(cluster.plan, namespace=plan.namespace, runtime_env=plan.runtime_env)
+    return replace(_connection(joined, context, cluster.address, started), detached=True)
 
 
 def _connection(plan: ConnectPlan, context: Any, address: str, started: bool = False) -> Connection:
-    found = adopted()
-    actual = address if address.startswith("ray://") else found.address
+    connection = describe_connection()
+    actual = address if address.startswith("ray://") else connection.address
     dashboard = getattr(context, "dashboard_url", "") or ""
     return replace(
-        found,
+        connection,
         address=actual,
         dashboard=f"http://{dashboard}" if dashboard and "://" not in dashboard else dashboard,
         started=started,
@@ -99,7 +100,7 @@ def _connection(plan: ConnectPlan, context: Any, address: str, started: bool = F
     )
 
 
-def adopted() -> Connection:
+def describe_connection() -> Connection:
     """What Ray tells of the connection that this process has."""
     import ray
 
@@ -107,7 +108,7 @@ def adopted() -> Connection:
     address, node_id, _ = session_id()
     return Connection(
         address=address,
-        dashboard=private.dashboard_url(),
+        dashboard=dashboard_url(),
         namespace=context.namespace,
         node_id=node_id,
         ray=ray.__version__,
@@ -117,25 +118,25 @@ def adopted() -> Connection:
 
 
 def _ray_init(plan: ConnectPlan, **options: Any) -> Any:
-    import_quietly()
+    import_ray_quietly()
     import ray
 
-    with private.loopback_only(), silence() as noise:
+    with loopback_only(), silence() as stderr:
         try:
             return ray.init(logging_level=logging.ERROR, log_to_driver=True, **options, **plan.joining())
         except Exception as error:
-            log.debug("ray.init failed: %r\n%s", error, noise())
+            log.debug("ray.init failed: %r\n%s", error, stderr())
             ray.shutdown()
-            raise reach.failure(error, plan) from error
+            raise probe.connect_error(error, plan) from error
 
 
-def _take_token() -> None:
-    if reach.take_token():
-        _took_token.append(True)
+def _enable_token_auth() -> None:
+    if probe.enable_token_auth():
+        _enabled_token_auth.append(True)
 
 
-def give_token_back() -> None:
+def restore_token_auth() -> None:
     """After the connection: token authentication is as it was before, where only that connection needed it."""
-    if _took_token:
-        private.use_no_token()
-        _took_token.clear()
+    if _enabled_token_auth:
+        reset_token_auth()
+        _enabled_token_auth.clear()

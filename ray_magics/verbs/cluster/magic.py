@@ -1,23 +1,27 @@
-"""`%ray_init`, `%ray_status`, `%ray_runs`, `%ray_logs`, `%ray_stop`, `%ray_shutdown`: the edge."""
+"""`%ray_init`, `%ray_status`, `%ray_runs`, `%ray_logs`, `%ray_stop`, `%ray_shutdown`: the magic layer."""
 
 from __future__ import annotations
 
-from argparse import Namespace as Line
+from argparse import Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from IPython.core.getipython import get_ipython
 
-from ... import kernel as private
+from ...connection import is_up
 from ...errors import UsageError
+from ...kernel import cell_id
 from ...line.options import argument, evaluated, magic
 from ...line.parsers import count, expression, size
 from ...run.registry import registry
 from ...run.run import Run
+from ...run.status import RunsStatus
 from .logs import last_lines
+from .status import ClusterStatus
 
-_STARTING = ("num_cpus", "num_gpus", "object_store_memory", "namespace", "detached", "restart")
+_EXPRESSIONS = ("resources", "runtime_env")
+_PLAIN_OPTIONS = ("num_cpus", "num_gpus", "object_store_memory", "namespace", "detached", "restart")
 _LOG_LINES = 1000  # printed by %ray_logs unless it is told how many
 
 
@@ -39,7 +43,7 @@ def _all_runs(_namespace: Mapping[str, Any]) -> list[str]:
 @argument("--runtime-env", type=expression, help="Ray's runtime environment: \"{'pip': ['emoji']}\".")
 @argument("--detached", action="store_true", help="Start the cluster as a process of its own, or find it again.")
 @argument("--restart", action="store_true", help="End the present connection first.")
-def ray_init(line: Line) -> None:
+def ray_init(options: Namespace) -> None:
     """Connect to a Ray cluster, or start one on this machine, and show its card.
 
     Without an address: the cluster that RayMagics.address or RAY_ADDRESS names, else your detached one, else
@@ -55,34 +59,34 @@ def ray_init(line: Line) -> None:
         %ray_init --restart --num-cpus 2
     """
     shell: Any = get_ipython()
-    given = {name: getattr(line, name) for name in _STARTING}
-    from . import run as doing
     from .messages import card_text
+    from .run import init, snapshot
 
-    connection = doing.init(line.address, **given, **evaluated(line, ("resources", "runtime_env"), shell.user_ns))
-    _show(replace(doing.snapshot(), message=card_text(connection)).to_json())
+    plain = {name: getattr(options, name) for name in _PLAIN_OPTIONS}
+    connection = init(options.address, **plain, **evaluated(options, _EXPRESSIONS, shell.user_ns))
+    _show(replace(snapshot(), message=card_text(connection)).to_json())
 
 
 @magic("ray_status", kind="line")
 @argument("--once", action="store_true", help="Show the cluster as it is now, and leave it at that.")
-def ray_status(line: Line) -> None:
+def ray_status(options: Namespace) -> None:
     """Show the cluster, live: nodes, what is used of what there is, tasks and actors, what waits and why.
 
-    The view goes on living in its cell, one look a second, until the cell runs again or the connection ends.
+    The view goes on living in its cell, refreshed once a second, until the cell runs again or the connection ends.
     Without a connection it says so and starts nothing.
 
         %ray_status
         %ray_status --once
     """
-    from . import run as doing
+    from .run import snapshot
 
-    if line.once or not doing.is_connected():
-        return _show(doing.snapshot().to_json())
-    _follow(doing.snapshot, doing.is_connected)
+    if options.once or not is_up():
+        return _show(snapshot().to_json())
+    _follow(snapshot, is_up)
 
 
 @magic("ray_runs", kind="line")
-def ray_runs(line: Line) -> None:
+def ray_runs(options: Namespace) -> None:
     """List everything this kernel launched, newest first, with its state and a way to stop it.
 
     %ray_runs
@@ -104,7 +108,7 @@ def ray_runs(line: Line) -> None:
 )
 @argument("--tail", type=count, help="Only the last N lines.")
 @argument("--worker", metavar="ID", help="Only the lines of this worker: 4711 or 4711@10.0.0.1.")
-def ray_logs(line: Line) -> None:
+def ray_logs(options: Namespace) -> None:
     """Print all that the workers of a run printed, in order; of a served application, what its replicas logged.
 
     %ray_logs
@@ -112,15 +116,15 @@ def ray_logs(line: Line) -> None:
     %ray_logs 3 --worker 4711
     %ray_logs digits
     """
-    line.run = line.run or next((run.id for run in reversed(registry.runs())), "")
-    if not line.run:
+    name = options.run or next((run.id for run in reversed(registry.runs())), "")
+    if not name:
         raise UsageError("Nothing has run yet; %ray_logs 3 prints what run 3 has printed.")
-    if line.run not in registry.known and (found := registry.logs_of(line.run)) is not None:
-        if line.worker:
+    if name not in registry.known and (log := registry.logs_of(name)) is not None:
+        if options.worker:
             raise UsageError("--worker picks a worker of a run; the log of an application names its replicas.")
-        return print(last_lines(found, line.tail, line.run, _LOG_LINES) or f"{line.run} has logged nothing.")
-    run = registry.find(line.run)
-    text = last_lines(run.logs(line.worker or ""), line.tail, run.id, _LOG_LINES)
+        return print(last_lines(log, options.tail, name, _LOG_LINES) or f"{name} has logged nothing.")
+    run = registry.find(name)
+    text = last_lines(run.logs(options.worker or ""), options.tail, run.id, _LOG_LINES)
     print(text or f"Run {run.id} has printed nothing.")
 
 
@@ -128,7 +132,7 @@ def ray_logs(line: Line) -> None:
 @argument("run", nargs="?", metavar="RUN", completer=_live_runs, help="The number that %ray_runs shows.")
 @argument("--all", action="store_true", help="Stop every run of this kernel.")
 @argument("--force", action="store_true", help="Kill the workers of the run instead of asking them.")
-def ray_stop(line: Line) -> None:
+def ray_stop(options: Namespace) -> None:
     """Stop a run of this kernel: exactly its work on the cluster, nothing else.
 
     The cell that waits for it fails, so that Run All stops there. Asked again, or with --force, it kills
@@ -138,14 +142,14 @@ def ray_stop(line: Line) -> None:
         %ray_stop --all
         %ray_stop 3 --force
     """
-    if bool(line.run) == line.all:
+    if bool(options.run) == options.all:
         raise UsageError("%ray_stop needs a run or --all; for example %ray_stop 3. %ray_runs lists them.")
-    chosen = registry.live() if line.all else [registry.find(line.run)]
-    print("\n".join(_stopped(run, line.force) for run in chosen) or "Nothing runs.")
+    runs = registry.live() if options.all else [registry.find(options.run)]
+    print("\n".join(_stop(run, options.force) for run in runs) or "Nothing runs.")
 
 
 @magic("ray_shutdown", kind="line")
-def ray_shutdown(line: Line) -> None:
+def ray_shutdown(options: Namespace) -> None:
     """End the connection to Ray, after stopping the runs of this kernel; says what it did.
 
     A cluster that this kernel started stops, and so does your detached one. Any other cluster goes on
@@ -153,11 +157,11 @@ def ray_shutdown(line: Line) -> None:
 
         %ray_shutdown
     """
-    from ...views.show import rest
-    from . import run as doing
+    from ...views.show import freeze_views
+    from .run import shutdown
 
-    print(doing.shutdown())
-    rest()
+    print(shutdown())
+    freeze_views()
 
 
 def _show(snapshot: Mapping[str, Any]) -> None:
@@ -167,16 +171,17 @@ def _show(snapshot: Mapping[str, Any]) -> None:
     shell.display_pub.publish(bundle(snapshot))
 
 
-def _follow(status: Callable[[], Any], going: Callable[[], bool]) -> None:
-    """A view that lives on in its cell until that cell runs again or nothing goes on any more."""
+def _follow(status: Callable[[], ClusterStatus | RunsStatus], is_live: Callable[[], bool]) -> None:
+    """A view that lives on in its cell until that cell runs again or `is_live()` is False."""
     from ...views.show import LiveFeed
 
-    LiveFeed(lambda: dict(status().to_json()), going, private.cell_id(get_ipython()))
+    LiveFeed(lambda: status().to_json(), is_live, cell_id(get_ipython()))
 
 
-def _stopped(run: Run, force: bool) -> str:
+def _stop(run: Run, force: bool) -> str:
+    """Stops the run, or kills it where it is being stopped already; says which."""
     if not run.live:
         return f"Run {run.id} ({run.name}) is {run.state} already."
-    again = force or run.state == "stopping"
-    run.stop(again)
-    return f"{'Killing' if again else 'Stopping'} run {run.id} ({run.name})."
+    kill = force or run.state == "stopping"
+    run.stop(kill)
+    return f"{'Killing' if kill else 'Stopping'} run {run.id} ({run.name})."

@@ -1,4 +1,4 @@
-"""What is said of a connection."""
+"""The sentences about a connection."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def dashboard_hint(connection: Connection) -> str:
 
 
 def card_text(connection: Connection) -> str:
-    """What the card of a new connection says beside its facts."""
+    """What the view of a new connection says beside address, versions and nodes."""
     if connection.detached:
         what = "Started as your detached cluster." if connection.started else "This is your detached cluster."
     else:
@@ -51,14 +51,14 @@ def _how_to_end(connection: Connection) -> str:
     return "%ray_shutdown stops it." if stops else "%ray_shutdown disconnects and leaves it running."
 
 
-def gone(address: str) -> str:
+def cluster_gone_text(address: str) -> str:
     return (
         f"The Ray cluster at {address} is gone: nothing listens there any more. "
         "%ray_init --restart begins anew; results that were only on it are lost."
     )
 
 
-def deserted(address: str) -> str:
+def no_living_node_text(address: str) -> str:
     return (
         f"No node of the Ray cluster at {address} is alive any more. "
         "%ray_init --restart begins anew; results that were only on it are lost."

@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ...errors import UsageError
-from ...resources import size_text
+from ...units import size_text
 
 SMALLEST_STORE = 75 * 1024 * 1024
 """Bytes of object store below which Ray refuses to start."""
@@ -69,9 +69,15 @@ class ConnectPlan:
         return asdict(self)
 
 
+class Settings(Protocol):
+    """What of the settings a plan depends on."""
+
+    address: str
+
+
 def make_connect_plan(
     environ: Mapping[str, str],
-    settings: Any,
+    settings: Settings,
     *,
     address: str | None = None,
     num_cpus: float | None = None,
@@ -86,15 +92,15 @@ def make_connect_plan(
 
     Raises `UsageError` for a value that no cluster can take, and for sizes given to a cluster that runs.
     """
-    place, source = _place(address, settings, environ, detached)
+    resolved, source = _resolve_address(address, settings, environ, detached)
     plan = ConnectPlan(
-        address=place,
-        num_cpus=_whole("--num-cpus", num_cpus),
-        num_gpus=_whole("--num-gpus", num_gpus),
-        resources=_custom(resources),
-        object_store_memory=_store(object_store_memory),
+        address=resolved,
+        num_cpus=_whole_number("--num-cpus", num_cpus),
+        num_gpus=_whole_number("--num-gpus", num_gpus),
+        resources=_custom_resources(resources),
+        object_store_memory=_store_size(object_store_memory),
         namespace=namespace,
-        runtime_env=_environment(runtime_env),
+        runtime_env=_checked_runtime_env(runtime_env),
         detached=detached,
         source=source,
     )
@@ -127,20 +133,19 @@ def differences(old: ConnectPlan, new: ConnectPlan) -> tuple[str, ...]:
 
     `differences(ConnectPlan(num_cpus=2), ConnectPlan(num_cpus=4))` is `("--num-cpus 4 (now 2)",)`.
     """
-    found = []
+    different = []
     if new.address not in (None, "auto", old.address or "local"):
-        found.append(f"address {new.address} (now {_where(old)})")
+        different.append(f"address {new.address} (now {_where(old)})")
     elif new.address == "local" and old.detached:
-        found.append("a cluster that lives with this kernel (now a detached one)")
+        different.append("a cluster that lives with this kernel (now a detached one)")
     if new.detached and not old.detached:
-        found.append("--detached (now a cluster that is not detached)")
-    return (*found, *_option_differences(old, new))
+        different.append("--detached (now a cluster that is not detached)")
+    return (*different, *_option_differences(old, new))
 
 
 def plan_from_json(data: Mapping[str, Any]) -> ConnectPlan:
     """The plan that `ConnectPlan.to_json` wrote; unknown keys are ignored."""
-    known = {name: data[name] for name in ConnectPlan.__dataclass_fields__ if name in data}
-    return ConnectPlan(**known)
+    return ConnectPlan(**{name: data[name] for name in ConnectPlan.__dataclass_fields__ if name in data})
 
 
 def normal_address(text: str) -> str:
@@ -189,21 +194,23 @@ def _given(plan: ConnectPlan, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(plan, name)) is not None}
 
 
-def _place(address: str | None, settings: Any, environ: Mapping[str, str], detached: bool) -> tuple[str | None, str]:
+def _resolve_address(
+    address: str | None, settings: Settings, environ: Mapping[str, str], detached: bool
+) -> tuple[str | None, str]:
     if address:
         if detached:
             raise UsageError("--detached starts a cluster on this machine; leave out the address.")
         return normal_address(address), "the address given"
     if detached:
         return None, ""
-    if configured := getattr(settings, "address", ""):
+    if configured := settings.address:
         return normal_address(configured), "RayMagics.address"
     if named := environ.get("RAY_ADDRESS"):
         return normal_address(named), "RAY_ADDRESS"
     return None, ""
 
 
-def _whole(option: str, value: float | None) -> int | None:
+def _whole_number(option: str, value: float | None) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or value < 0 or value != int(value):
@@ -211,7 +218,7 @@ def _whole(option: str, value: float | None) -> int | None:
     return int(value)
 
 
-def _custom(resources: Any) -> dict[str, float] | None:
+def _custom_resources(resources: object) -> dict[str, float] | None:
     if resources is None:
         return None
     hint = "try --resources \"{'tpu': 1}\"."
@@ -229,14 +236,14 @@ def _own_option(resource: str) -> str:
     return {"CPU": "--num-cpus", "GPU": "--num-gpus"}.get(resource, "--object-store-memory")
 
 
-def _store(size: int | None) -> int | None:
+def _store_size(size: int | None) -> int | None:
     if size is not None and size < SMALLEST_STORE:
-        small = size_text(max(size, 0))
-        raise UsageError(f"--object-store-memory: {small} is too small; Ray needs 75 MiB or more.")
+        asked = size_text(max(size, 0))
+        raise UsageError(f"--object-store-memory: {asked} is too small; Ray needs 75 MiB or more.")
     return None if size is None else int(size)
 
 
-def _environment(runtime_env: Any) -> dict[str, Any] | None:
+def _checked_runtime_env(runtime_env: object) -> dict[str, Any] | None:
     if runtime_env is None:
         return None
     if not isinstance(runtime_env, Mapping):

@@ -1,4 +1,4 @@
-"""Is there a cluster, and does it want us? Told in seconds and in words, where Ray waits 20 s."""
+"""Whether a cluster answers at an address and accepts us: within `PROBE_SECONDS`, where Ray itself waits 20 s."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from ...errors import UsageError, first_line
-from ...raylib import core as private
+from ...raylib import auth
+from ...raylib.gcs import probe_gcs
 from .plan import ConnectPlan, has_token, host_and_port, token_path, wants_token
 
 PROBE_SECONDS = 3.0
@@ -41,9 +42,9 @@ def check_listens(address: str, source: str) -> None:
 
 def check_answers(address: str) -> None:
     """Raises `UsageError` when what listens is no Ray cluster, refuses us, or has no node on this machine."""
-    answer = private.ask(address, PROBE_SECONDS)
+    answer = probe_gcs(address, PROBE_SECONDS)
     if answer == "denied":
-        raise UsageError(denied(address))
+        raise UsageError(denied_text(address))
     if answer == "silent":
         raise UsageError(
             f"Something listens at {address}, but it does not answer like a Ray cluster. "
@@ -56,50 +57,50 @@ def check_answers(address: str) -> None:
         )
 
 
-def denied(place: str) -> str:
-    """Why the cluster refused us: no token, the wrong one, or authentication switched off here."""
-    asks = f"The cluster at {place} asks for a token"
+def denied_text(cluster: str) -> str:
+    """Why a cluster, named by its address, refused us: no token, the wrong one, or authentication switched off here."""
+    asks = f"The cluster at {cluster} asks for a token"
     if os.environ.get("RAY_AUTH_MODE", "").lower() == "disabled":
         return f"{asks}, but RAY_AUTH_MODE is disabled here. Unset it."
     if not has_token(os.environ):
         return f"{asks}, and there is none here. Put it into {token_path(os.environ)}."
     source = "RAY_AUTH_TOKEN" if os.environ.get("RAY_AUTH_TOKEN") else str(token_path(os.environ))
     return (
-        f"The cluster at {place} refuses the token in {source}. "
+        f"The cluster at {cluster} refuses the token in {source}. "
         "`ray get-auth-token`, typed where the cluster runs, shows the right one."
     )
 
 
-class TooSlow(UsageError):
+class StartTimeout(UsageError):
     """Ray gives a new cluster 30 s; a busy machine may need longer, and may manage the second time."""
 
 
-def failure(error: BaseException, plan: ConnectPlan) -> UsageError:
-    """What to raise for what `ray.init` raised: one line."""
+def connect_error(error: BaseException, plan: ConnectPlan) -> UsageError:
+    """The error to raise, in one line, for what `ray.init` raised."""
     text = " ".join(f"{type(part).__name__} {part}" for part in _chain(error))
-    place = plan.address or "this machine"
+    address = plan.address or "this machine"
     if "AuthenticationError" in text:
-        return UsageError(denied(place))
+        return UsageError(denied_text(address))
     if "ersion mismatch" in text:
-        return UsageError(f"The cluster at {place} is of another version: {_versions(text)}")
+        return UsageError(f"The cluster at {address} is of another version: {_versions(text)}")
     if "Could not find any running Ray instance" in text:
         return UsageError("No Ray cluster runs on this machine; %ray_init without an address starts one.")
     if "timed out during startup" in text:
-        return TooSlow("Ray did not start: it was not ready after 30 s. Is this machine busy? Try again.")
-    verb = "Ray did not start" if plan.starts else f"Ray could not connect to {place}"
-    return UsageError(f"{verb}: {first_line(error)}")
+        return StartTimeout("Ray did not start: it was not ready after 30 s. Is this machine busy? Try again.")
+    failure = "Ray did not start" if plan.starts else f"Ray could not connect to {address}"
+    return UsageError(f"{failure}: {first_line(error)}")
 
 
-def take_token() -> bool:
+def enable_token_auth() -> bool:
     """Turns token authentication on where Ray would not do so by itself; returns whether it did."""
     if not wants_token(os.environ):
         return False
-    private.use_token()
+    auth.enable_token_auth()
     return True
 
 
-def make_token() -> None:
-    """Makes the token before Ray does, because Ray's own file can be read by everybody on the machine."""
+def create_token() -> None:
+    """Writes the token before Ray does, because Ray's own file can be read by everybody on the machine."""
     if os.environ.get("RAY_AUTH_MODE", "token").lower() != "token" or has_token(os.environ):
         return
     path = token_path(os.environ)
@@ -127,6 +128,6 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _versions(text: str) -> str:
     from importlib.metadata import version
 
-    there = " ".join(text.partition("started with:")[2].partition("This process")[0].split())
-    here = f"Ray {version('ray')}, Python {platform.python_version()}"
-    return f"it has {there.rstrip('. ') or 'another Ray or Python'}, this kernel {here}; they must agree."
+    cluster = " ".join(text.partition("started with:")[2].partition("This process")[0].split())
+    kernel = f"Ray {version('ray')}, Python {platform.python_version()}"
+    return f"it has {cluster.rstrip('. ') or 'another Ray or Python'}, this kernel {kernel}; they must agree."

@@ -1,4 +1,4 @@
-"""Ray starts with noise, sometimes only the second time, and leaves its processes behind when it fails."""
+"""Starting Ray without its noise, again if it took too long, and without processes left behind if it failed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import IO, TypeVar
 
-from . import probe as reach
+from .probe import StartTimeout
 
 T = TypeVar("T")
 
@@ -21,11 +21,11 @@ def no_orphans() -> Iterator[None]:
     """A start that fails halfway or is interrupted leaves Ray's processes behind: ends them."""
     import psutil
 
-    before = set(psutil.Process().children())
+    children = set(psutil.Process().children())
     try:
         yield
     except BaseException:
-        for process in set(psutil.Process().children()) - before:
+        for process in set(psutil.Process().children()) - children:
             with contextlib.suppress(psutil.Error):
                 if any("ray" in part for part in process.cmdline()):
                     process.kill()
@@ -35,30 +35,30 @@ def no_orphans() -> Iterator[None]:
 @contextmanager
 def silence() -> Iterator[Callable[[], str]]:
     """Catches warnings and what C++ writes to the error stream; yields a function that reads the latter."""
-    with tempfile.TemporaryFile() as caught, warnings.catch_warnings():
+    with tempfile.TemporaryFile() as output, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        saved = os.dup(2)
+        stderr = os.dup(2)
         try:
-            os.dup2(caught.fileno(), 2)
-            yield lambda: _read_all(caught)
+            os.dup2(output.fileno(), 2)
+            yield lambda: _read_all(output)
         finally:
-            os.dup2(saved, 2)
-            os.close(saved)
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
-def _read_all(file: Any) -> str:
+def _read_all(file: IO[bytes]) -> str:
     file.seek(0)
-    return str(file.read().decode(errors="replace"))
+    return file.read().decode(errors="replace")
 
 
-def import_quietly() -> None:
+def import_ray_quietly() -> None:
     if "ray" not in sys.modules:
         with silence():
             import ray  # noqa: F401
 
 
-def twice(start: Callable[[], T]) -> T:
-    """A machine that was too busy to start a cluster in Ray's 30 s may manage the second time."""
-    with contextlib.suppress(reach.TooSlow):
+def retry_once(start: Callable[[], T]) -> T:
+    """What `start` returns, asked again if it took too long: a busy machine may manage the second time."""
+    with contextlib.suppress(StartTimeout):
         return start()
     return start()

@@ -1,4 +1,4 @@
-"""The present connection: made when it is asked for, watched while it lasts, put away at the end."""
+"""The present connection: made when it is asked for, watched while it lasts, dropped at the end."""
 
 from __future__ import annotations
 
@@ -12,37 +12,46 @@ from typing import Any
 from ...connection import is_up, session_id
 from ...errors import UsageError
 from ...line.settings import settings
-from ...raylib import core as private
+from ...raylib.core import forbid_auto_init_in_our_threads
+from ...raylib.logs import hide_worker_lines
+from ...raylib.private import warn_of_untried
 from ...resources import NodeResources
 from ...run.registry import registry
 from . import detached, join
-from . import probe as reach
-from .messages import connection_text, deserted, gone
+from .messages import cluster_gone_text, connection_text, no_living_node_text
 from .plan import Connection, ConnectPlan, differences, make_connect_plan
+from .probe import listens
 from .quiet import silence
-from .snapshot import living
+from .snapshot import living_nodes
 from .status import ClusterStatus
 from .watch import ClusterWatch, not_connected
 
 log = logging.getLogger(__name__)
-is_connected = is_up  # whoever made the connection
 
 STOP_RUNS_SECONDS = 10.0
 GUARD_SECONDS = 2.0
-RAYLET_LATE = 10.0  # seconds after the end of a run in which Ray may still tell of its workers
-LET_GO_SECONDS = 40.0
-"""Ray ends the whole kernel, with every variable in it, 60 s after the control service died."""
+RAYLET_LATE = 10.0  # seconds after the end of a run in which Ray may still print about its workers
+DISCONNECT_SECONDS = 40.0
+"""After so long without a control service this kernel disconnects.
+
+Ray ends the whole kernel, with every variable in it, 60 s after the control service died.
+"""
 
 
-class _Memory:
-    """What is known of the present connection beyond what Ray itself knows."""
+class _Present:
+    """The present connection.
+
+    Attributes:
+        watch, session: who polls it, and which connection that is.
+        lost_status: the last status of a cluster that is gone, until another connection or %ray_shutdown.
+    """
 
     watch: ClusterWatch | None = None
-    lost: ClusterStatus | None = None
-    identity: tuple[str, ...] = ()
+    session: tuple[str, ...] = ()
+    lost_status: ClusterStatus | None = None
 
 
-_memory = _Memory()
+_present = _Present()
 _lock = threading.RLock()
 
 
@@ -84,17 +93,17 @@ def connect(plan: ConnectPlan, restart: bool = False) -> Connection:
     answers, when the token is missing or wrong, and when a cluster would start in a thread of its own.
     """
     if restart:
-        _end_present(plan)
+        _end_connection(plan)
     with _lock:
-        if is_connected():
-            return _same_or_error(plan)
-        _forget()
+        if is_up():
+            return _checked_same(plan)
+        _stop_watch()
         try:
             connection = join.join_or_start(plan)
         except BaseException:
-            join.give_token_back()
+            join.restore_token_auth()
             raise
-        _remember(connection)
+        _start_watch(connection)
         return connection
 
 
@@ -106,10 +115,10 @@ def ensure_connected(say: Callable[..., Any] = print) -> Connection:
     Raises `UsageError` when the cluster is gone, and for what `connect` raises.
     """
     with _lock:
-        if is_connected():
-            return _living(current())
-        if _memory.lost is not None:
-            raise UsageError(gone(_memory.lost.address))
+        if is_up():
+            return _checked_alive(current())
+        if _present.lost_status is not None:
+            raise UsageError(cluster_gone_text(_present.lost_status.address))
         plan = make_connect_plan(os.environ, settings())
         say("Connecting to Ray ... ", end="", flush=True)
         try:
@@ -121,12 +130,12 @@ def ensure_connected(say: Callable[..., Any] = print) -> Connection:
     return connection
 
 
-def find() -> bool:
+def join_existing() -> bool:
     """Joins the cluster that the settings, `RAY_ADDRESS` or an earlier ``--detached`` name, and starts none.
 
     Raises `UsageError` as `ensure_connected` does.
     """
-    if not is_connected():
+    if not is_up():
         plan = make_connect_plan(os.environ, settings())
         if plan.starts and not (plan.is_open and detached.find(detached.runtime_folder(os.environ))):
             return False
@@ -134,7 +143,7 @@ def find() -> bool:
     return True
 
 
-def is_own() -> bool:
+def owns_cluster() -> bool:
     """Whether the present cluster ends with this process."""
     connection = current()
     return connection.started and not connection.detached
@@ -150,11 +159,11 @@ def shutdown() -> str:
 
     A cluster that this kernel started stops, and so does this user's detached one; others go on running.
     """
-    stopped = _stop_runs() if is_connected() else ""
+    stopped = _stop_runs() if is_up() else ""
     with _lock:
-        if not is_connected():
-            _forget()
-            _memory.lost = None
+        if not is_up():
+            _stop_watch()
+            _present.lost_status = None
             return _stop_detached() or "Nothing to shut down: this kernel is not connected to a Ray cluster."
         connection = current()
         _disconnect()
@@ -166,7 +175,7 @@ def nodes(max_age: float = 0.0) -> tuple[NodeResources, ...]:
 
     Raises `ConnectionError` when the cluster does not answer within a second.
     """
-    return living(_watch().facts(max_age).nodes)
+    return living_nodes(_watch().state(max_age).nodes)
 
 
 def lost(max_age: float) -> str:
@@ -174,14 +183,15 @@ def lost(max_age: float) -> str:
 
     Takes a second at most.
     """
-    if not is_connected():
-        return gone(_memory.lost.address if _memory.lost else "the address that it had")
+    if not is_up():
+        lost_status = _present.lost_status
+        return cluster_gone_text(lost_status.address if lost_status else "the address that it had")
     connection = current()
     if not connection.has_control_service:
         return ""
-    if not _watch().alive(max_age):
-        return gone(connection.address)
-    return "" if _has_nodes(max_age) else deserted(connection.address)
+    if not _watch().is_alive(max_age):
+        return cluster_gone_text(connection.address)
+    return "" if _has_nodes(max_age) else no_living_node_text(connection.address)
 
 
 def _has_nodes(max_age: float) -> bool:
@@ -199,30 +209,30 @@ def can_grow() -> bool:
 
 def snapshot(clock: Callable[[], float] = time.time) -> ClusterStatus:
     """The cluster now, in some 2 ms; `lost` when it does not answer within a second, `none` without one."""
-    if is_connected():
+    if is_up():
         return _watch().status(clock)
-    return _memory.lost or not_connected(clock)
+    return _present.lost_status or not_connected(clock)
 
 
-def _same_or_error(plan: ConnectPlan) -> Connection:
-    connection = _living(current())
-    found = differences(connection.plan, plan)
-    if not found:
+def _checked_same(plan: ConnectPlan) -> Connection:
+    connection = _checked_alive(current())
+    different = differences(connection.plan, plan)
+    if not different:
         return connection
     raise UsageError(
-        f"Ray is connected already, and this asks for another connection: {'; '.join(found)}. "
+        f"Ray is connected already, and this asks for another connection: {'; '.join(different)}. "
         "Add --restart to end the present one first."
     )
 
 
-def _living(connection: Connection) -> Connection:
-    if words := lost(2 * GUARD_SECONDS):
-        raise UsageError(words)
+def _checked_alive(connection: Connection) -> Connection:
+    if reason := lost(2 * GUARD_SECONDS):
+        raise UsageError(reason)
     return connection
 
 
-def _end_present(plan: ConnectPlan) -> None:
-    if is_connected():
+def _end_connection(plan: ConnectPlan) -> None:
+    if is_up():
         shutdown()
     if plan.detached:
         _stop_detached()
@@ -230,44 +240,45 @@ def _end_present(plan: ConnectPlan) -> None:
 
 def _watch() -> ClusterWatch:
     with _lock:
-        if _memory.watch is None or _memory.identity != session_id():
-            _forget()
-            _remember(join.adopted())
-        assert _memory.watch is not None
-        return _memory.watch
+        if _present.watch is None or _present.session != session_id():
+            _stop_watch()
+            _start_watch(join.describe_connection())
+        assert _present.watch is not None
+        return _present.watch
 
 
-def _remember(connection: Connection) -> None:
-    _memory.watch, _memory.identity, _memory.lost = ClusterWatch(connection), session_id(), None
-    private.threads_start_no_cluster()
-    private.hide_worker_lines(runs_tell=lambda: registry.lately(RAYLET_LATE))
+def _start_watch(connection: Connection) -> None:
+    _present.watch, _present.session, _present.lost_status = ClusterWatch(connection), session_id(), None
+    warn_of_untried(connection.ray)
+    forbid_auto_init_in_our_threads()
+    hide_worker_lines(run_reports=lambda: registry.lately(RAYLET_LATE))
     if connection.has_control_service:
-        threading.Thread(target=_guard, args=(_memory.watch,), name="ray_magics-guard", daemon=True).start()
+        threading.Thread(target=_guard, args=(_present.watch,), name="ray_magics-guard", daemon=True).start()
 
 
 def _guard(watch: ClusterWatch) -> None:
-    """Lets go of a cluster whose control service has gone, so that the kernel lives on."""
-    seen = time.monotonic()
-    while _memory.watch is watch:
-        if reach.listens(watch.connection.address, GUARD_SECONDS):
-            seen = watch.heard = time.monotonic()
-        elif time.monotonic() - seen > LET_GO_SECONDS:
-            return _let_go(watch)
+    """Disconnects from a cluster whose control service has gone, so that the kernel lives on."""
+    heard_at = time.monotonic()
+    while _present.watch is watch:
+        if listens(watch.connection.address, GUARD_SECONDS):
+            heard_at = watch.heard_at = time.monotonic()
+        elif time.monotonic() - heard_at > DISCONNECT_SECONDS:
+            return _disconnect_lost(watch)
         time.sleep(GUARD_SECONDS)
 
 
-def _let_go(watch: ClusterWatch) -> None:
+def _disconnect_lost(watch: ClusterWatch) -> None:
     with _lock:
-        if _memory.watch is watch and is_connected():
+        if _present.watch is watch and is_up():
             log.debug("nothing listens at %s: disconnecting", watch.connection.address)
-            _memory.lost = watch.status()
+            _present.lost_status = watch.status()
             _disconnect()
 
 
-def _forget() -> None:
-    if _memory.watch is not None:
-        _memory.watch.close()
-    _memory.watch, _memory.identity = None, ()
+def _stop_watch() -> None:
+    if _present.watch is not None:
+        _present.watch.close()
+    _present.watch, _present.session = None, ()
 
 
 def _disconnect() -> None:
@@ -275,8 +286,8 @@ def _disconnect() -> None:
 
     with silence():
         ray.shutdown()
-    _forget()
-    join.give_token_back()
+    _stop_watch()
+    join.restore_token_auth()
 
 
 def _after_disconnect(connection: Connection) -> str:
@@ -296,21 +307,21 @@ def _after_disconnect(connection: Connection) -> str:
 def _stop_detached() -> str:
     folder = detached.runtime_folder(os.environ)
     with detached.locked(folder):
-        known = detached.find(folder)
-        if known is None:
+        cluster = detached.find(folder)
+        if cluster is None:
             return ""
-        detached.stop(known, folder)
-    return f"Stopped your detached Ray cluster at {known.address}; its processes are gone."
+        detached.stop(cluster, folder)
+    return f"Stopped your detached Ray cluster at {cluster.address}; its processes are gone."
 
 
 def _stop_runs() -> str:
     """Not under the lock, which runs that end ask for."""
-    going = registry.live()
-    for run in going:
+    runs = registry.live()
+    for run in runs:
         run.stop(force=True)
-    end = time.monotonic() + STOP_RUNS_SECONDS
-    for run in going:
-        run.over.wait(max(0.0, end - time.monotonic()))
-    ended = sum(run.over.is_set() for run in going)
-    late = f" {len(going) - ended} did not confirm that." if ended < len(going) else ""
-    return f"Stopped {len(going)} run{'s' if len(going) > 1 else ''} of this kernel.{late}" if going else ""
+    deadline = time.monotonic() + STOP_RUNS_SECONDS
+    for run in runs:
+        run.over.wait(max(0.0, deadline - time.monotonic()))
+    ended = sum(run.over.is_set() for run in runs)
+    late = f" {len(runs) - ended} did not confirm that." if ended < len(runs) else ""
+    return f"Stopped {len(runs)} run{'s' if len(runs) > 1 else ''} of this kernel.{late}" if runs else ""

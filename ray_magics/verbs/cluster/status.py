@@ -1,4 +1,4 @@
-"""What a view of the cluster shows: one frozen snapshot."""
+"""The status of a cluster, as the views show it: one frozen record."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class ClusterStatus:
         """Plain data for the views; the fields are those of tests/data/cluster.json."""
         return {
             "kind": "cluster",
-            **{name: getattr(self, name) for name in _PLAIN},
+            **{name: getattr(self, name) for name in _SCALARS},
             "meters": [asdict(meter) for meter in self.meters],
             "nodes": [{**asdict(node), "meters": [asdict(m) for m in node.meters]} for node in self.nodes],
             "tasks": [list(pair) for pair in self.tasks],
@@ -73,4 +73,4 @@ class ClusterStatus:
         }
 
 
-_PLAIN = ("state", "address", "dashboard", "ray", "python", "time", "message")
+_SCALARS = ("state", "address", "dashboard", "ray", "python", "time", "message")

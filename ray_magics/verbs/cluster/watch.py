@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from ...raylib import core as private
+from ...errors import RayApiMissing
+from ...raylib.gcs import ControlService, cluster_state_without_gcs
 from ...resources import ClusterState
 from ...run.registry import registry
 from ...run.status import RunStatus
-from . import snapshot as facts_of
 from .plan import Connection
 from .probe import listens
+from .snapshot import cluster_meters, count_states, node_status, waiting_requests
 from .status import ClusterStatus
 
 log = logging.getLogger(__name__)
@@ -26,67 +27,81 @@ TASK_COUNT_SECONDS = 3.0
 
 @dataclass
 class ClusterWatch:
-    """Watches one connection. `status` costs some 2 ms; tasks are counted apart, every few seconds."""
+    """Polls one connection. `status` costs some 2 ms; tasks are counted apart, every few seconds.
+
+    Attributes:
+        service: the cluster's control service, once it was asked.
+        service_missing: this Ray does not let it be asked; then there is only what Ray's public functions say.
+        last_status, last_state: what the last polls saw.
+        polled_at, heard_at, counted_at: monotonic time of the last full answer, sign of life, count of tasks.
+    """
 
     connection: Connection
-    service: private.ControlService | None = None
-    last: ClusterStatus | None = None
-    tasks: tuple[tuple[str, int], ...] = ()
-    counted: float = 0.0
-    counting: threading.Thread | None = field(default=None, repr=False)
-    recent: ClusterState = field(default_factory=ClusterState, repr=False)
-    asked: float = float("-inf")
-    heard: float = float("-inf")
+    service: ControlService | None = None
+    service_missing: bool = False
+    last_status: ClusterStatus | None = None
+    last_state: ClusterState = field(default_factory=ClusterState, repr=False)
+    polled_at: float = float("-inf")
+    heard_at: float = float("-inf")
+    task_counts: tuple[tuple[str, int], ...] = ()
+    counted_at: float = 0.0
+    count_thread: threading.Thread | None = field(default=None, repr=False)
 
     def status(self, clock: Callable[[], float] = time.time) -> ClusterStatus:
         """The cluster now; one that does not answer within a second is lost."""
         now = clock()
         try:
-            facts = self.facts()
+            state = self.state()
         except ConnectionError as error:
             return self._lost(now, str(error))
-        self._count_tasks()
-        self.last = self._connected(facts, now)
-        return self.last
+        self._refresh_task_counts()
+        self.last_status = self._connected(state, now)
+        return self.last_status
 
-    def facts(self, max_age: float = 0.0) -> ClusterState:
+    def state(self, max_age: float = 0.0) -> ClusterState:
         """What the control service says now, or said at most `max_age` seconds ago.
 
         Raises `ConnectionError` when it does not answer.
         """
-        if time.monotonic() - self.asked > max_age:
+        if time.monotonic() - self.polled_at > max_age:
             try:
-                self.recent = self._ask()
+                self.last_state = self._poll()
             except ConnectionError:
-                self.heard = float("-inf")
+                self.heard_at = float("-inf")
                 raise
-            self.asked = self.heard = time.monotonic()
-        return self.recent
+            self.polled_at = self.heard_at = time.monotonic()
+        return self.last_state
 
-    def alive(self, max_age: float) -> bool:
+    def is_alive(self, max_age: float) -> bool:
         """Whether the control service was heard in the last `max_age` seconds, or is there now."""
-        if time.monotonic() - self.heard > max_age and listens(self.connection.address, ANSWER_SECONDS):
-            self.heard = time.monotonic()
-        return time.monotonic() - self.heard <= max_age
-
-    def _ask(self) -> ClusterState:
-        address = self.connection.address
-        if not self.connection.has_control_service:
-            return private.public_cluster_state()
-        if not listens(address, ANSWER_SECONDS):
-            raise ConnectionError(f"nothing listens at {address} any more")
-        return self._service().facts(ANSWER_SECONDS)
+        if time.monotonic() - self.heard_at > max_age and listens(self.connection.address, ANSWER_SECONDS):
+            self.heard_at = time.monotonic()
+        return time.monotonic() - self.heard_at <= max_age
 
     def close(self) -> None:
         if self.service is not None:
             self.service.close()
 
-    def _service(self) -> private.ControlService:
-        if self.service is None:
-            self.service = private.ControlService(self.connection.address)
-        return self.service
+    def _poll(self) -> ClusterState:
+        address = self.connection.address
+        if not self.connection.has_control_service:
+            return cluster_state_without_gcs()
+        if not listens(address, ANSWER_SECONDS):
+            raise ConnectionError(f"nothing listens at {address} any more")
+        if not self.service_missing:
+            try:
+                self.service = self.service or ControlService(address)
+                return self.service.cluster_state(ANSWER_SECONDS)
+            except RayApiMissing as error:
+                self._do_without_service(error)
+        return cluster_state_without_gcs()
 
-    def _connected(self, facts: ClusterState, now: float) -> ClusterStatus:
+    def _do_without_service(self, error: RayApiMissing) -> None:
+        log.warning("What waits, actors, tasks and the load of single nodes are not shown: %s", error)
+        self.close()
+        self.service, self.service_missing = None, True
+
+    def _connected(self, state: ClusterState, now: float) -> ClusterStatus:
         return ClusterStatus(
             "connected",
             address=self.connection.address,
@@ -94,17 +109,17 @@ class ClusterWatch:
             ray=self.connection.ray,
             python=self.connection.python,
             time=now,
-            meters=facts_of.cluster_meters(facts.nodes),
-            nodes=tuple(facts_of.node_status(node) for node in facts.nodes),
-            tasks=self.tasks,
-            actors=facts_of.counted(facts.actors),
-            waiting=facts_of.waiting(facts.waiting, facts.nodes),
+            meters=cluster_meters(state.nodes),
+            nodes=tuple(node_status(node) for node in state.nodes),
+            tasks=self.task_counts,
+            actors=count_states(state.actors),
+            waiting=waiting_requests(state.waiting, state.nodes),
             runs=live_runs(),
         )
 
     def _lost(self, now: float, why: str) -> ClusterStatus:
-        last = self.last or ClusterStatus("lost", ray=self.connection.ray, python=self.connection.python)
-        age = f" What is shown is {max(now - last.time, 0):.0f} s old." if self.last else ""
+        last = self.last_status or ClusterStatus("lost", ray=self.connection.ray, python=self.connection.python)
+        age = f" What is shown is {max(now - last.time, 0):.0f} s old." if self.last_status else ""
         return replace(
             last,
             state="lost",
@@ -117,18 +132,18 @@ class ClusterWatch:
             runs=live_runs(),
         )
 
-    def _count_tasks(self) -> None:
+    def _refresh_task_counts(self) -> None:
         """Starts a thread that counts, so that no status waits for it."""
-        busy = self.counting is not None and self.counting.is_alive()
-        if self.service is None or busy or time.monotonic() - self.counted < TASK_COUNT_SECONDS:
+        is_counting = self.count_thread is not None and self.count_thread.is_alive()
+        if self.service is None or is_counting or time.monotonic() - self.counted_at < TASK_COUNT_SECONDS:
             return
-        self.counted = time.monotonic()
-        self.counting = threading.Thread(target=self._count, args=(self.service,), daemon=True)
-        self.counting.start()
+        self.counted_at = time.monotonic()
+        self.count_thread = threading.Thread(target=self._count_tasks, args=(self.service,), daemon=True)
+        self.count_thread.start()
 
-    def _count(self, service: private.ControlService) -> None:
+    def _count_tasks(self, service: ControlService) -> None:
         try:
-            self.tasks = service.tasks(timeout=10.0)
+            self.task_counts = service.task_counts(timeout=10.0)
         except Exception as error:
             log.debug("tasks could not be counted: %r", error)
 

@@ -33,7 +33,7 @@ task_options = group(
 )  # fmt: skip
 
 
-@magic("ray_remote", kind="line_cell", rest="expression")
+@magic("ray_remote", kind="line_cell", remainder="expression")
 @task_options
 @argument("--for", dest="items", type=for_clause, metavar='"x in xs"', help="Run the cell once per item, in order.")
 @argument("--chunk", type=positive_int, metavar="N", help="Items per task; without it, as measured.")

@@ -7,12 +7,12 @@ from typing import Any
 
 from ...cell.source import CellSource
 from ...errors import UsageError
-from ...line.parsers import format_size
 from ...run.failures import refused_options
 from ...run.launch import be_ready, execute
 from ...run.run import Viewer
 from ...ship.captures import reads_of
 from ...ship.inspection import nbytes_of
+from ...units import size_text
 from ...worker.values import Namespace
 from .cell_run import CellRun
 from .map_run import MapRun
@@ -57,6 +57,6 @@ def _check_globals(name: str, namespace: Namespace) -> None:
         nbytes = nbytes_of(namespace.get(read))
         if nbytes is not None and nbytes > 95 * 2**20:
             raise UsageError(
-                f'{name} reads "{read}" ({format_size(nbytes)}), which would be sent inside the function: '
+                f'{name} reads "{read}" ({size_text(nbytes)}), which would be sent inside the function: '
                 f"make it an argument, {name}.remote(ray.put({read}))."
             )

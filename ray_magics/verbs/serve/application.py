@@ -8,16 +8,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import UsageError, first_line
-from ...line.parsers import close_to, format_size
+from ...line.parsers import close_to
 from ...raylib import serve as private
 from ...raylib.serve import BuiltApplication
 from ...ship.captures import Capture, reads_of
 from ...ship.inspection import nbytes_of
 from ...ship.picklable import cannot_ship, is_picklable
+from ...units import size_text
 from .capacity import ReplicaRequest
-from .plan import APPLICATION, CHECK_SUFFIX, DEFINITION, ServePlan, Subject
+from .plan import APPLICATION, DEFINITION, ServePlan, Subject
+from .served import CHECK_SUFFIX
 
-MAX_CODE_SIZE = 100_000_000  # bytes
+MAX_CODE_SIZE = 100 * 2**20  # bytes
 NOTEBOOK_DEFAULTS: Mapping[str, Any] = {
     "max_ongoing_requests": 100,  # Ray's 5 makes a burst of requests wait for one another
     "max_surge_percent": 100,  # an update starts its replicas beside the old ones
@@ -68,9 +70,9 @@ def check_size(built: BuiltApplication, namespace: dict[str, Any]) -> None:
         reads = [read for read in reads_of(deployment.func_or_class, namespace) if read in namespace]
         sizes = {read: nbytes_of(namespace[read]) or 0 for read in reads}
         largest = max(sizes, key=lambda read: sizes[read], default="")
-        what = f'"{largest}" ({format_size(sizes[largest])}), which {name} reads,' if largest else f"{name}"
+        what = f'"{largest}" ({size_text(sizes[largest])}), which {name} reads,' if largest else f"{name}"
         raise UsageError(
-            f"{what} is too large to travel with a deployment: Serve's controller keeps {format_size(MAX_CODE_SIZE)} "
+            f"{what} is too large to travel with a deployment: Serve's controller keeps {size_text(MAX_CODE_SIZE)} "
             "of each at most. Load it in __init__, from a file that the replicas can read."
         )
 

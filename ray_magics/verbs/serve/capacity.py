@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ...resources import NodeResources, number_text, resources_text
+from ...resources import NodeResources, resources_text
+from ...units import number_text
 
 Resources = Mapping[str, float]
 _TINY = 1e-6  # amounts are sums of tenths

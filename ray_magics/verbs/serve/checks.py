@@ -9,7 +9,7 @@ from typing import Any
 
 from ... import connection
 from ...errors import UsageError
-from ...raylib.core import hide_worker_lines
+from ...raylib.logs import hide_worker_lines
 from ...raylib.serve import BuiltApplication
 from ...run.launch import be_ready
 from .application import build_application, check_size, replica_requests
@@ -17,7 +17,7 @@ from .capacity import capacity_error, find_unplaceable, with_freed
 from .control import OWN_ACTORS, owner_cell
 from .details import InstanceDetails
 from .plan import DEFAULT_NAME, DEFAULT_PORT, LOOPBACK, ServePlan, Subject
-from .watch import ask_controller
+from .served import ask_controller
 
 FREED_TIMEOUT = 3.0  # seconds that the cluster may take to count what was just freed
 

@@ -9,13 +9,14 @@ from typing import Any
 from ... import connection
 from ...errors import Label, UsageError, first_line
 from ...raylib import serve as private
-from ...raylib.core import hide_worker_lines
+from ...raylib.logs import hide_worker_lines
 from ...run.registry import registry
 from .details import ApplicationDetails
 from .handle import Handle, Origin
-from .plan import CHECK_SUFFIX, DEFAULT_PORT, LOOPBACK, ServePlan
+from .plan import DEFAULT_PORT, LOOPBACK, ServePlan
+from .served import ask_controller, served_names, served_sentence
 from .status import ServeStatus
-from .watch import ask_controller, current_watch
+from .watch import current_watch
 
 MAGIC = "ray_serve"  # under which runs and views of applications are listed
 OWN_ACTORS = ("ServeController", "ServeReplica", "ProxyActor")  # whose lines a view and %ray_logs show
@@ -80,7 +81,7 @@ def stop_runs(is_meant: Callable[[str], bool]) -> None:
 
 def delete(name: str) -> str:
     """Ends an application; waits until its route is gone."""
-    if not connection.find():
+    if not connection.join_existing():
         raise UsageError(f'No application "{name}" is served here; there is no cluster.')
     stop_runs(lambda other: other == name)
     if name not in served_names():
@@ -131,17 +132,6 @@ def is_updating(name: str) -> bool:
     return connection.is_up() and name in current_watch().old_replicas
 
 
-def served_names() -> list[str]:
-    names = sorted(ask_controller().applications) if connection.is_up() else []
-    return [name for name in names if not name.endswith(CHECK_SUFFIX)]
-
-
-def served_sentence() -> str:
-    """``there are: digits, words``"""
-    names = served_names()
-    return f"there are: {', '.join(names)}" if names else "nothing is served"
-
-
 def _not_served(name: str) -> UsageError:
     return UsageError(f'No application "{name}" is served here; {served_sentence()}.')
 
@@ -153,7 +143,7 @@ def served_fields(is_wanted: Callable[[str], bool], note: str = "") -> dict[str,
     hide_worker_lines(OWN_ACTORS)
     watch = current_watch()
     apps = watch.applications(is_wanted)
-    lifetime = "kernel" if connection.is_own() else "cluster"
+    lifetime = "kernel" if connection.owns_cluster() else "cluster"
     return {
         "note": note or (_PROXY_GONE if watch.refused and any(app.url for app in apps) else ""),
         "http": watch.details.http_address,

@@ -15,7 +15,7 @@ from ...errors import UsageError
 from ...line.options import argument, evaluated, magic, option_of, run_options
 from ...line.parsers import expression, name
 from ...run.interrupts import interrupts_wait
-from .options import OPTION_NAMES, ServeOptions, serve_options, served_names
+from .options import OPTION_NAMES, ServeOptions, complete_served, serve_options
 from .plan import ServePlan, Subject, choose, deployment_options, kind_of, make_plan
 
 _EXPRESSIONS = ("user_config", "autoscaling_config", "grpc_servicer_functions")
@@ -29,11 +29,11 @@ _IN_PLACE = ("app", "num_replicas", "autoscale", "autoscaling_config", "max_ongo
     nargs="?",
     type=expression,
     metavar="APP",
-    completer=served_names,
+    completer=complete_served,
     help="A class, function, deployment or Application of the notebook; or the name of one that is served.",
 )
 @serve_options
-@argument("--delete", metavar="NAME", completer=served_names, help="End the application of this name.")
+@argument("--delete", metavar="NAME", completer=complete_served, help="End the application of this name.")
 @argument("--shutdown", action="store_true", help="End Serve on this cluster, with all its applications.")
 @argument("--into", type=name, metavar="NAME", help="Bind a handle: await NAME.remote(...), NAME.remote(...).result().")
 @run_options
@@ -84,7 +84,7 @@ def _end(line: Line, cell: str | None) -> None:
         option = "--shutdown" if line.shutdown else f"--delete {line.delete}"
         raise UsageError(f"{option} stands alone on its line: %ray_serve {option}")
     if line.shutdown:
-        connection.find()
+        connection.join_existing()
         print(control.shutdown())
     else:
         print(control.delete(line.delete))
@@ -97,7 +97,7 @@ def _show_all(line: Line, shell: Any) -> None:
     if given := _given(line):
         option = option_of(given[0])
         raise UsageError(f"%ray_serve {option} needs something to serve: %ray_serve APP {option} …, or a cell.")
-    connection.find()
+    connection.join_existing()
     _show("", shell)
 
 
@@ -109,12 +109,12 @@ def _is_served(line: Line, namespace: Mapping[str, Any]) -> bool:
     """Whether the word names a running application; where the notebook has something of that name that could be
     served, too, --name and the like say that this is meant."""
     from ... import connection
-    from . import control
+    from . import served
 
     text = line.app.text
     if kind_of(namespace.get(text)) and _beyond_change(line):
         return False
-    return connection.find() and text in control.served_names()
+    return connection.join_existing() and text in served.served_names()
 
 
 def _change(line: Line, shell: Any) -> None:
@@ -176,10 +176,10 @@ def _deploy(line: Line, cell: str | None, shell: Any) -> Any:
 
 def _check_known(text: str, namespace: Mapping[str, Any]) -> None:
     from ... import connection
-    from . import control
+    from . import served
 
     if text.isidentifier() and text not in namespace and not hasattr(builtins, text):
-        known = control.served_sentence() if connection.is_up() else "there is no cluster"
+        known = served.served_sentence() if connection.is_up() else "there is no cluster"
         raise UsageError(f'"{text}" is neither a name of the notebook nor an application that is served; {known}.')
 
 

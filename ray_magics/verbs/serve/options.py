@@ -98,16 +98,15 @@ def port(text: str) -> int:
     return value
 
 
-def served_names(_namespace: Mapping[str, Any]) -> list[str]:
+def complete_served(_namespace: Mapping[str, Any]) -> list[str]:
     """What Tab offers for the name of an application."""
-    from ... import connection
-    from . import control
+    from . import served
 
-    return control.served_names() if connection.is_up() else []
+    return served.served_names()
 
 
 serve_options = group(
-    argument("--name", metavar="NAME", completer=served_names, help="The application's name (default)."),
+    argument("--name", metavar="NAME", completer=complete_served, help="The application's name (default)."),
     argument("--route-prefix", metavar="PATH", help="Its HTTP route (/NAME; / without a name); none: no HTTP."),
     argument("--num-replicas", type=replicas, help="Replicas of the ingress deployment (1); auto: Ray's autoscaling."),
     argument("--autoscale", type=autoscale, help="Between MIN and MAX replicas with N ongoing requests each: 0:3@2."),

@@ -16,7 +16,6 @@ DEFAULT_NAME, DEFAULT_PORT, LOOPBACK = "default", 8000, "127.0.0.1"
 TIMEOUT = 300.0  # seconds that a new version gets to be ready
 APPLICATION, DEPLOYMENT, DEFINITION = "application", "deployment", "definition"
 NO_ROUTE = "none"
-CHECK_SUFFIX = "~check"  # ends the name of the application that an update tries beside the old version
 _NAME = re.compile(r"[\w.-]+( [\w.-]+)*\Z")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ... import connection
-from . import control
+from . import control, served
 from .status import ServeStatus
 
 POLL_INTERVAL = 0.75  # seconds between two snapshots of a view, so that its figures are at most FRESHNESS old
@@ -34,7 +34,7 @@ class Poller:
         """Whether there will be newer ones."""
         if not connection.is_up() or (self.version is not None and control.version(self.name) != self.version):
             return False
-        return not self.name or self.last is None or self.name in control.served_names()
+        return not self.name or self.last is None or self.name in served.served_names()
 
     def _refresh(self) -> ServeStatus:
         last = self.last

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ...raylib.serve import DeploySpec
 from .details import ApplicationDetails, InstanceDetails
-from .plan import CHECK_SUFFIX
+from .served import CHECK_SUFFIX
 
 STARTING_SERVE, AWAITING_DELETION = "starting Serve", "awaiting deletion"
 CHECKING, JOINING, UPDATING = "checking", "joining", "updating"

@@ -19,8 +19,8 @@ from .details import InstanceDetails, ReplicaDetails, application_at
 from .figures import LoggedRequest, RequestMeter, logged_at, parse_access_line
 from .logs import LogTail
 from .measurements import GOODBYE, Measurements, MeterKey, application_statuses
-from .plan import CHECK_SUFFIX
 from .request_tester import RequestTester
+from .served import CHECK_SUFFIX, ask_controller
 from .status import ApplicationStatus
 
 log = logging.getLogger(__name__)
@@ -28,11 +28,6 @@ log = logging.getLogger(__name__)
 DETAILS_AGE, MEASURE_INTERVAL = 0.25, 0.7  # seconds between two questions to the controller, to replicas and logs
 _RAY_LINE = (":job_id:", ":actor_name:", ":task_name:")  # begins what Ray writes into a worker's output
 _SERVE_LINE = re.compile(r"\d\d:\d\d:\d\d ")  # begins a line of Serve's own, as `_shorten` leaves it
-
-
-def ask_controller() -> InstanceDetails:
-    """What Serve's controller says now. Raises ServeUnavailable where it does not answer."""
-    return InstanceDetails.parse(private.instance_details())
 
 
 class ServeWatch:

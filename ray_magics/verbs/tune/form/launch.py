@@ -66,7 +66,7 @@ class Launch:
 
     def _begin(self) -> None:
         view = RunView(at_once=True)
-        view.shown = Inside(self.area, self.ended)
+        view.display = Inside(self.area, self.ended)
         try:
             self.run = self.start(view)
         except (Exception, RunCancelled) as error:  # a callback has no cell in which an error could be seen

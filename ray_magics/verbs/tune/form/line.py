@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from ....errors import UsageError
-from ....line.options import split
+from ....line.options import tokenize
 from ....line.parsers import Expression
 from ..algorithms import Named
 from ..magic import ray_tune
@@ -78,7 +78,7 @@ def _in_quotes(text: str) -> str:
 def stop_words(text: str) -> list[str]:
     """``a=1 "b = 2"`` -> ``["a=1", "b = 2"]``; a text with a quote left open is one word."""
     try:
-        return [word.text for word in split(text)]
+        return [word.text for word in tokenize(text)]
     except UsageError:
         return [text]
 

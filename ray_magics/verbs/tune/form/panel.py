@@ -16,7 +16,7 @@ from ipywidgets import Layout
 
 from ....run.run import Run
 from ....views.html import html
-from ....views.show import DisplayHandle, Snapshot, close_views, keep
+from ....views.show import DisplayHandle, Snapshot, close_views, retain_view
 from ....views.text import text
 from .controls import Told, button, close_all, heading
 from .field import Field
@@ -38,7 +38,7 @@ def show_form(state: FormState, namespace: dict[str, Any], start: Start, cell: s
     """
     close_views(cell)
     form = Form(state, namespace, start, cell)
-    keep(cell, form)
+    retain_view(cell, form)
     form.show()
 
 
@@ -85,7 +85,7 @@ class Form(DisplayHandle):
         self.launch.stop()
         close_all(self.root)
 
-    def rest(self) -> None:
+    def freeze(self) -> None:
         """The line, and the end of its search, in place of the controls."""
         if self.handle is not None:
             self.handle.update(_still(self.state, self.last), raw=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ....cell.reader import read_cell
-from ....line.options import split
+from ....line.options import tokenize
 from ..magic import ray_tune
 from ..plan import Trainable, cell_trainable, named_trainable
 from ..space import Assignment, stop_assignment
@@ -43,7 +43,7 @@ def _wrong_text(name: str, text: str) -> str:
     if not text.strip() or unfit(text):
         return unfit(text)
     if name == "stop":
-        said = refusal(lambda: [option.read(word.text) for word in split(text)])
+        said = refusal(lambda: [option.read(word.text) for word in tokenize(text)])
     else:
         said = refusal(option.read, text) if option.parser else ""
     return beside(flag_of(name), said)

@@ -1,0 +1,65 @@
+"""What Ray prints of its workers into whatever cell runs; tried on Ray 2.60.0."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from ..errors import RayApiMissing
+from .private import private
+
+log = logging.getLogger(__name__)
+
+PRIVATE = (
+    "ray._private.ray_logging:global_worker_stdstream_dispatcher.handlers",
+    "ray._private.ray_logging:global_worker_stdstream_dispatcher._lock",
+    "ray._private.worker:print_to_stdstream",
+)
+
+
+def hide_worker_lines(actors: tuple[str, ...] = (), run_reports: Callable[[], bool] = lambda: False) -> None:
+    """Hides, from now on, the lines of these actors, and Ray's page about a worker that died under a run.
+
+    Args:
+        actors: the beginnings of their class names.
+        run_reports: whether there is a run that reports its dead workers itself: one that goes on, or ended just now.
+
+    Fallback: Ray goes on printing.
+    """
+    try:
+        dispatcher = private("ray._private.ray_logging:global_worker_stdstream_dispatcher")
+        print_to_stdstream = private("ray._private.worker:print_to_stdstream")
+        with dispatcher._lock:
+            dispatcher.handlers = [
+                (name, _filtered(handler, actors, run_reports)) for name, handler in dispatcher.handlers
+            ]
+        worker: Any = import_module("ray._private.worker")
+        worker.print_to_stdstream = _filtered(print_to_stdstream, actors, run_reports)
+    except (RayApiMissing, AttributeError, TypeError, ValueError) as error:
+        log.debug("lines of %s are not hidden: %r", actors, error)
+
+
+def _filtered(handler: Any, actors: tuple[str, ...], run_reports: Callable[[], bool]) -> Any:
+    """The handler behind a filter; the same one where it has that filter already."""
+    if hasattr(handler, "hides") and set(actors) <= set(handler.hides):
+        return handler
+
+    def pass_on(data: Any, **options: Any) -> None:
+        if not _is_hidden(data, actors, run_reports):
+            handler(data, **options)
+
+    pass_on.hides = actors  # type: ignore[attr-defined]
+    return pass_on
+
+
+def _is_hidden(data: Any, actors: tuple[str, ...], run_reports: Callable[[], bool]) -> bool:
+    """Whether these are lines of one of the actors, or the raylet's about one, or about a dead worker of a run."""
+    if str(data.get("actor_name") or "").startswith(actors):
+        return True
+    if data.get("pid") != "raylet":
+        return False
+    lines = [str(line) for line in data.get("lines") or ()]
+    of_actors = all(any(f"{actor}." in line for actor in actors) for line in lines)
+    return of_actors or (run_reports() and all("A worker died or was killed" in line for line in lines))
