@@ -1,4 +1,4 @@
-"""Fails loudly when the private API of Ray Tune changes on which `ray_magics/tune/private.py` leans."""
+"""Fails loudly when the private API of Ray Tune changes that `ray_magics/raylib/tune.py` uses."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ def test_the_end_of_a_trial_is_known_of_the_schedulers_that_have_one() -> None:
 
     for made in (ASHAScheduler(max_t=9), HyperBandScheduler(max_t=9, time_attr="training_iteration")):
         at_end, before = ({"training_iteration": number} for number in (9, 8))
-        assert private.has_had_its_time(made, at_end) and not private.has_had_its_time(made, before)
-    assert not private.has_had_its_time(FIFOScheduler(), {"training_iteration": 100})
+        assert private.has_reached_max_t(made, at_end) and not private.has_reached_max_t(made, before)
+    assert not private.has_reached_max_t(FIFOScheduler(), {"training_iteration": 100})
 
 
 def test_tunes_own_output_can_be_left_to_a_reporter(monkeypatch: pytest.MonkeyPatch) -> None:
     from ray.tune.experimental.output import get_air_verbosity
 
-    monkeypatch.setenv(private.QUIET, "0")
+    monkeypatch.setenv(private.NEW_OUTPUT, "0")
     assert get_air_verbosity(None) is None
