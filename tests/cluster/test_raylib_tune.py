@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ray_magics.errors import RayMagicsError
 from ray_magics.raylib import tune as private
 
 
@@ -80,3 +82,21 @@ def test_tunes_own_output_can_be_left_to_a_reporter(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setenv(private.NEW_OUTPUT, "0")
     assert get_air_verbosity(None) is None
+
+
+def test_a_ray_that_lets_nobody_watch_its_trials_is_one_line_with_its_version() -> None:
+    import ray
+
+    with pytest.raises(
+        RayMagicsError, match=rf"cannot watch the trials of Ray {ray.__version__} .*_local_tuner"
+    ) as found:
+        private.observe(object(), [], lambda scheduler: scheduler, None)
+    assert "\n" not in str(found.value)
+
+
+def test_other_names_that_ray_lacks_have_a_fallback() -> None:
+    stopped: list[Any] = []
+    plain = SimpleNamespace(stop_trial=stopped.append)
+    assert private.metric_of(plain) == ("", "") and private.stop_trial(plain, "trial") is None and stopped == ["trial"]
+    private.kill_if_stopping(plain, "actor")
+    assert private.history_of(plain, "loss") == [] and not private.has_checkpoint(plain)

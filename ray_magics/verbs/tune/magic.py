@@ -87,8 +87,8 @@ def _show_form(line: Line, cell: str | None, shell: Any) -> None:
         return print(without_controls(state))
     from .form.panel import show_form
 
-    def start(words: str, view: RunView) -> Any:
-        shown = ray_tune.parse(words, cell is not None) or line
+    def start(arguments: str, view: RunView) -> Any:
+        shown = ray_tune.parse(arguments, cell is not None) or line
         if shown.dry_run:
             raise UsageError("--dry-run starts nothing: insert the line as a cell and run it to see the plan.")
         options = replace(read_options(shown, shell.user_ns), background=True)

@@ -76,7 +76,7 @@ class TuneRun(Run):
         self.waited: float | None = None
         self.stop_asked: float | None = None
         self.forced = False
-        self.before = namespace.get(plan.into) if plan.into else None
+        self.value_before = namespace.get(plan.into) if plan.into else None
 
     # submitting
 
@@ -227,10 +227,10 @@ class TuneRun(Run):
 
     def _stopped(self, left: str) -> None:
         ended = self.table.done + self.table.failed
-        kept = f"{ended} of {trials(len(self.table.trials))} had ended; all that was reported is kept"
-        bound = f" in {self.plan.into}" if self.plan.into and self.grid is not None else ""
-        again = ", and --resume goes on" if can_go_on(self.path) else "; its folder is gone"
-        self.note = f"{left}; {kept}{bound}{again}" if self.table.trials else left
+        progress = f"{ended} of {trials(len(self.table.trials))} had ended; all that was reported is kept"
+        binding = f" in {self.plan.into}" if self.plan.into and self.grid is not None else ""
+        advice = ", and --resume goes on" if can_go_on(self.path) else "; its folder is gone"
+        self.note = f"{left}; {progress}{binding}{advice}" if self.table.trials else left
         self.end("cancelled", RunCancelled(f"{self.name} was stopped after {self.elapsed:.1f} s; {self.note}."))
 
     def _best(self) -> Any:
@@ -258,7 +258,7 @@ class TuneRun(Run):
         super().end(state, error)
 
     def release(self) -> None:
-        self.before = self.trainable = None
+        self.value_before = self.trainable = None
 
     def bind(self) -> None:
         """Gives the notebook the result, also that of a search which was stopped or failed."""
@@ -267,7 +267,7 @@ class TuneRun(Run):
 
     def _bind_late(self) -> None:
         """At the end of a background run, unless the notebook has assigned the name anew."""
-        if self.plan.into and self.namespace.get(self.plan.into) is not self.before:
+        if self.plan.into and self.namespace.get(self.plan.into) is not self.value_before:
             self.note = f"{self.plan.into} got another value meanwhile and keeps it; this result is in the Run"
         else:
             self.bind()

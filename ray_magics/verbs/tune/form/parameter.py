@@ -79,7 +79,7 @@ def _written_args(text: str, call: ast.Call) -> Iterator[str]:
 
 
 def normal_parameter(parameter: Parameter) -> Parameter:
-    """A field without mistakes as its word gives it back: an expression that has a word goes by that assignment."""
+    """A parameter without mistakes as its line gives it back: an expression of a known kind goes by that kind."""
     if parameter.kind == EXPRESSION:
         return parameter_of(space_assignment(assignment_text(parameter)))
     return Parameter(parameter.key.strip(), parameter.kind, args_of(parameter))

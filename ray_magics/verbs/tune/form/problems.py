@@ -18,15 +18,15 @@ _ANY_RANGE = Parameter("_", "uniform", ("0", "1"))  # stands for rows that are n
 def problems(state: FormState, namespace: Mapping[str, Any]) -> dict[str, str]:
     """Every mistake as the line would tell it, by control: "metric", "row 0", "trainable" …; "line" for all of it."""
     texts = {name: getattr(state, name) for name in ("trainable", *TEXTS)}
-    found = {name: problem for name, text in texts.items() if (problem := text_refusal(name, text))}
-    rows, right = row_problems(state.rows, namespace)
+    mistakes = {name: problem for name, text in texts.items() if (problem := text_refusal(name, text))}
+    row_mistakes, right = row_problems(state.rows, namespace)
     for name, part in _parts(state, right):
-        if name not in found and (problem := plan_refusal(part, namespace)):
-            found[name] = beside(flag_of(name), problem)
-    found |= rows
-    if not found and (problem := line_refusal(state)):
-        found["line"] = problem
-    return found
+        if name not in mistakes and part != NOTHING_WRONG and (problem := plan_refusal(part, namespace)):
+            mistakes[name] = beside(flag_of(name), problem)
+    mistakes |= row_mistakes
+    if not mistakes and (problem := line_refusal(state)):
+        mistakes["line"] = problem
+    return mistakes
 
 
 def _parts(state: FormState, right: tuple[Parameter, ...]) -> Iterator[tuple[str, FormState]]:

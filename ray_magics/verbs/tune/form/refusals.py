@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from argparse import Namespace as Line
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ....cell.reader import read_cell
@@ -25,20 +25,23 @@ from .state import FormState
 
 def line_refusal(state: FormState) -> str:
     """What is wrong with the line of a state as far as its syntax goes."""
-    try:
-        _parse(state)
-    except UsageError as error:
-        return str(error)
-    except (RecursionError, MemoryError):
-        return "is nested too deeply"
-    return ""
+    return _refusal(lambda: _parse(state))
 
 
 def plan_refusal(state: FormState, namespace: Mapping[str, Any]) -> str:
-    """What is wrong with the line of a state, also where its values are known."""
-    try:
+    """What is wrong with the line of a state, and with its plan as far as values are known without a call."""
+
+    def plan() -> None:
         line = _parse(state)
         make_plan(read_options(_without_calls(line), dict(namespace)), _trainable(state, line, namespace))
+
+    return _refusal(plan)
+
+
+def _refusal(check: Callable[[], object]) -> str:
+    """The sentence of the mistake that a check raises."""
+    try:
+        check()
     except UsageError as error:
         return str(error)
     except (RecursionError, MemoryError):
@@ -54,11 +57,7 @@ def text_refusal(name: str, text: str) -> str:
     for char in text:
         if char != "\t" and unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp"):
             return f"has a character that a line cannot hold: {char!r}"
-    try:
-        list(split(text if name == "stop" else ""))
-    except UsageError as error:
-        return str(error)
-    return ""
+    return _refusal(lambda: list(split(text))) if name == "stop" else ""
 
 
 def beside(flag: str, sentence: str) -> str:

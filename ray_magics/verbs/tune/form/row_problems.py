@@ -18,15 +18,15 @@ def row_problems(
     rows: tuple[Parameter, ...], namespace: Mapping[str, Any]
 ) -> tuple[dict[str, str], tuple[Parameter, ...]]:
     """The mistakes of rows, by "row 0" …, and the rows that are known to be right."""
-    found: dict[str, str] = {}
+    mistakes: dict[str, str] = {}
     right: tuple[Parameter, ...] = ()
     for number, row in enumerate(rows):
         problem = _repeated(row, rows[:number]) or _problem_of_texts(row) or _problem_of_values(row, right, namespace)
         if problem:
-            found[f"row {number}"] = beside("--space", problem)
+            mistakes[f"row {number}"] = beside("--space", problem)
         elif is_known(row):
             right = (*right, row)
-    return found, right
+    return mistakes, right
 
 
 def _repeated(row: Parameter, before: tuple[Parameter, ...]) -> str:
@@ -42,9 +42,9 @@ def _problem_of_texts(row: Parameter) -> str:
 
 
 def _problem_of_values(row: Parameter, right: tuple[Parameter, ...], namespace: Mapping[str, Any]) -> str:
-    """Of the row, else of the row beside those that are right."""
-    alone, together = (replace(NOTHING_WRONG, rows=rows) for rows in ((row,), (*right, row)))
-    return plan_refusal(alone, namespace) or plan_refusal(together, namespace)
+    """Of the row, or of the row beside those that are right."""
+    together = plan_refusal(replace(NOTHING_WRONG, rows=(*right, row)), namespace)
+    return together and (plan_refusal(replace(NOTHING_WRONG, rows=(row,)), namespace) or together)
 
 
 def _problem_of_key(row: Parameter) -> str:
