@@ -13,13 +13,13 @@ from dataclasses import replace
 from typing import Any
 
 from ....errors import UsageError
-from ....line.options import split
+from ....line.options import option_of, split
 from ....line.parsers import Expression
 from ..algorithms import AlgorithmText
 from ..options import LINE
 from ..space import Assignment, stop_assignment
 from .parameter import assignment_text, normal_parameter, parameter_of
-from .state import SWITCHES, TEXTS, FormState, flag_of
+from .state import SWITCHES, TEXTS, FormState
 
 _PLAIN = re.compile(r"(-(?=\.?\d))?[\w./:@+~][\w./:@+~=-]*")  # what a line holds without quotes
 
@@ -48,8 +48,8 @@ def arguments(state: FormState) -> str:
         if name == "stop":
             parts += _listed("--stop", _conditions(text))
         elif text.strip():
-            parts.append(f"{flag_of(name)} {_quoted(text)}")
-    parts += [flag_of(name) for name in SWITCHES if getattr(state, name)]
+            parts.append(f"{option_of(name)} {_quoted(text)}")
+    parts += [option_of(name) for name in SWITCHES if getattr(state, name)]
     return " ".join(parts)
 
 
@@ -105,7 +105,7 @@ def normal(state: FormState) -> FormState:
 def _normal_text(name: str, text: str) -> str:
     if not text.strip():
         return ""
-    option = LINE.options[flag_of(name)]
+    option = LINE.options[option_of(name)]
     return _text_of(option.read(text)) if option.parser else text
 
 

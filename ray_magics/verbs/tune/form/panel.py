@@ -14,6 +14,7 @@ from IPython.core.getipython import get_ipython
 from IPython.display import display
 from ipywidgets import Layout
 
+from ....line.options import option_of
 from ....run.run import Run
 from ....views.html import html
 from ....views.show import DisplayHandle, Snapshot, close_views, keep
@@ -26,7 +27,7 @@ from .parameter import Parameter
 from .problems import problems
 from .row import Row
 from .settings import setting
-from .state import SWITCHES, TEXTS, FormState, flag_of
+from .state import SWITCHES, TEXTS, FormState
 
 Start = Callable[[str, Any], Run]
 
@@ -168,5 +169,5 @@ def _still(state: FormState, snapshot: Snapshot | None) -> dict[str, str]:
 def _title(state: FormState) -> widgets.HTML:
     what = "this cell" if state.cell is not None else f"<code>{escape(state.trainable)}</code>"
     switches = [name for name in SWITCHES if name != "resume" and getattr(state, name)]
-    also = ", ".join(f"<code>{flag_of(name)}</code>" for name in switches)
+    also = ", ".join(f"<code>{option_of(name)}</code>" for name in switches)
     return widgets.HTML(f"Search for the best configuration of {what}{also and f' with {also}'}")

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ....line.options import option_of
 from .parameter import Parameter
 from .refusals import beside, line_refusal, plan_refusal, text_refusal
 from .row_problems import NOTHING_WRONG, row_problems
-from .state import TEXTS, FormState, flag_of
+from .state import TEXTS, FormState
 
 _TOGETHER = ("metric", "mode", "num_samples", "scheduler", "search")  # with others, see `_parts`
 _ANY_RANGE = Parameter("_", "uniform", ("0", "1"))  # stands for rows that are not known yet
@@ -22,7 +23,7 @@ def problems(state: FormState, namespace: Mapping[str, Any]) -> dict[str, str]:
     row_mistakes, right = row_problems(state.rows, namespace)
     for name, part in _parts(state, right):
         if name not in mistakes and part != NOTHING_WRONG and (problem := plan_refusal(part, namespace)):
-            mistakes[name] = beside(flag_of(name), problem)
+            mistakes[name] = beside(option_of(name), problem)
     mistakes |= row_mistakes
     if not mistakes and (problem := line_refusal(state)):
         mistakes["line"] = problem

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipywidgets as widgets
 from ipywidgets import Layout
 
+from ....line.options import option_of
 from ..algorithms import SCHEDULERS, SEARCHES
 from ..options import LINE
 from .controls import Changed, ControlWithMessage, dropdown, text_box
 from .parameter import EXPRESSION
-from .state import flag_of
 
 SETTINGS = {  # what stands before an option, and in it while it is empty
     "num_samples": ("Samples", "1"),
@@ -43,7 +43,7 @@ class Setting(ControlWithMessage):
     def __init__(self, name: str, control: widgets.Widget, changed: Changed, box: widgets.Widget | None = None) -> None:
         super().__init__(control if box is None else box)
         self.control = control
-        control.tooltip = LINE.options[flag_of(name)].settings["help"]
+        control.tooltip = LINE.options[option_of(name)].settings["help"]
         control.observe(lambda _: changed(), "value")
 
     @property

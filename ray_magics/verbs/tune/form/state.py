@@ -45,8 +45,3 @@ class FormState:
     background: bool = False
     dry_run: bool = False
     quiet: bool = False
-
-
-def flag_of(name: str) -> str:
-    """``num_samples`` -> ``--num-samples``"""
-    return "--" + name.replace("_", "-")
