@@ -1,4 +1,4 @@
-"""What both still views say of a hyperparameter search, as plain words: which trials, and what of each."""
+"""What the text and the HTML of a search show, as plain text: which trials, and what of each."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ray_magics.views.format import Snapshot
 
 BEST = "★"
 
-_TRIALS, _PARAMS, _METRICS, _FAILURES = 25, 8, 3, 3  # at most so many are shown
-_WORD = 40
+_MAX_TRIALS, _MAX_PARAMS, _MAX_METRICS, _MAX_FAILURES = 25, 8, 3, 3
+_MAX_TEXT = 40  # characters of a name or a value
 _EXCEPTION = re.compile(r"[\w.]+(\(\w+\))?: ")
 _STATES = {"TERMINATED": "ended", "ERROR": "failed"}
 _ENDS = {"": ("finished", "Finished"), "early": ("finished", "Stopped early"), "stopped": ("cancelled", "Stopped")}
@@ -21,12 +21,12 @@ _ENDS = {"": ("finished", "Finished"), "early": ("finished", "Stopped early"), "
 def goal(run: Snapshot) -> str:
     """ "Goal: lowest loss · search: random · scheduler: asha" """
     extreme = {"min": "lowest ", "max": "highest "}.get(run["mode"], "")
-    words = (
-        f"goal: {extreme}{_word(run['metric'])}" if run["metric"] else "",
-        f"search: {_word(run['search'])}" if run["search"] else "",
-        f"scheduler: {_word(run['scheduler'])}" if run["scheduler"] else "",
+    parts = (
+        f"goal: {extreme}{_short(run['metric'])}" if run["metric"] else "",
+        f"search: {_short(run['search'])}" if run["search"] else "",
+        f"scheduler: {_short(run['scheduler'])}" if run["scheduler"] else "",
     )
-    return f.capitalized(" · ".join(filter(None, words)))
+    return f.capitalized(" · ".join(filter(None, parts)))
 
 
 def states(run: Snapshot) -> list[tuple[str, int]]:
@@ -35,7 +35,7 @@ def states(run: Snapshot) -> list[tuple[str, int]]:
 
 
 def state(trial: Snapshot) -> tuple[str, str]:
-    """Whose sign it bears, and its words: ("cancelled", "Stopped")"""
+    """The state whose sign it bears, and its label: ("cancelled", "Stopped")"""
     if trial["how"] == "asked":
         return "stopping", "Stopping or pausing"
     if trial["state"] == "TERMINATED":
@@ -50,7 +50,7 @@ def best(run: Snapshot) -> str:
     if trial is None:
         return ""
     metrics = dict(zip(run["metrics"], trial["metrics"], strict=False))
-    score = f"{_word(run['metric'])} {value(metrics.get(run['metric']))}, " if run["metric"] else ""
+    score = f"{_short(run['metric'])} {value(metrics.get(run['metric']))}, " if run["metric"] else ""
     return f"Best{' so far' if f.is_live(run) else ''}: {score}trial {value(trial['number'])}"
 
 
@@ -59,7 +59,7 @@ def shown(run: Snapshot) -> list[Snapshot]:
     ranked = sorted(run["trials"], key=lambda trial: _rank(run, trial))
     chosen = failed(ranked)
     others = (trial for trial in ranked if not any(trial is other for other in chosen))
-    chosen += [trial for _, trial in zip(range(_TRIALS - len(chosen)), others, strict=False)]
+    chosen += [trial for _, trial in zip(range(_MAX_TRIALS - len(chosen)), others, strict=False)]
     return sorted(chosen, key=lambda trial: _rank(run, trial))
 
 
@@ -80,27 +80,27 @@ def _score(reported: object) -> float | None:
 
 def columns(run: Snapshot, trials: list[Snapshot]) -> list[tuple[str, list[str]]]:
     """The heading and the cells of each column of the table, beginning after the state; empty ones are left out."""
-    every = [
-        *_aligned(run["params"][:_PARAMS], [trial["params"] for trial in trials]),
-        *_aligned(run["metrics"][:_METRICS], [trial["metrics"] for trial in trials]),
+    table = [
+        *_aligned(run["params"][:_MAX_PARAMS], [trial["params"] for trial in trials]),
+        *_aligned(run["metrics"][:_MAX_METRICS], [trial["metrics"] for trial in trials]),
         ("Curve", [sparkline(trial["curve"]) for trial in trials]),
         ("Iterations", [f.count(trial["iterations"]) if trial["iterations"] else "" for trial in trials]),
         ("Time", [f.seconds(trial["seconds"]) if trial["seconds"] else "" for trial in trials]),
-        ("Node", [_word(trial["node"]) for trial in trials]),
+        ("Node", [_short(trial["node"]) for trial in trials]),
     ]
-    return [(heading, [cell or f.DASH for cell in cells]) for heading, cells in every if any(cells)]
+    return [(heading, [cell or f.DASH for cell in cells]) for heading, cells in table if any(cells)]
 
 
 def _aligned(names: list[str], rows: list[list[object]]) -> Iterator[tuple[str, list[str]]]:
     for index, name in enumerate(names):
-        yield _word(name), [value(row[index]) for row in rows]
+        yield _short(name), [value(row[index]) for row in rows]
 
 
 def left_out(run: Snapshot) -> str:
     """ "Not shown: 2 parameters, 1 metric", or nothing."""
-    counts = (("parameter", len(run["params"]) - _PARAMS), ("metric", len(run["metrics"]) - _METRICS))
-    words = ", ".join(f"{f.count(number)} {f.plural(unit, number)}" for unit, number in counts if number > 0)
-    return f"Not shown: {words}" if words else ""
+    counts = (("parameter", len(run["params"]) - _MAX_PARAMS), ("metric", len(run["metrics"]) - _MAX_METRICS))
+    hidden = ", ".join(f"{f.count(number)} {f.plural(unit, number)}" for unit, number in counts if number > 0)
+    return f"Not shown: {hidden}" if hidden else ""
 
 
 def label(run: Snapshot, trial: Snapshot) -> str:
@@ -113,16 +113,14 @@ def value(content: object) -> str:
     """A parameter or a reported number; nothing if it is absent."""
     if content is None:
         return ""
-    return (
-        f.number_text(content)
-        if isinstance(content, (int, float)) and not isinstance(content, bool)
-        else _word(content)
-    )
+    if isinstance(content, (int, float)) and not isinstance(content, bool):
+        return f.number_text(content)
+    return _short(content)
 
 
 def failed(trials: Iterable[Snapshot]) -> list[Snapshot]:
     """The first few that failed."""
-    return [trial for trial in trials if trial["state"] == "ERROR"][:_FAILURES]
+    return [trial for trial in trials if trial["state"] == "ERROR"][:_MAX_FAILURES]
 
 
 def last_lines(error: object) -> tuple[str, list[str]]:
@@ -143,5 +141,5 @@ def sparkline(points: Iterable[tuple[float, object]], width: int = 12) -> str:
     return f.sparkline(picked, min(picked), max(picked))
 
 
-def _word(text: object) -> str:
-    return f.one_line(text, _WORD)
+def _short(text: object) -> str:
+    return f.one_line(text, _MAX_TEXT)

@@ -1,12 +1,14 @@
-"""Fails loudly when the private API of Ray Tune changes on which `ray_magics/tune/private.py` leans."""
+"""Fails loudly when the private API of Ray Tune changes that `ray_magics/raylib/tune.py` uses."""
 
 from __future__ import annotations
 
 import inspect
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ray_magics.errors import RayMagicsError
 from ray_magics.raylib import tune as private
 
 
@@ -71,12 +73,30 @@ def test_the_end_of_a_trial_is_known_of_the_schedulers_that_have_one() -> None:
 
     for made in (ASHAScheduler(max_t=9), HyperBandScheduler(max_t=9, time_attr="training_iteration")):
         at_end, before = ({"training_iteration": number} for number in (9, 8))
-        assert private.has_had_its_time(made, at_end) and not private.has_had_its_time(made, before)
-    assert not private.has_had_its_time(FIFOScheduler(), {"training_iteration": 100})
+        assert private.has_reached_max_t(made, at_end) and not private.has_reached_max_t(made, before)
+    assert not private.has_reached_max_t(FIFOScheduler(), {"training_iteration": 100})
 
 
 def test_tunes_own_output_can_be_left_to_a_reporter(monkeypatch: pytest.MonkeyPatch) -> None:
     from ray.tune.experimental.output import get_air_verbosity
 
-    monkeypatch.setenv(private.QUIET, "0")
+    monkeypatch.setenv(private.NEW_OUTPUT, "0")
     assert get_air_verbosity(None) is None
+
+
+def test_a_ray_that_lets_nobody_watch_its_trials_is_one_line_with_its_version() -> None:
+    import ray
+
+    with pytest.raises(
+        RayMagicsError, match=rf"cannot watch the trials of Ray {ray.__version__} .*_local_tuner"
+    ) as found:
+        private.observe(object(), [], lambda scheduler: scheduler, None)
+    assert "\n" not in str(found.value)
+
+
+def test_other_names_that_ray_lacks_have_a_fallback() -> None:
+    stopped: list[Any] = []
+    plain = SimpleNamespace(stop_trial=stopped.append)
+    assert private.metric_of(plain) == ("", "") and private.stop_trial(plain, "trial") is None and stopped == ["trial"]
+    private.kill_if_stopping(plain, "actor")
+    assert private.history_of(plain, "loss") == [] and not private.has_checkpoint(plain)

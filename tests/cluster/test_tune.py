@@ -12,7 +12,7 @@ from IPython.core.error import UsageError
 
 from ray_magics.errors import RayMagicsError, RemoteError, RunCancelled
 from ray_magics.run.registry import registry
-from ray_magics.verbs.tune.messages import grid_words
+from ray_magics.verbs.tune.messages import describe_grid
 from ray_magics.views.text import text
 from tests.conftest import Shell, wait_until
 
@@ -63,7 +63,7 @@ def test_the_cell_itself_is_a_trial_and_its_number_the_metric(lab: Shell, capsys
     shown = text(run.status().to_json())
     assert "Best: score 12" in shown and "y is 11" in shown and "y is 12" in run.logs()
     assert [row["state"] for row in run.status().to_json()["trials"]] == ["TERMINATED", "TERMINATED"]
-    words = grid_words(grid)
+    words = describe_grid(grid)
     assert words.startswith("ResultGrid of 2 trials: ") and words.endswith(".best.config: {'a': 2}")
 
     capsys.readouterr()
@@ -252,7 +252,7 @@ def test_a_trial_that_returns_what_tune_would_break_over_fails_alone(lab: Shell)
     assert grid.best.config == {"x": 0} and run.state == "finished"
 
 
-def test_the_twin_searches_too(lab: Shell) -> None:
+def test_the_python_function_searches_too(lab: Shell) -> None:
     import ray_magics
 
     lab.run("def train(config):\n    return {'loss': config['x']}")

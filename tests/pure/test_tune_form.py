@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from html import escape
+from textwrap import indent
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,20 +18,21 @@ from hypothesis import strategies as st
 from IPython.core.error import UsageError
 from IPython.core.inputtransformer2 import TransformerManager
 
-from ray_magics.verbs.tune.form.field import EXPRESSION, LABELS, Field
+from ray_magics.verbs.tune.config_keys import required_keys
+from ray_magics.verbs.tune.form.calls_code import calls_code
 from ray_magics.verbs.tune.form.guess import guessed_rows
-from ray_magics.verbs.tune.form.line import arguments, from_line, in_words, normal, to_line, to_text
+from ray_magics.verbs.tune.form.line import arguments, from_line, normal, to_line, to_text, without_controls
 from ray_magics.verbs.tune.form.panel import Form
+from ray_magics.verbs.tune.form.parameter import EXPRESSION, LABELS, Parameter
 from ray_magics.verbs.tune.form.problems import problems
-from ray_magics.verbs.tune.form.runs_code import runs_code
 from ray_magics.verbs.tune.form.state import SWITCHES, TEXTS, FormState
 from ray_magics.verbs.tune.magic import ray_tune
 from ray_magics.verbs.tune.space import CONSTANT, KINDS, make_space
 from tests.pure.test_views import DATA
 
 SNAPSHOT = json.loads((DATA / "tune.json").read_text())["running"]
-LR = Field("lr", "loguniform", ("1e-4", "1e-1"))
-DEPTH = Field("depth", "randint", ("1", "8"))
+LR = Parameter("lr", "loguniform", ("1e-4", "1e-1"))
+DEPTH = Parameter("depth", "randint", ("1", "8"))
 HOSTILE = '<img src=x onerror="alert(1)">'
 
 
@@ -41,7 +43,7 @@ def train(config: dict[str, Any]) -> dict[str, Any]:
 NAMESPACE: dict[str, Any] = {"train": train, "widths": [16, 32], "low": 0.5}
 
 
-def state(*rows: Field, **options: Any) -> FormState:
+def state(*rows: Parameter, **options: Any) -> FormState:
     return FormState("train", rows=rows or (LR,), **options)
 
 
@@ -55,7 +57,7 @@ def back(given: FormState) -> FormState:
     return read(arguments(given), given.cell)
 
 
-def said(*rows: Field, **options: Any) -> dict[str, str]:
+def said(*rows: Parameter, **options: Any) -> dict[str, str]:
     return problems(state(*rows, **options), NAMESPACE)
 
 
@@ -94,32 +96,41 @@ def test_every_word_of_the_space_has_its_fields() -> None:
 
 
 @pytest.mark.parametrize(
-    "text, field",
+    "text, parameter",
     [
-        pytest.param("uniform(0, 1)", Field("x", "uniform", ("0", "1")), id="range"),
-        pytest.param("tune.loguniform(1, 8, 2)", Field("x", "loguniform", ("1", "8", "2")), id="with-tune"),
-        pytest.param("uniform((1 + 2), max(4, 5),)", Field("x", "uniform", ("(1 + 2)", "max(4, 5)")), id="parentheses"),
-        pytest.param("choice(['é, b', 'c'])", Field("x", "choice", ("['é, b', 'c']",)), id="list"),
-        pytest.param("randn()", Field("x", "randn"), id="nothing"),
-        pytest.param("sample_from(lambda a, b=1: a)", Field("x", "sample_from", ("lambda a, b=1: a",)), id="function"),
-        pytest.param("{'a': [1]}", Field("x", CONSTANT, ("{'a': [1]}",)), id="constant"),
-        pytest.param("widths[0]", Field("x", EXPRESSION, ("widths[0]",)), id="expression"),
-        pytest.param("uniform(lower=1, upper=2)", Field("x", EXPRESSION, ("uniform(lower=1, upper=2)",)), id="names"),
-        pytest.param("uniform(1, 2, 3)", Field("x", EXPRESSION, ("uniform(1, 2, 3)",)), id="too-many"),
+        pytest.param("uniform(0, 1)", Parameter("x", "uniform", ("0", "1")), id="range"),
+        pytest.param("tune.loguniform(1, 8, 2)", Parameter("x", "loguniform", ("1", "8", "2")), id="with-tune"),
+        pytest.param(
+            "uniform((1 + 2), max(4, 5),)", Parameter("x", "uniform", ("(1 + 2)", "max(4, 5)")), id="parentheses"
+        ),
+        pytest.param("choice(['é, b', 'c'])", Parameter("x", "choice", ("['é, b', 'c']",)), id="list"),
+        pytest.param("randn()", Parameter("x", "randn"), id="nothing"),
+        pytest.param(
+            "sample_from(lambda a, b=1: a)", Parameter("x", "sample_from", ("lambda a, b=1: a",)), id="function"
+        ),
+        pytest.param("{'a': [1]}", Parameter("x", CONSTANT, ("{'a': [1]}",)), id="constant"),
+        pytest.param("widths[0]", Parameter("x", EXPRESSION, ("widths[0]",)), id="expression"),
+        pytest.param(
+            "uniform(lower=1, upper=2)", Parameter("x", EXPRESSION, ("uniform(lower=1, upper=2)",)), id="names"
+        ),
+        pytest.param("uniform(1, 2, 3)", Parameter("x", EXPRESSION, ("uniform(1, 2, 3)",)), id="too-many"),
     ],
 )
-def test_a_word_of_the_line_fills_the_fields_of_a_row(text: str, field: Field) -> None:
-    assert read(f'train --space "x={text}"').rows == (field,)
+def test_a_word_of_the_line_fills_the_fields_of_a_row(text: str, parameter: Parameter) -> None:
+    assert read(f'train --space "x={text}"').rows == (parameter,)
 
 
 def test_a_line_with_an_expression_for_the_whole_space_has_a_row_without_a_name() -> None:
     given = read("train --space space")
-    assert given.rows == (Field("", EXPRESSION, ("space",)),) and back(given) == given
+    assert given.rows == (Parameter("", EXPRESSION, ("space",)),) and back(given) == given
     assert not problems(given, {**NAMESPACE, "space": {"lr": 1}})
 
 
 def test_a_later_word_for_a_key_takes_the_place_of_an_earlier_one() -> None:
-    assert read('train --space "a=1" "b=2" "a=3"').rows == (Field("a", CONSTANT, ("3",)), Field("b", CONSTANT, ("2",)))
+    assert read('train --space "a=1" "b=2" "a=3"').rows == (
+        Parameter("a", CONSTANT, ("3",)),
+        Parameter("b", CONSTANT, ("2",)),
+    )
 
 
 # --- any state whatever -----------------------------------------------------------------------------------------------
@@ -159,7 +170,7 @@ OPTIONS = {
 
 
 @st.composite
-def good_rows(draw: Any) -> Field:
+def good_rows(draw: Any) -> Parameter:
     """Rows as a person fills them in who makes no mistakes."""
     kind = draw(st.sampled_from(list(LABELS)))
     low, high = draw(ranges)
@@ -176,11 +187,11 @@ def good_rows(draw: Any) -> Field:
         CONSTANT: (draw(literals),),
         EXPRESSION: (draw(st.sampled_from(["widths", "-low", "low + 1", "widths[0] if low else 'b c'"])),),
     }
-    return Field(draw(keys), kind, args.get(kind, (str(low), str(high))))
+    return Parameter(draw(keys), kind, args.get(kind, (str(low), str(high))))
 
 
 rows = st.builds(
-    Field, keys | texts, st.sampled_from(list(LABELS)), st.lists(numbers | texts | lists, max_size=4).map(tuple)
+    Parameter, keys | texts, st.sampled_from(list(LABELS)), st.lists(numbers | texts | lists, max_size=4).map(tuple)
 )
 states = st.builds(
     FormState,
@@ -227,6 +238,7 @@ def test_a_state_without_a_problem_is_what_its_line_reads_back_as(given: FormSta
 @given(good_states)
 def test_what_a_person_sets_without_mistakes_has_no_problem_and_is_its_own_line(given: FormState) -> None:
     given = replace(given, metric=given.metric.strip("- ") or "loss", name=given.name.strip(".- "))
+    given = replace(given, time_budget_s=given.time_budget_s or "60")  # without one, -1 samples have no end
     assert problems(given, NAMESPACE) == {}
     assert back(given) == normal(given)
     assert as_ipython_reads(to_line(given)) == arguments(given)
@@ -235,7 +247,7 @@ def test_what_a_person_sets_without_mistakes_has_no_problem_and_is_its_own_line(
 @settings(deadline=None)
 @given(texts, texts)
 def test_a_text_of_any_characters_that_fit_in_a_line_comes_back_from_it(key: str, value: str) -> None:
-    given = state(Field("x", "choice", (f"[{value!r}]",)), metric=key, mode="min", name=value)
+    given = state(Parameter("x", "choice", (f"[{value!r}]",)), metric=key, mode="min", name=value)
     if not problems(given, NAMESPACE):
         assert back(given) == normal(given)
         dimension = make_space(ray_tune.parse(arguments(given)).space, {})[0]
@@ -251,12 +263,12 @@ def test_whatever_is_typed_has_a_line_to_show(given: FormState) -> None:
 # --- what is wrong ----------------------------------------------------------------------------------------------------
 
 
-def row(kind: str, *args: str, key: str = "lr") -> Field:
-    return Field(key, kind, args)
+def row(kind: str, *args: str, key: str = "lr") -> Parameter:
+    return Parameter(key, kind, args)
 
 
 @pytest.mark.parametrize(
-    "field, sentence",
+    "parameter, sentence",
     [
         pytest.param(row("uniform", "1", "1"), '"lr=uniform(1, 1)" has an empty range; try', id="empty-range"),
         pytest.param(row("uniform", "2", "1"), "has its bounds the wrong way round (2 is above 1)", id="inverted"),
@@ -283,8 +295,8 @@ def row(kind: str, *args: str, key: str = "lr") -> Field:
         pytest.param(row(CONSTANT, "-" * 100_000 + "1"), "is nested too deeply", id="deep"),
     ],
 )
-def test_a_row_says_what_is_wrong_with_it(field: Field, sentence: str) -> None:
-    found = said(DEPTH, field)
+def test_a_row_says_what_is_wrong_with_it(parameter: Parameter, sentence: str) -> None:
+    found = said(DEPTH, parameter)
     assert list(found) == ["row 1"] and sentence in found["row 1"] and not found["row 1"].startswith("--")
 
 
@@ -294,6 +306,7 @@ def test_a_row_says_what_is_wrong_with_it(field: Field, sentence: str) -> None:
         pytest.param("mode", {"metric": "loss"}, "--metric loss needs --mode: min if less is better", id="no-mode"),
         pytest.param("metric", {"mode": "min"}, "--mode min needs --metric NAME", id="no-metric"),
         pytest.param("num_samples", {"num_samples": "0"}, '"0" is not a number of samples; try 10', id="samples"),
+        pytest.param("num_samples", {"num_samples": "-1"}, "add --time-budget-s SECONDS", id="endless"),
         pytest.param("num_samples", {"num_samples": "ten"}, '"ten" is not a number of samples', id="samples-in-words"),
         pytest.param("seed", {"seed": "1.5"}, '"1.5" is not a whole number', id="seed"),
         pytest.param("num_cpus", {"num_cpus": "-1"}, '"-1" is negative', id="cpus"),
@@ -328,7 +341,7 @@ def test_an_option_says_what_is_wrong_with_it(
 
 def test_pbt_needs_something_to_change() -> None:
     options = {"scheduler": "pbt", "metric": "loss", "mode": "min"}
-    found = said(Field("epochs", CONSTANT, ("10",)), **options)
+    found = said(Parameter("epochs", CONSTANT, ("10",)), **options)
     assert list(found) == ["scheduler"] and "the space has none that it may change" in found["scheduler"]
     assert said(LR, **options) == {}
 
@@ -339,7 +352,7 @@ def test_a_grid_needs_lists() -> None:
 
 def test_two_rows_of_one_name_are_a_mistake_of_the_second() -> None:
     assert said(LR, LR) == {"row 1": '"lr" is there already; drop one of them'}
-    nested = said(Field("m", CONSTANT, ("1",)), Field("m.depth", CONSTANT, ("1",)))
+    nested = said(Parameter("m", CONSTANT, ("1",)), Parameter("m.depth", CONSTANT, ("1",)))
     assert list(nested) == ["row 1"] and 'holds "m.depth", too' in nested["row 1"]
 
 
@@ -352,7 +365,7 @@ def test_a_trainable_that_cannot_run_is_told() -> None:
 
 
 def test_a_mistake_in_one_row_leaves_what_needs_all_rows_unsaid() -> None:
-    found = said(Field("lr", "uniform", ("0", "")), scheduler="pbt", metric="loss", mode="min")
+    found = said(Parameter("lr", "uniform", ("0", "")), scheduler="pbt", metric="loss", mode="min")
     assert list(found) == ["row 0"]
 
 
@@ -368,12 +381,12 @@ def test_nothing_of_the_user_is_called_while_one_types() -> None:
 
 @pytest.mark.parametrize("text", ["f(1)", "[g(x) for x in y]", "9**9**9", "range(10**12)", "[0] * 10000000", "*a"])
 def test_calls_and_large_values_are_left_to_start(text: str) -> None:
-    assert runs_code(text)
+    assert calls_code(text)
 
 
 @pytest.mark.parametrize("text", ["1e-4", "10**-4", "lambda c: f(c)", "range(10)", "x + 1", "tune.choice([1])"])
 def test_what_is_quick_is_known_at_once(text: str) -> None:
-    assert not runs_code(text)
+    assert not calls_code(text)
 
 
 def test_states_are_checked_without_ray_and_widgets() -> None:
@@ -388,13 +401,13 @@ def test_states_are_checked_without_ray_and_widgets() -> None:
 
 def test_a_function_has_a_row_for_each_key_that_it_reads() -> None:
     found = guessed_rows(FormState("train"), train).rows
-    assert found == (Field("lr"), Field("model.depth"), Field("width", CONSTANT, ("32",)))
+    assert found == (Parameter("lr"), Parameter("model.depth"), Parameter("width", CONSTANT, ("32",)))
     assert list(problems(FormState("train", rows=found), NAMESPACE)) == ["row 0", "row 1"]
 
 
 def test_a_cell_has_a_row_for_each_key_that_it_reads() -> None:
     cell = 'config["out"] = 1\nconfig["my key"]\nother["no"]\nx = config["C"] + config["C"]\nconfig.get("D", f())'
-    assert guessed_rows(FormState(cell=cell)).rows == (Field("C"), Field("D"))
+    assert guessed_rows(FormState(cell=cell)).rows == (Parameter("C"), Parameter("D"))
 
 
 def test_the_space_of_the_line_is_not_guessed_at() -> None:
@@ -427,11 +440,11 @@ def form_of(given: FormState, start: Any = None, namespace: dict[str, Any] = NAM
 @settings(deadline=None, max_examples=40)
 @given(states)
 def test_controls_hold_any_state_as_it_is(given: FormState) -> None:
-    made = form_of(given, namespace={})
-    made.close()
+    form = form_of(given, namespace={})
+    form.close()
     plain = {name: getattr(given, name) for name in TEXTS if name not in ("scheduler", "search")}
-    assert {name: getattr(made.state, name) for name in plain} == plain
-    assert made.line.line == to_line(made.state)
+    assert {name: getattr(form.state, name) for name in plain} == plain
+    assert form.line.line == to_line(form.state)
 
 
 @settings(deadline=None, max_examples=40)
@@ -453,30 +466,30 @@ def test_what_is_typed_is_in_the_line_at_once() -> None:
 def test_a_mistake_is_told_below_its_field_and_start_waits_for_it() -> None:
     form = form_of(state())
     form.settings["seed"].control.value = HOSTILE
-    assert 'role="alert">⚠ &quot;&lt;img src=x' in form.settings["seed"].sentence.value
-    assert form.launch.start_button.disabled and form.launch.needs.value == "1 mistake above to mend first"
+    assert 'role="alert">⚠ &quot;&lt;img src=x' in form.settings["seed"].alert.value
+    assert form.launch.start_button.disabled and form.launch.hint.value == "1 mistake above to mend first"
     form.settings["seed"].control.value = "3"
-    assert not form.settings["seed"].said and not form.launch.start_button.disabled
+    assert not form.settings["seed"].message and not form.launch.start_button.disabled
 
 
 def test_a_new_row_needs_a_name_and_can_be_removed() -> None:
     form = form_of(state())
     form.add.click()
-    assert "needs a name" in form.rows[1].said and len(form.listed.children) == 2
+    assert "needs a name" in form.rows[1].message and len(form.row_list.children) == 2
     form.rows[1].remove.click()
-    assert len(form.listed.children) == 1 and not form.problems
+    assert len(form.row_list.children) == 1 and not form.problems
 
 
 def test_another_kind_has_other_fields_and_keeps_what_they_share() -> None:
     row = form_of(state()).rows[0]
     row.kind.value = "quniform"
-    assert row.field == Field("lr", "quniform", ("1e-4", "1e-1", ""))
+    assert row.parameter == Parameter("lr", "quniform", ("1e-4", "1e-1", ""))
     row.kind.value = "choice"
-    assert row.field == Field("lr", "choice", ("",)) and "needs a value: a list" in row.said
+    assert row.parameter == Parameter("lr", "choice", ("",)) and "needs a value: a list" in row.message
 
 
 def test_ranges_show_their_scale() -> None:
-    log, linear, listed = form_of(state(LR, DEPTH, Field("opt", "choice", ("[1]",)))).rows
+    log, linear, listed = form_of(state(LR, DEPTH, Parameter("opt", "choice", ("[1]",)))).rows
     assert "log scale" in log.picture.value and "linear scale" in linear.picture.value and not listed.picture.value
     assert "loguniform · log" in log.kind.label and "randint · linear" in linear.kind.label
 
@@ -528,16 +541,16 @@ def test_an_error_at_the_start_is_one_line_below_start(error: Exception, sentenc
 
     form = form_of(state(), fails)
     form.launch.start_button.click()
-    assert form.launch.told.said == sentence and not form.launch.start_button.disabled
+    assert form.launch.buttons.message == sentence and not form.launch.start_button.disabled
 
 
 def test_a_name_that_a_later_cell_defines_is_no_mistake_any_more() -> None:
     namespace = dict(NAMESPACE)
     form = form_of(state(row("choice", "optimizers")), namespace=namespace)
-    assert 'name "optimizers" is not defined' in form.rows[0].said
+    assert 'name "optimizers" is not defined' in form.rows[0].message
     namespace["optimizers"] = ["adam"]
     form._after_cell()
-    assert not form.rows[0].said and not form.launch.start_button.disabled
+    assert not form.rows[0].message and not form.launch.start_button.disabled
 
 
 def test_a_closed_form_stops_its_search_and_leaves_no_widget() -> None:
@@ -561,12 +574,64 @@ def test_a_form_at_rest_is_its_line() -> None:
 
 def test_without_widgets_the_line_is_printed(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
     shell.run('def train(config):\n    return config["lr"]\n%ray_tune train --form --num-samples 3')
-    assert capsys.readouterr().out == in_words(FormState("train", rows=(Field("lr"),), num_samples="3")) + "\n"
+    assert (
+        capsys.readouterr().out == without_controls(FormState("train", rows=(Parameter("lr"),), num_samples="3")) + "\n"
+    )
 
 
-def test_a_trainable_alone_asks_for_the_form(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    shell.run("%ray_tune len")
-    assert capsys.readouterr().out.startswith("%ray_tune len\nControls need a notebook")
+@pytest.fixture
+def carried_out(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The plans that the magic carries out, in place of a search."""
+    from ray_magics.verbs.tune import magic
+
+    plans: list[Any] = []
+    monkeypatch.setattr(magic, "carry_out", lambda plan, *_: plans.append(plan))
+    return plans
+
+
+def test_a_trainable_alone_runs_once_and_opens_no_form(
+    shell: Any, capsys: pytest.CaptureFixture[str], carried_out: list[Any]
+) -> None:
+    shell.run('def alone(config):\n    return {"loss": config.get("width", 32)}\n%ray_tune alone')
+    (plan,) = carried_out
+    assert (plan.num_samples, plan.space, plan.trainable.text) == (1, (), "alone")
+    assert capsys.readouterr().out == ""
+
+
+def test_a_trainable_alone_that_reads_its_configuration_says_what_is_missing(
+    shell: Any, carried_out: list[Any]
+) -> None:
+    shell.run('def train(config):\n    return config["lr"] * config["model"]["depth"]')
+    with pytest.raises(UsageError) as found:
+        shell.run("%ray_tune train")
+    assert str(found.value) == (
+        'train reads "lr", "model.depth" from its configuration, and no --space says what to try: '
+        'add --space "lr=uniform(0, 1)" "model.depth=uniform(0, 1)", or --form for controls.'
+    )
+    shell.run("%ray_tune train --num-samples 1")
+    assert len(carried_out) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param('return config.get("lr", 1)', id="default"),
+        pytest.param('return config["lr"] if config else 1', id="condition"),
+        pytest.param('config = {"lr": 1, **config}\nreturn config["lr"]', id="defaults"),
+        pytest.param('config.setdefault("lr", 1)\nreturn config["lr"]', id="setdefault"),
+        pytest.param('try:\n    return config["lr"]\nexcept KeyError:\n    return 1', id="try"),
+        pytest.param('if fast:\n    return 1\nreturn config["lr"]', id="early-return"),
+        pytest.param("return helper(config)", id="elsewhere"),
+    ],
+)
+def test_what_may_run_without_a_space_is_not_refused(body: str) -> None:
+    tree = ast.parse(f"def train(config):\n{indent(body, '    ')}")
+    assert required_keys(tree, "config") == []
+
+
+def test_a_key_that_is_read_in_a_loop_is_required() -> None:
+    tree = ast.parse("def train(c):\n    for i in range(3):\n        report(c['x'] / i)\n    return c['y']")
+    assert required_keys(tree, "c") == ["x", "y"]
 
 
 def test_the_form_shows_a_line_with_mistakes(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:

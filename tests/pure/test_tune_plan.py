@@ -1,4 +1,4 @@
-"""Every decision about a search, without a cluster: the words of the space, the algorithms, the plan, the books."""
+"""Every decision about a search, without a cluster: the space, the algorithms, the plan, the table of trials."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from ray_magics.verbs.tune.algorithms import (
     FIFO,
     RANDOM,
     SCHEDULERS,
-    SEARCHES,
-    Choice,
-    choose,
+    AlgorithmChoice,
+    choose_algorithm,
     scheduler_name,
-    search_name,
 )
 from ray_magics.verbs.tune.magic import ray_tune
-from ray_magics.verbs.tune.plan import FUNCTION, RAY, TunePlan, cell_trainable, make_plan, named_trainable
+from ray_magics.verbs.tune.options import LINE
+from ray_magics.verbs.tune.plan import TuneOptions, TunePlan, make_plan, read_options
 from ray_magics.verbs.tune.script import explain, script
 from ray_magics.verbs.tune.space import (
     KINDS,
@@ -34,6 +33,7 @@ from ray_magics.verbs.tune.space import (
     nested_config,
     space_assignment,
 )
+from ray_magics.verbs.tune.trainable import FUNCTION, RAY, cell_trainable, named_trainable
 from ray_magics.verbs.tune.trial_table import TrialTable, thinned
 from ray_magics.verbs.tune.tuner import make_scheduler, make_search, ray_value
 
@@ -136,13 +136,13 @@ def test_what_ray_makes_of_a_word_reads_back_as_the_same_word(kind: str) -> None
 
 
 def test_a_short_name_may_have_parameters() -> None:
-    choice = choose(scheduler_name("asha(max_t=20, grace_period=n)"), FIFO, "--scheduler", {"n": 2}, {})
-    assert (choice.name, choice.options) == ("asha", {"max_t": 20, "grace_period": 2})
+    choice = choose_algorithm(scheduler_name("asha(max_t=20, grace_period=n)"), FIFO, "--scheduler", {"n": 2}, {})
+    assert (choice.name, choice.parameters) == ("asha", {"max_t": 20, "grace_period": 2})
 
 
 def test_an_object_of_the_users_own_is_taken_as_it_is() -> None:
     mine = SimpleNamespace(on_trial_result=None)
-    assert choose(scheduler_name("mine"), FIFO, "--scheduler", {"mine": mine}, {}).given is mine
+    assert choose_algorithm(scheduler_name("mine"), FIFO, "--scheduler", {"mine": mine}, {}).instance is mine
 
 
 @pytest.mark.parametrize(
@@ -162,26 +162,38 @@ def test_a_wrong_scheduler_is_one_line(text: str, wrong: str) -> None:
 @pytest.mark.parametrize("value", [int, "asha"])
 def test_a_class_or_a_quoted_name_is_no_scheduler(value: Any) -> None:
     with pytest.raises(UsageError, match="--scheduler"):
-        choose(scheduler_name("given"), FIFO, "--scheduler", {"given": value}, {})
+        choose_algorithm(scheduler_name("given"), FIFO, "--scheduler", {"given": value}, {})
 
 
 @pytest.mark.parametrize("name", [*SCHEDULERS])
 def test_every_scheduler_can_be_made(name: str) -> None:
-    plan = TunePlan(function(), space("lr=loguniform(1e-4, 1e-1)"), "loss", "min", scheduler=Choice(name, text=name))
+    plan = TunePlan(
+        function(),
+        space=space("lr=loguniform(1e-4, 1e-1)"),
+        metric="loss",
+        mode="min",
+        scheduler=AlgorithmChoice(name, text=name),
+    )
     made = make_scheduler(plan)
     assert (made is None) == (name == FIFO)
 
 
 def test_a_parameter_that_a_scheduler_has_not_is_one_line() -> None:
-    plan = TunePlan(function(), (), "loss", "min", scheduler=Choice("asha", {"mxa_t": 3}, text="asha(mxa_t=3)"))
+    plan = TunePlan(
+        function(),
+        space=(),
+        metric="loss",
+        mode="min",
+        scheduler=AlgorithmChoice("asha", {"mxa_t": 3}, text="asha(mxa_t=3)"),
+    )
     with pytest.raises(UsageError, match='--scheduler asha has no parameter "mxa_t"; it has'):
         make_scheduler(plan)
 
 
 def test_a_seed_reaches_the_search() -> None:
-    made = make_search(TunePlan(function(), seed=3, search=Choice(RANDOM)))
+    made = make_search(TunePlan(function(), seed=3, search=AlgorithmChoice(RANDOM)))
     assert type(made).__name__ == "BasicVariantGenerator"
-    assert make_search(TunePlan(function(), search=Choice(RANDOM))) is None
+    assert make_search(TunePlan(function(), search=AlgorithmChoice(RANDOM))) is None
 
 
 # --- the plan -----------------------------------------------------------------------------------------------------
@@ -195,14 +207,10 @@ def function() -> Any:
     return named_trainable("train", train, {"train": train})
 
 
-def plan(*line: str, trainable: Any = None, is_there: Any = lambda module: True, **names: Any) -> TunePlan:
-    options = ray_tune.parse(" ".join(line))
-    assert options is not None
-    found = make_space(options.space or (), {**NAMES, **names})
-    scheduler = choose(options.scheduler, FIFO, "--scheduler", names, {})
-    search = choose(options.search, RANDOM, "--search", names, {})
-    stop = {word.key: eval(word.text) for word in options.stop or ()} or None
-    return make_plan(options, trainable or function(), found, scheduler, search, stop, is_there=is_there)
+def plan(*line: str, trainable: Any = None, is_installed: Any = lambda module: True, **names: Any) -> TunePlan:
+    parsed = ray_tune.parse(" ".join(line))
+    assert parsed is not None
+    return make_plan(read_options(parsed, {**NAMES, **names}), trainable or function(), is_installed)
 
 
 def test_a_line_is_a_plan() -> None:
@@ -245,7 +253,7 @@ def test_a_contradiction_is_one_line(line: str, wrong: str) -> None:
 
 def test_a_missing_package_says_what_to_install() -> None:
     with pytest.raises(UsageError, match=r"%pip install optuna"):
-        plan("train --search optuna --metric a --mode min", is_there=lambda module: False)
+        plan("train --search optuna --metric a --mode min", is_installed=lambda module: False)
 
 
 def test_a_storage_that_is_read_only_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,10 +272,10 @@ def test_grid_lists_choices_and_small_ranges() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "form"), [(train, FUNCTION), (lambda config: 1, FUNCTION), (int, RAY), ("PPO", RAY)], ids=str
+    ("value", "kind"), [(train, FUNCTION), (lambda config: 1, FUNCTION), (int, RAY), ("PPO", RAY)], ids=str
 )
-def test_what_stands_on_the_line_is_a_trainable(value: Any, form: str) -> None:
-    assert named_trainable("it", value, {"it": value}).form == form
+def test_what_stands_on_the_line_is_a_trainable(value: Any, kind: str) -> None:
+    assert named_trainable("it", value, {"it": value}).kind == kind
 
 
 def test_what_cannot_be_called_is_no_trainable() -> None:
@@ -292,7 +300,7 @@ def test_a_cell_keeps_its_name_when_it_is_edited() -> None:
     assert first == again != cell_trainable(read_cell("1"), {}, "cd34").name
 
 
-# --- the books ----------------------------------------------------------------------------------------------------
+# --- the table of trials ----------------------------------------------------------------------------------------------------
 
 
 def table(mode: str = "min") -> TrialTable:
@@ -326,8 +334,8 @@ def test_nothing_is_best_among_nan() -> None:
 
 def test_states_are_counted_as_they_change() -> None:
     made = table()
-    made.change("a_00000", state="RUNNING")
-    made.change("a_00001", state="ERROR", error="x")
+    made.update("a_00000", state="RUNNING")
+    made.update("a_00001", state="ERROR", error="x")
     assert (made.running, made.failed, made.counts()["PENDING"]) == (1, 1, 1)
 
 
@@ -369,8 +377,8 @@ def test_a_long_curve_is_thinned_and_keeps_its_end() -> None:
 
 def test_an_interrupted_trial_is_not_done() -> None:
     made = table()
-    made.change("a_00000", state="RUNNING")
-    made.change("a_00001", state="TERMINATED")
+    made.update("a_00000", state="RUNNING")
+    made.update("a_00001", state="TERMINATED")
     made.interrupt()
     assert made.done == 1 and made.trials["a_00000"].how == "stopped" and made.trials["a_00002"].state == "PENDING"
 
@@ -404,20 +412,15 @@ def test_every_script_is_python(line: str) -> None:
     compile(explain(made, {"train": train}, "train(config)").split("\n\n", 1)[1], "script", "exec")
 
 
-def test_the_twin_takes_what_the_line_takes() -> None:
+def test_python_takes_what_the_line_takes() -> None:
     from ray_magics.line.api import line_of
-    from ray_magics.verbs.tune.api import _NOT_HERE
+    from ray_magics.verbs.tune.api import _LINE_ONLY, _OWN_PARAMETERS
 
-    line = line_of(ray_tune, {}, _NOT_HERE)
+    given = vars(line_of(LINE, {}, (*_OWN_PARAMETERS, *_LINE_ONLY)))
     declared = {flag[2:].replace("-", "_") for flag in ray_tune.options}
-    assert declared - {"space", "scheduler", "search", "stop", "form", "show", "dry_run"} == set(vars(line))
-    assert (
-        line.quiet
-        and line.resume is False
-        and line.metric is None
-        and set(SEARCHES) > {"optuna"}
-        and search_name("optuna").name == "optuna"
-    )
+    assert declared - {*_OWN_PARAMETERS, *_LINE_ONLY} == set(given)
+    assert TuneOptions.from_values(given) == TuneOptions(quiet=True)
+    assert set(vars(TuneOptions())) - {"space_code"} == declared - {*_LINE_ONLY}
 
 
 @pytest.mark.parametrize(
@@ -462,10 +465,10 @@ def test_the_script_holds_a_class_of_the_notebook() -> None:
     import ray.tune
 
     trainable = named_trainable("ray.tune.Trainable", ray.tune.Trainable, {"ray": ray})
-    assert trainable.form == RAY and trainable.captures.names == ("ray",)
+    assert trainable.kind == RAY and trainable.captures.names == ("ray",)
 
 
 def test_a_parameter_that_is_unknown_is_told_with_those_that_there_are() -> None:
-    choice = Choice("asha", {"max_T": 3}, text="asha(max_T=3)")
+    choice = AlgorithmChoice("asha", {"max_T": 3}, text="asha(max_T=3)")
     with pytest.raises(UsageError, match='has no parameter "max_T"; it has time_attr, metric, mode, max_t'):
-        make_scheduler(TunePlan(function(), (), "loss", "min", scheduler=choice))
+        make_scheduler(TunePlan(function(), space=(), metric="loss", mode="min", scheduler=choice))

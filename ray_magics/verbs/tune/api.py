@@ -1,4 +1,4 @@
-"""``ray_magics.tune``: the Python twin of ``%ray_tune``."""
+"""``ray_magics.tune``: the Python API of ``%ray_tune``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import Any
 from ...cell.source import CellSource
 from ...errors import UsageError
 from ...line.api import callers_namespace, line_of
-from .algorithms import FIFO, RANDOM, SCHEDULERS, SEARCHES, Choice
-from .magic import carry_out, ray_tune
-from .plan import Trainable, make_plan, named_trainable
-from .space import make_space, of_dict, space_assignment
+from .algorithms import SCHEDULERS, SEARCHES, AlgorithmChoice
+from .magic import carry_out
+from .options import LINE
+from .plan import TuneOptions, make_plan
+from .space import Dimension, dimensions_of, make_space, space_assignment
+from .trainable import Trainable, named_trainable
 
-_NOT_HERE = ("trainable", "space", "scheduler", "search", "stop", "form", "show", "dry_run")
+_OWN_PARAMETERS = ("trainable", "space", "scheduler", "search", "stop")
+_LINE_ONLY = ("form", "show", "dry_run")
 
 
 def tune(
@@ -35,7 +38,7 @@ def tune(
     Args:
         trainable: a function of the configuration, a Trainable class, the name of a registered one.
         namespace: the names that the function reads; the caller's globals unless given.
-        space: a dict as ``param_space``, or words as those of ``--space``.
+        space: a dict as ``param_space``, or texts as those of ``--space``.
         scheduler: a short name or an object of Ray's; so is `search`.
         stop: a dict, a function or an object, as ``RunConfig(stop=…)`` takes it.
         options: those of the magic by their names, as values.
@@ -45,20 +48,23 @@ def tune(
         UsageError: what the magic would refuse.
     """
     namespace = callers_namespace() if namespace is None else namespace
-    line = line_of(ray_tune, options, _NOT_HERE)
+    given = {
+        **vars(line_of(LINE, options, (*_OWN_PARAMETERS, *_LINE_ONLY))),
+        "space": _space(space, namespace),
+        "scheduler": _choice(scheduler, SCHEDULERS, "scheduler"),
+        "search": _choice(search, SEARCHES, "search"),
+        "stop": stop,
+    }
+    own, scope = _trainable(trainable, namespace)
+    plan = make_plan(TuneOptions.from_values(given), own)
+    return carry_out(plan, scope, CellSource(own.cell.source, name=own.name, filename="<tune>"))
+
+
+def _space(space: Mapping[str, Any] | str | list[str] | None, namespace: dict[str, Any]) -> tuple[Dimension, ...]:
     if isinstance(space, (str, list)):
-        dimensions = make_space([space_assignment(text, "space") for text in _words(space)], namespace)
-    else:
-        dimensions = tuple(of_dict(space or {}))
-    one, scope = _trainable(trainable, namespace)
-    choices = _choice(scheduler, FIFO, SCHEDULERS, "scheduler"), _choice(search, RANDOM, SEARCHES, "search")
-    plan = make_plan(line, one, dimensions, *choices, stop)
-    cell_source = CellSource(one.cell.source, name=one.name, filename="<tune>")
-    return carry_out(plan, scope, cell_source)
-
-
-def _words(space: str | list[str]) -> list[str]:
-    return [space] if isinstance(space, str) else space
+        texts = [space] if isinstance(space, str) else space
+        return make_space([space_assignment(text, "space") for text in texts], namespace)
+    return tuple(dimensions_of(space or {}))
 
 
 def _trainable(value: Any, namespace: dict[str, Any]) -> tuple[Trainable, dict[str, Any]]:
@@ -70,11 +76,11 @@ def _trainable(value: Any, namespace: dict[str, Any]) -> tuple[Trainable, dict[s
     return named_trainable(name, value, namespace), namespace
 
 
-def _choice(value: Any, default: str, known: Mapping[str, Any], option: str) -> Choice:
+def _choice(value: Any, known: Mapping[str, Any], option: str) -> AlgorithmChoice | None:
     if value is None:
-        return Choice(default, text=default)
+        return None
     if isinstance(value, str):
         if value not in known:
             raise UsageError(f"{option}: {value!r} is not one of {', '.join(known)}")
-        return Choice(value, text=value)
-    return Choice("", given=value, text=repr(value))
+        return AlgorithmChoice(value, text=value)
+    return AlgorithmChoice("", instance=value, text=repr(value))

@@ -1,4 +1,7 @@
-"""The search as seen from its own thread: keeps the books, obeys the page. Ray is imported where it is used."""
+"""The search as seen from its own thread: writes the table of trials, carries out what the page requests.
+
+Ray is imported where it is used.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,17 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...raylib import tune as private
-from .status import ASKED, EARLY, HELD, PAUSED, RUNNING, STOPPED
+from ...raylib.tune import (
+    controller_of,
+    extend_controller,
+    failure_of,
+    has_checkpoint,
+    has_reached_max_t,
+    history_of,
+    kill_if_stopping,
+    stop_trial,
+)
+from .status import PAUSED, PAUSED_BY_USER, REQUESTED, RUNNING, STOPPED_BY_USER, STOPPED_EARLY
 from .trial_table import TrialTable, flat_metrics
 
 log = logging.getLogger(__name__)
@@ -22,9 +34,15 @@ class SearchControl:
     """Where the run and the thread of its search meet.
 
     Attributes:
+        requests: (action, trial id) that the user has asked for.
         total: trials to come in all, None while unknown or without end.
-        unmet: what the first report without the metric paused_by_user instead.
+        ending: whether the search is to end after its step.
+        reported_instead: what the first report without the metric held; None while there was none.
         failures: id of a trial -> what it failed with.
+        live: Ray's trials that are not over, by id.
+        pausing: ids of trials that are to pause at their next report; then they are `paused_by_user`.
+        stopped, early: ids of those that the user, or the scheduler, has stopped.
+        leaving: actors of stopped trials, and since when.
     """
 
     def __init__(self, table: TrialTable, failure_text: Callable[[BaseException | str], str]) -> None:
@@ -33,7 +51,7 @@ class SearchControl:
         self.requests: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
         self.total: int | None = None
         self.ending = False
-        self.unmet: list[str] | None = None
+        self.reported_instead: list[str] | None = None
         self.failures: dict[str, BaseException | str] = {}
         self.controller: Any = None
         self.live: dict[str, Any] = {}
@@ -45,37 +63,40 @@ class SearchControl:
 
     # from any thread
 
-    def ask(self, action: str, trial: str) -> None:
+    def request(self, action: str, trial: str) -> None:
+        """Asks for "stop", "pause" or "resume" of a trial at the next step of the search."""
         self.requests.put((action, trial))
         if action in ("stop", "pause"):
-            self.table.change(trial, how=ASKED)
+            self.table.update(trial, how=REQUESTED)
 
     def end(self) -> None:
+        """Lets the search end after its step."""
         self.ending = True
 
     # from the thread of the search
 
-    def meet(self, controller: Any) -> None:
+    def attach(self, controller: Any) -> None:
+        """Takes hold of the controller of the search, once."""
         if controller is not self.controller:
             self.controller = controller
-            private.take_over(controller, lambda: self.ending, self._misses_metric)
+            extend_controller(controller, lambda: self.ending, self._misses_metric)
 
     def _misses_metric(self, result: Mapping[str, Any]) -> bool:
         """Whether the search must end: only if no trial has reported the metric yet, so that it may be misspelt."""
         if any(self.table.metric in trial.metrics for trial in self.table.trials.values()):
             return False
-        self.unmet = sorted(flat_metrics(result))
+        self.reported_instead = sorted(flat_metrics(result))
         return True
 
     def add(self, trial: Any) -> None:
         self.live[trial.trial_id] = trial
         self.table.add(trial.trial_id, trial.config, trial.status)
         if trial.last_result and not self.table.trials[trial.trial_id].iterations:
-            self.table.report(trial.trial_id, trial.last_result, private.has_checkpoint(trial))
-            self.table.remember(trial.trial_id, private.history_of(trial, self.table.metric))
+            self.table.report(trial.trial_id, trial.last_result, has_checkpoint(trial))
+            self.table.restore_curve(trial.trial_id, history_of(trial, self.table.metric))
 
-    def obey(self) -> None:
-        """Carries out what was asked since the last step."""
+    def carry_out_requests(self) -> None:
+        """Does what was requested since the last step."""
         while not self.requests.empty():
             action, trial = self.requests.get()
             if trial in self.live:
@@ -84,7 +105,7 @@ class SearchControl:
     def _stop(self, trial: Any) -> None:
         self.stopped.add(trial.trial_id)
         self.paused_by_user.discard(trial.trial_id)
-        actor = private.stop_trial(self.controller, trial)
+        actor = stop_trial(self.controller, trial)
         if actor is not None:
             self.leaving[actor] = time.monotonic()
 
@@ -92,33 +113,33 @@ class SearchControl:
         if trial.status == RUNNING:
             self.pausing.add(trial.trial_id)
         else:
-            self.table.change(trial.trial_id, how="")
+            self.table.update(trial.trial_id, how="")
 
     def _resume(self, trial: Any) -> None:
         self.paused_by_user.discard(trial.trial_id)
-        self.table.change(trial.trial_id, how="")
+        self.table.update(trial.trial_id, how="")
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Writes down what has changed in this step."""
         for key, trial in list(self.live.items()):
-            self.table.change(key, state=trial.status, how=self._how(key, trial.status))
+            self.table.update(key, state=trial.status, how=self._how(key, trial.status))
             if self.table.is_over(key):
                 del self.live[key]
         now = time.monotonic()
         for actor, since in list(self.leaving.items()):
             if now - since > KILL_AFTER:
                 del self.leaving[actor]
-                private.kill_if_stopping(self.controller, actor)
+                kill_if_stopping(self.controller, actor)
 
     def _how(self, key: str, state: str) -> str:
         if state == "TERMINATED":
-            return STOPPED if key in self.stopped else EARLY if key in self.early else ""
+            return STOPPED_BY_USER if key in self.stopped else STOPPED_EARLY if key in self.early else ""
         if state == PAUSED and key in self.paused_by_user:
-            return HELD
-        return ASKED if key in self.pausing or (key in self.stopped and state != "ERROR") else ""
+            return PAUSED_BY_USER
+        return REQUESTED if key in self.pausing or (key in self.stopped and state != "ERROR") else ""
 
     def decide(self, trial: Any, decision: str, at_end: bool) -> str:
-        """What becomes of a trial after a report: what the scheduler wants, unless the user has asked for a pause.
+        """What becomes of a trial after a report: what the scheduler wants, unless the user has requested a pause.
 
         `at_end` says that the trial has had all the time there is.
         """
@@ -131,14 +152,14 @@ class SearchControl:
             return "PAUSE"
         return decision
 
-    def failed(self, trial: Any) -> None:
-        failure = private.failure_of(trial)
+    def fail(self, trial: Any) -> None:
+        failure = failure_of(trial)
         self.failures[trial.trial_id] = failure
-        self.table.change(trial.trial_id, state="ERROR", how="", error=self.failure_text(failure))
+        self.table.update(trial.trial_id, state="ERROR", how="", error=self.failure_text(failure))
 
 
-def _guarded(hook: Callable[..., None]) -> Callable[..., None]:
-    """A fault of the books must not abort the user's search, as Tune would for an exception in a callback."""
+def _never_raises(hook: Callable[..., None]) -> Callable[..., None]:
+    """A fault of the view must not abort the user's search, as Tune would for an exception in a callback."""
 
     @functools.wraps(hook)
     def guarded(*arguments: Any, **more: Any) -> None:
@@ -150,138 +171,137 @@ def _guarded(hook: Callable[..., None]) -> Callable[..., None]:
     return guarded
 
 
-def make_watcher(control: SearchControl) -> Any:
+def make_callback(control: SearchControl) -> Any:
     """A ``tune.Callback`` that keeps the table of trials."""
     from ray import tune
 
-    class Watcher(tune.Callback):
-        @_guarded
+    class TableCallback(tune.Callback):
+        @_never_raises
         def setup(self, *_: Any, **info: Any) -> None:
             total = info.get("total_num_samples") or 0
             control.total = total if 0 < total < ENDLESS else None
 
-        @_guarded
+        @_never_raises
         def on_step_begin(self, iteration: int, trials: Any, **_: Any) -> None:
             if len(trials) > len(control.table.trials):
                 for trial in trials:
                     if trial.trial_id not in control.table.trials:
                         control.add(trial)
-            control.obey()
+            control.carry_out_requests()
 
-        @_guarded
+        @_never_raises
         def on_step_end(self, iteration: int, trials: Any, **_: Any) -> None:
-            control.look()
+            control.poll()
 
-        @_guarded
+        @_never_raises
         def on_trial_start(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
-            control.table.change(trial.trial_id, state=trial.status)
+            control.table.update(trial.trial_id, state=trial.status)
 
-        @_guarded
+        @_never_raises
         def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **_: Any) -> None:
-            control.table.report(trial.trial_id, result, private.has_checkpoint(trial))
+            control.table.report(trial.trial_id, result, has_checkpoint(trial))
 
-        @_guarded
+        @_never_raises
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
-            control.failed(trial)
+            control.fail(trial)
 
-    return Watcher()
+    return TableCallback()
 
 
-def make_steered(scheduler: Any, control: SearchControl) -> Any:
-    """The scheduler, but trials that the user has paused stay so, and trials asked to pause do so."""
+def wrap_scheduler(scheduler: Any, control: SearchControl) -> Any:
+    """The scheduler, but trials that the user has paused stay so, and trials requested to pause do so."""
     from ray.tune import schedulers
 
     fifo: Any = schedulers.FIFOScheduler
-    real: Any = scheduler if scheduler is not None else fifo()
+    inner: Any = scheduler if scheduler is not None else fifo()
 
-    class Steered(schedulers.TrialScheduler):
+    class SchedulerWrapper(schedulers.TrialScheduler):
         @property
         def metric(self) -> Any:
-            return real.metric
+            return inner.metric
 
         @property
         def supports_buffered_results(self) -> Any:
-            return real.supports_buffered_results
+            return inner.supports_buffered_results
 
         def set_search_properties(self, metric: Any, mode: Any, **spec: Any) -> Any:
-            return real.set_search_properties(metric, mode, **spec)
+            return inner.set_search_properties(metric, mode, **spec)
 
         def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
-            _guarded(control.meet)(private.controller_of(tune_controller))
-            real.on_trial_add(tune_controller, trial)
-            _guarded(control.add)(trial)
+            _never_raises(control.attach)(controller_of(tune_controller))
+            inner.on_trial_add(tune_controller, trial)
+            _never_raises(control.add)(trial)
 
         def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-            real.on_trial_error(tune_controller, trial)
+            inner.on_trial_error(tune_controller, trial)
 
         def on_trial_result(self, tune_controller: Any, trial: Any, result: Any) -> Any:
-            decision = real.on_trial_result(tune_controller, trial, result)
-            return control.decide(trial, decision, private.has_had_its_time(real, result))
+            decision = inner.on_trial_result(tune_controller, trial, result)
+            return control.decide(trial, decision, has_reached_max_t(inner, result))
 
         def on_trial_complete(self, tune_controller: Any, trial: Any, result: Any) -> None:
-            real.on_trial_complete(tune_controller, trial, result)
+            inner.on_trial_complete(tune_controller, trial, result)
 
         def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
-            real.on_trial_remove(tune_controller, trial)
+            inner.on_trial_remove(tune_controller, trial)
 
         def choose_trial_to_run(self, tune_controller: Any) -> Any:
-            chosen = real.choose_trial_to_run(
-                _Without(tune_controller, control.paused_by_user) if control.paused_by_user else tune_controller
-            )
-            return None if chosen is not None and chosen.trial_id in control.paused_by_user else chosen
+            paused = control.paused_by_user
+            chosen = inner.choose_trial_to_run(_WithoutPaused(tune_controller, paused) if paused else tune_controller)
+            return None if chosen is not None and chosen.trial_id in paused else chosen
 
         def debug_string(self) -> Any:
-            return real.debug_string()
+            return inner.debug_string()
 
         def save(self, checkpoint_path: str) -> Any:
-            return real.save(checkpoint_path)
+            return inner.save(checkpoint_path)
 
         def restore(self, checkpoint_path: str) -> Any:
-            return real.restore(checkpoint_path)
+            return inner.restore(checkpoint_path)
 
         def __getattr__(self, name: str) -> Any:
-            return getattr(real, name)
+            return getattr(inner, name)
 
-    made: Any = Steered
-    return made()
+    wrapper: Any = SchedulerWrapper
+    return wrapper()
 
 
-class _Without:
-    """The controller as a scheduler sees it while the user holds trials back."""
+class _WithoutPaused:
+    """The controller as a scheduler sees it while the user has paused trials."""
 
     def __init__(self, controller: Any, paused_by_user: set[str]) -> None:
-        self._controller, self._held = controller, paused_by_user
+        self._controller, self._paused = controller, paused_by_user
 
     def get_trials(self) -> list[Any]:
-        return [trial for trial in self._controller.get_trials() if trial.trial_id not in self._held]
+        return [trial for trial in self._controller.get_trials() if trial.trial_id not in self._paused]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._controller, name)
 
 
-def make_silent() -> Any:
-    """A progress reporter that says nothing: the view does."""
+def make_silent_reporter() -> Any:
+    """A progress reporter that prints nothing: the view shows all."""
     from ray.tune import ProgressReporter
 
-    class Silent(ProgressReporter):
+    class SilentReporter(ProgressReporter):
         def should_report(self, trials: Any, done: bool = False) -> bool:
             return False
 
         def report(self, trials: Any, done: bool, *sys_info: Any) -> None:
             pass
 
-    return Silent()
+    return SilentReporter()
 
 
-def make_unsaid() -> Any:
-    """The callback that Tune would add by itself to print a line for each trial, with nothing to say."""
+def make_silent_callback() -> Any:
+    """Stands for the callback that Tune adds by itself to print a line for each trial, and prints none."""
     from ray.tune.progress_reporter import TrialProgressCallback
 
-    class Unsaid(TrialProgressCallback):
+    class SilentCallback(TrialProgressCallback):
         def on_trial_result(self, *_: Any, **__: Any) -> None:
             pass
 
         on_trial_error = on_trial_complete = on_trial_result
 
-    made: Any = Unsaid
-    return made()
+    callback: Any = SilentCallback
+    return callback()

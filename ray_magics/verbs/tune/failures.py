@@ -44,20 +44,20 @@ def error_of_all(
     remote = _remote_failure(failure)
     if remote is not None:
         return remote_error(remote, namespace, label, f"trial {number}{others}")
-    made = lost(failure)
-    made.args = (f"trial {number}: {str(made).removesuffix('.')}{others}",)
-    return made
+    error = lost(failure)
+    error.args = (f"trial {number}: {str(error).removesuffix('.')}{others}",)
+    return error
 
 
 def _remote_failure(error: BaseException) -> RemoteFailure | None:
-    failed = failed_reply(error)
-    return failed[0] if failed else failure_from_ray(error)
+    reply = failed_reply(error)
+    return reply[0] if reply else failure_from_ray(error)
 
 
 def search_failed(failure: BaseException) -> RayMagicsError:
     """What Ray Tune itself raised, as one sentence; the original is its ``__cause__``."""
     if isinstance(failure, RayMagicsError):
         return failure
-    made = RayMagicsError(f"Ray Tune ended the search: {type(failure).__name__}: {last_line(str(failure))}")
-    made.__cause__ = failure
-    return made
+    error = RayMagicsError(f"Ray Tune ended the search: {type(failure).__name__}: {last_line(str(failure))}")
+    error.__cause__ = failure
+    return error

@@ -1,4 +1,4 @@
-"""What is said of a search, in sentences."""
+"""The sentences about a search."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def trials(count: int) -> str:
     return "1 trial" if count == 1 else f"{count} trials"
 
 
-def at_home(path: str) -> str:
+def shorten_home(path: str) -> str:
     """``~/ray_results/x`` for a folder of the user's own home."""
     home = os.path.expanduser("~")
     return f"~{path.removeprefix(home)}" if path.startswith(f"{home}/") else path
 
 
-def unmet(metric: str, reported: list[str]) -> str:
+def metric_not_reported(metric: str, reported: list[str]) -> str:
     """The metric that reports lack, and what they hold instead."""
     close = close_to(metric, reported)
     there = ", ".join(f'"{name}"' for name in reported[:8]) or "no numbers"
@@ -28,7 +28,7 @@ def unmet(metric: str, reported: list[str]) -> str:
     return f'--metric {metric}: the trials report {there}, not "{metric}"; {advice}'
 
 
-def unreported(metric: str, budget: float | None) -> str:
+def nothing_reported(metric: str, budget: float | None) -> str:
     """No trial has reported anything, for lack of time if `budget` says so."""
     if budget is not None:
         return f"--time-budget-s {budget:g} was over before any trial reported; a worker takes seconds to start."
@@ -38,14 +38,9 @@ def unreported(metric: str, budget: float | None) -> str:
     )
 
 
-def grid_words(grid: Any) -> str:
+def describe_grid(grid: Any) -> str:
     """A ResultGrid in one line, and its best result in another where it is known."""
     failed = f", {grid.num_errors} failed" if grid.num_errors else ""
     head = f"ResultGrid of {trials(len(grid))}{failed}: [0], .get_dataframe(), .get_best_result(), .experiment_path"
-    return head + _best_words(getattr(grid, "best", None))
-
-
-def _best_words(best: Any) -> str:
-    if best is None:
-        return ""
-    return f"\n.best.config: {safe_repr(best.config, 500)}"
+    best = getattr(grid, "best", None)
+    return head if best is None else f"{head}\n.best.config: {safe_repr(best.config, 500)}"

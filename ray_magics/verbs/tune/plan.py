@@ -1,104 +1,132 @@
-"""Every decision about a search, as data."""
+"""Every decision about a search, as data: the options of a line or of a program become a plan."""
 
 from __future__ import annotations
 
 import os
-import re
+from argparse import Namespace as Line
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from hashlib import sha256
+from dataclasses import dataclass, field, fields
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from ...cell.reader import Cell, read_cell
 from ...errors import UsageError
-from ...ship.captures import Captures, find_captures
-from .algorithms import FIFO, RANDOM, SCHEDULERS, SEARCHES, Choice, check_algorithm, check_grid, check_mutations
-from .space import Dimension
-
-CELL, FUNCTION, RAY = "cell", "function", "ray"
-MODES = ("min", "max")
-CONFIG = "config"
-_AUTOMATIC = {
-    "training_iteration",
-    "time_total_s",
-    "time_this_iter_s",
-    "iterations_since_restore",
-    "time_since_restore",
-}
-
-
-@dataclass(frozen=True)
-class Trainable:
-    """What a trial executes.
-
-    Attributes:
-        form: "cell" (the body of the magic), "function" (of one argument, the configuration) or "ray" (a Trainable
-            class, the name of a registered one, or what ``tune.with_parameters`` and its like return: goes to Ray as
-            it is).
-        name: what Ray, its folders and the view call it.
-        cell: the code that runs with `config` in scope; for a function the call of it.
-        captures: what that code reads from the notebook.
-        text: as it stands on the line.
-        value: for "ray", the object.
-    """
-
-    form: str
-    name: str
-    cell: Cell
-    captures: Captures = field(default_factory=Captures)
-    text: str = ""
-    value: Any = field(default=None, compare=False)
+from ...line.parsers import expression
+from ...worker.values import Namespace
+from .algorithms import (
+    FIFO,
+    RANDOM,
+    SCHEDULERS,
+    SEARCHES,
+    AlgorithmChoice,
+    AlgorithmText,
+    check_algorithm,
+    check_mutations,
+    choose_algorithm,
+    expand_grid,
+)
+from .space import Assignment, Dimension, make_space
+from .trainable import Trainable, check_trainable
 
 
-@dataclass(frozen=True)
-class TunePlan:
-    """What ``%%ray_tune`` will do; the names are those of ``tune.TuneConfig`` and ``tune.RunConfig``.
+@dataclass(frozen=True, kw_only=True)
+class TuneOptions:
+    """What a search is asked to be; the names are those of ``tune.TuneConfig`` and ``tune.RunConfig``.
 
     Attributes:
-        num_samples: configurations to draw; each is one trial, times the grid.
+        space_code: what ``--space`` says as Python, an expression a line, for what the script has to define.
+        num_samples: configurations to draw; each is one trial, times the grid. -1: until the time budget is over.
         reuse_actors: a worker process that has ended a trial takes the next.
-        feed: what the expressions of ``--space`` read, for the script.
         stop: metric -> value at which a trial ends; or an object or function of Ray's.
+        time_budget_s: seconds for the whole search.
+        num_cpus, num_gpus: what one trial reserves; None for Ray's default.
         storage_path: a folder or a URI of the storage; "" for Ray's default.
-        name: the experiment's folder in it; "" until a name is made.
+        name: the experiment's folder in it; None until a name is made.
         resume: goes on with the experiment of that name, else with the newest of this trainable.
+        into: the name that the result is bound to.
     """
 
-    trainable: Trainable
     space: tuple[Dimension, ...] = ()
+    space_code: str = ""
     metric: str = ""
     mode: str = ""
     num_samples: int = 1
     max_concurrent_trials: int | None = None
     reuse_actors: bool = False
-    scheduler: Choice = field(default_factory=lambda: Choice(FIFO))
-    search: Choice = field(default_factory=lambda: Choice(RANDOM))
+    scheduler: AlgorithmChoice = field(default_factory=lambda: AlgorithmChoice(FIFO, text=FIFO))
+    search: AlgorithmChoice = field(default_factory=lambda: AlgorithmChoice(RANDOM, text=RANDOM))
     seed: int | None = None
     stop: Any = None
     time_budget_s: float | None = None
     num_cpus: float | None = None
     num_gpus: float | None = None
     storage_path: str = ""
-    name: str = ""
+    name: str | None = None
     resume: bool = False
-    feed: Captures = field(default_factory=Captures)
     into: str | None = None
     background: bool = False
     quiet: bool = False
 
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> TuneOptions:
+        """Of options by their names; None stands for one that is not given, and what is no option is left out."""
+        names = [option.name for option in fields(cls)]
+        return cls(**{name: values[name] for name in names if values.get(name) is not None})
+
+
+def read_options(line: Line, namespace: Namespace) -> TuneOptions:
+    """The options of a parsed line, its expressions evaluated in the notebook. Raises UsageError."""
+    assignments = line.space or ()
+    return TuneOptions.from_values(
+        {
+            **vars(line),
+            "scheduler": _choose(line.scheduler, FIFO, "--scheduler", namespace, "ray.tune.schedulers"),
+            "search": _choose(line.search, RANDOM, "--search", namespace, "ray.tune.search"),
+            "space": make_space(assignments, namespace),
+            "space_code": "\n".join(assignment.text for assignment in assignments),
+            "stop": _stop(line.stop or (), namespace),
+        }
+    )
+
+
+def _choose(
+    written: AlgorithmText | None, default: str, option: str, namespace: Namespace, module: str
+) -> AlgorithmChoice:
+    """Ray's own classes are known in an expression, which may make an object of one; Ray is imported only then."""
+    is_expression = written is not None and not written.name
+    ray_classes = vars(import_module(module)) if is_expression else {}
+    return choose_algorithm(written, default, option, namespace, ray_classes)
+
+
+def _stop(conditions: tuple[Assignment, ...], namespace: Namespace) -> Any:
+    """``training_iteration=10`` … as a dict; one expression without a key as its value."""
+    if not conditions:
+        return None
+    values = {one.key: expression(one.text).evaluate(namespace, "--stop") for one in conditions}
+    if "" not in values:
+        return values
+    if len(values) > 1:
+        raise UsageError('--stop takes conditions, as in "training_iteration=10", or one expression, not both.')
+    return values[""]
+
+
+@dataclass(frozen=True)
+class TunePlan(TuneOptions):
+    """What ``%%ray_tune`` will do: options that do not contradict each other, and what a trial executes."""
+
+    trainable: Trainable
+
     @property
     def request(self) -> dict[str, float]:
         """What one trial reserves, under the names of Ray's resources."""
-        named = {"CPU": 1 if self.num_cpus is None else self.num_cpus, "GPU": self.num_gpus or 0}
-        return {name: float(amount) for name, amount in named.items() if amount}
+        amounts = {"CPU": 1 if self.num_cpus is None else self.num_cpus, "GPU": self.num_gpus or 0}
+        return {name: float(amount) for name, amount in amounts.items() if amount}
 
     @property
     def resources(self) -> dict[str, float] | None:
-        """The same for ``tune.with_resources``; None where the line says nothing."""
-        given = {"cpu": self.num_cpus, "gpu": self.num_gpus}
-        said = {name: amount for name, amount in given.items() if amount is not None}
-        return said or None
+        """The same for ``tune.with_resources``; None where the options say nothing."""
+        amounts = {"cpu": self.num_cpus, "gpu": self.num_gpus}
+        return {name: amount for name, amount in amounts.items() if amount is not None} or None
 
     @property
     def varied(self) -> tuple[str, ...]:
@@ -107,115 +135,38 @@ class TunePlan:
 
 
 def make_plan(
-    line: Any,
+    options: TuneOptions,
     trainable: Trainable,
-    space: tuple[Dimension, ...],
-    scheduler: Choice,
-    search: Choice,
-    stop: Any,
-    feed: Captures | None = None,
-    is_there: Callable[[str], bool] = lambda module: find_spec(module) is not None,
+    is_installed: Callable[[str], bool] = lambda module: find_spec(module) is not None,
 ) -> TunePlan:
     """Decides what is searched, how, and where it is kept.
 
     Args:
-        line: the parsed line, see `magic.ray_tune`.
-        is_there: whether a package can be imported.
+        is_installed: whether a package can be imported.
 
     Raises:
         UsageError: options that contradict each other, the space or the trainable.
     """
-    _check_metric(line.metric, line.mode)
-    if line.num_samples == -1 and line.time_budget_s is None:
+    _check_metric(options.metric, options.mode)
+    if options.num_samples == -1 and options.time_budget_s is None:
         raise UsageError("--num-samples -1 goes on until the time is over: add --time-budget-s SECONDS.")
-    for choice, known, option in ((scheduler, SCHEDULERS, "--scheduler"), (search, SEARCHES, "--search")):
-        check_algorithm(choice, known, option, bool(line.metric), is_there)
-    check_mutations(scheduler, space)
-    _check_trainable(trainable)
-    _check_stop(stop)
-    _check_storage(line.storage_path)
-    _check_name(line.name)
-    return TunePlan(
-        trainable=trainable,
-        space=check_grid(search, space),
-        metric=line.metric or "",
-        mode=line.mode or "",
-        num_samples=line.num_samples or 1,
-        max_concurrent_trials=line.max_concurrent_trials,
-        reuse_actors=line.reuse_actors,
-        scheduler=scheduler,
-        search=search,
-        seed=line.seed,
-        stop=stop,
-        time_budget_s=line.time_budget_s,
-        num_cpus=line.num_cpus,
-        num_gpus=line.num_gpus,
-        storage_path=line.storage_path or "",
-        name=line.name or "",
-        resume=line.resume,
-        feed=feed or Captures(),
-        into=line.into,
-        background=line.background,
-        quiet=line.quiet,
-    )
+    check_algorithm(options.scheduler, SCHEDULERS, "--scheduler", bool(options.metric), is_installed)
+    check_algorithm(options.search, SEARCHES, "--search", bool(options.metric), is_installed)
+    check_mutations(options.scheduler, options.space)
+    check_trainable(trainable)
+    _check_stop(options.stop)
+    _check_storage(options.storage_path)
+    _check_name(options.name)
+    space = expand_grid(options.search, options.space)
+    num_samples = options.num_samples or 1
+    return TunePlan(trainable, **{**vars(options), "space": space, "num_samples": num_samples})
 
 
-def cell_trainable(cell: Cell, namespace: Mapping[str, Any], cell_id: str = "") -> Trainable:
-    """The body of the magic as a trainable; it finds `config` and `tune`. Raises UsageError for an empty one.
-
-    Its name is the same whenever the same cell runs again, so that `--resume` finds its experiment.
-    """
-    if cell.empty:
-        raise UsageError(
-            "The cell is empty: write what one trial does below %%ray_tune, with config in scope, "
-            'and tune.report({"loss": …}) in it.'
-        )
-    captures = find_captures(cell, namespace, without=[CONFIG])
-    missing = tuple(name for name in captures.missing if name.name not in (CONFIG, "tune"))
-    digest = sha256((cell_id or cell.source).encode()).hexdigest()
-    return Trainable(CELL, f"cell_{digest[:6]}", cell, Captures(captures.found, missing))
-
-
-def named_trainable(text: str, value: Any, namespace: Mapping[str, Any]) -> Trainable:
-    """What stands behind ``%ray_tune``: a function, a Trainable class, the name of a registered one.
-
-    Raises UsageError for a value that cannot be called.
-    """
-    if isinstance(value, (type, str)) or hasattr(value, "_resources") or _is_rays(value):
-        cell = read_cell(text)
-        return Trainable(RAY, _name_of(value, text), cell, find_captures(cell, namespace), text, value)
-    if not callable(value):
-        raise UsageError(
-            f'"{text}" is a {type(value).__name__}; %ray_tune needs a function of one argument, config, '
-            "or a Trainable class."
-        )
-    source = f"{text}({CONFIG})" if text.isidentifier() else f"({text})({CONFIG})"
-    cell = read_cell(source)
-    return Trainable(FUNCTION, _name_of(value, text), cell, find_captures(cell, namespace, without=[CONFIG]), text)
-
-
-def _is_rays(value: Any) -> bool:
-    """What Ray has wrapped already, as ``tune.with_parameters`` does."""
-    return str(getattr(value, "__module__", "")).startswith("ray.")
-
-
-def _name_of(value: Any, text: str) -> str:
-    name = value if isinstance(value, str) else getattr(value, "__name__", text)
-    return re.sub(r"\W+", "_", str(name)).strip("_")[:60] or "trainable"
-
-
-def _check_metric(metric: str | None, mode: str | None) -> None:
+def _check_metric(metric: str, mode: str) -> None:
     if metric and not mode:
         raise UsageError(f"--metric {metric} needs --mode: min if less is better, max if more is.")
     if mode and not metric:
         raise UsageError(f"--mode {mode} needs --metric NAME, what the trials report.")
-
-
-def _check_trainable(trainable: Trainable) -> None:
-    missing = trainable.captures.missing
-    if missing and trainable.form == CELL:
-        name = missing[0]
-        raise UsageError(f'The cell reads "{name.name}" on line {name.line}, which is not defined.')
 
 
 def _check_stop(stop: Any) -> None:
@@ -228,7 +179,7 @@ def _check_stop(stop: Any) -> None:
             raise UsageError(f'--stop: "{key}={value!r}" is not a number; try --stop "{key}=10"')
 
 
-def _check_storage(path: str | None) -> None:
+def _check_storage(path: str) -> None:
     """A folder that cannot be written is told now, not by the first trial."""
     if not path or "://" in path:
         return

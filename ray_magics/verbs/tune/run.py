@@ -1,4 +1,4 @@
-"""Does what the plan says: a Tuner on a thread of its own, watched and steered from here."""
+"""Does what the plan says: a Tuner on a thread of its own, observed and controlled from here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ... import connection
 from ...cell.source import CellSource
 from ...errors import RayMagicsError, RunCancelled, UsageError
 from ...line.settings import settings
-from ...raylib import tune as private
+from ...raylib.tune import metric_of, observe
 from ...resources import STARTS, fits_now, why_waiting
 from ...run.channel import output_channel
 from ...run.launch import be_ready, launch
@@ -22,9 +22,9 @@ from ...run.output import RunOutput
 from ...run.run import Event, Run, Viewer
 from ...worker.records import OutputMessage
 from ...worker.values import Namespace
-from .control import SearchControl, make_silent, make_steered, make_unsaid, make_watcher
+from .control import SearchControl, make_callback, make_silent_callback, make_silent_reporter, wrap_scheduler
 from .failures import error_of_all, failure_text, search_failed
-from .messages import at_home, trials, unmet, unreported
+from .messages import metric_not_reported, nothing_reported, shorten_home, trials
 from .plan import TunePlan
 from .quiet import quiet
 from .space import nested_config, safe_repr
@@ -76,7 +76,7 @@ class TuneRun(Run):
         self.waited: float | None = None
         self.stop_asked: float | None = None
         self.forced = False
-        self.before = namespace.get(plan.into) if plan.into else None
+        self.value_before = namespace.get(plan.into) if plan.into else None
 
     # submitting
 
@@ -84,18 +84,18 @@ class TuneRun(Run):
         output_channel().receive(self.id, lambda message: self.post("message", message))
         output_channel().open()
         with quiet():
-            made = make_tuner(self.plan, self.namespace, self.cell_source, self.id)
-        self.path, self.note, self.trainable = made.path, made.note, made.trainable
-        self.table.metric, self.table.mode = private.metric_of(made.tuner)
-        private.observe(
-            made.tuner,
-            [make_watcher(self.control), make_unsaid()],
-            lambda scheduler: make_steered(scheduler, self.control),
-            make_silent(),
+            prepared = make_tuner(self.plan, self.namespace, self.cell_source, self.id)
+        self.path, self.note, self.trainable = prepared.path, prepared.note, prepared.trainable
+        self.table.metric, self.table.mode = metric_of(prepared.tuner)
+        observe(
+            prepared.tuner,
+            [make_callback(self.control), make_silent_callback()],
+            lambda scheduler: wrap_scheduler(scheduler, self.control),
+            make_silent_reporter(),
         )
         self.state = "running"
         context = contextvars.copy_context()
-        target = (self._fit, made.tuner)
+        target = (self._fit, prepared.tuner)
         threading.Thread(target=context.run, args=target, name=f"ray_magics-search-{self.id}", daemon=True).start()
 
     def _fit(self, tuner: Any) -> None:
@@ -150,7 +150,7 @@ class TuneRun(Run):
             return STARTS if self.elapsed > STARTS_SLOWLY else ""
         return why_waiting(self.plan.request, nodes, None)
 
-    # stopping, and steering single trials
+    # stopping, and control of single trials
 
     def cancel(self, force: bool) -> None:
         self.stop_asked = self.stop_asked or time.monotonic()
@@ -165,22 +165,22 @@ class TuneRun(Run):
             return "there is no such trial"
         if not self.live or self.table.is_over(part):
             return "this trial is over"
-        self.control.ask(action, part)
+        self.control.request(action, part)
         return ""
 
     def stop_trial(self, trial: str | int) -> None:
         """Stops one trial, by its id or its number; its last report counts."""
-        self._ask("stop", trial)
+        self._request("stop", trial)
 
     def pause_trial(self, trial: str | int) -> None:
         """Pauses one trial at its next report; it goes on from its last checkpoint, without one from its beginning."""
-        self._ask("pause", trial)
+        self._request("pause", trial)
 
     def resume_trial(self, trial: str | int) -> None:
         """Lets a trial go on that was paused."""
-        self._ask("resume", trial)
+        self._request("resume", trial)
 
-    def _ask(self, action: str, trial: str | int) -> None:
+    def _request(self, action: str, trial: str | int) -> None:
         numbers = {other.number: key for key, other in list(self.table.trials.items())}
         problem = self.command(action, numbers.get(trial, "") if isinstance(trial, int) else trial)
         if problem:
@@ -200,11 +200,12 @@ class TuneRun(Run):
         if self.state == "stopping" or failure is not None:
             self.table.interrupt()
         else:
-            self.control.look()
+            self.control.poll()
         if self.grid is not None:
             self.grid.best = self._best()
-        if self.control.unmet is not None:
-            self.end("failed", RayMagicsError(unmet(self.table.metric, self.control.unmet)))
+        if self.control.reported_instead is not None:
+            message = metric_not_reported(self.table.metric, self.control.reported_instead)
+            self.end("failed", RayMagicsError(message))
         elif self.state == "stopping":
             self._stopped("nothing is left running on the cluster")
         elif failure is not None:
@@ -219,17 +220,17 @@ class TuneRun(Run):
         elif self.table.metric and trials and all(not trial.metrics for trial in trials.values()):
             budget = self.plan.time_budget_s
             late = budget if budget is not None and self.elapsed >= budget else None
-            self.end("failed", RayMagicsError(unreported(self.table.metric, late)))
+            self.end("failed", RayMagicsError(nothing_reported(self.table.metric, late)))
         else:
             self.note = self._first_failure() or self.note
             self.end("finished")
 
     def _stopped(self, left: str) -> None:
         ended = self.table.done + self.table.failed
-        kept = f"{ended} of {trials(len(self.table.trials))} had ended; all that was reported is kept"
-        bound = f" in {self.plan.into}" if self.plan.into and self.grid is not None else ""
-        again = ", and --resume goes on" if can_go_on(self.path) else "; its folder is gone"
-        self.note = f"{left}; {kept}{bound}{again}" if self.table.trials else left
+        progress = f"{ended} of {trials(len(self.table.trials))} had ended; all that was reported is kept"
+        binding = f" in {self.plan.into}" if self.plan.into and self.grid is not None else ""
+        advice = ", and --resume goes on" if can_go_on(self.path) else "; its folder is gone"
+        self.note = f"{left}; {progress}{binding}{advice}" if self.table.trials else left
         self.end("cancelled", RunCancelled(f"{self.name} was stopped after {self.elapsed:.1f} s; {self.note}."))
 
     def _best(self) -> Any:
@@ -257,7 +258,7 @@ class TuneRun(Run):
         super().end(state, error)
 
     def release(self) -> None:
-        self.before = self.trainable = None
+        self.value_before = self.trainable = None
 
     def bind(self) -> None:
         """Gives the notebook the result, also that of a search which was stopped or failed."""
@@ -266,7 +267,7 @@ class TuneRun(Run):
 
     def _bind_late(self) -> None:
         """At the end of a background run, unless the notebook has assigned the name anew."""
-        if self.plan.into and self.namespace.get(self.plan.into) is not self.before:
+        if self.plan.into and self.namespace.get(self.plan.into) is not self.value_before:
             self.note = f"{self.plan.into} got another value meanwhile and keeps it; this result is in the Run"
         else:
             self.bind()
@@ -307,7 +308,7 @@ class TuneRun(Run):
             scales={dimension.key: "log" for dimension in plan.space if dimension.log},
             best=best.id if best else "",
             best_python=safe_repr(nested_config(best.config), 4000) if best else "",
-            path=at_home(self.path),
+            path=shorten_home(self.path),
             states=table.counts(),
             rows=table.to_rows(),
         )

@@ -1,17 +1,20 @@
-"""A search as a plain Ray script, and in words: what runs, what it searches, what is sent."""
+"""A search as a plain Ray script, and as a summary: what runs, what it searches, what is sent."""
 
 from __future__ import annotations
 
 import ast
 import inspect
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ...cell.reader import read_cell
+from ...ship.captures import Capture, find_captures
 from ...ship.script import Namespace, assignment, code_of, describe_captures, finished, is_literal, plain, setting
-from .algorithms import SCHEDULERS, SEARCHES, Algorithm, Choice, mutations
-from .plan import CELL, FUNCTION, RAY, TunePlan
+from .algorithms import FIFO, SCHEDULERS, SEARCHES, Algorithm, AlgorithmChoice, mutations
+from .plan import TunePlan
 from .space import KINDS, OBJECT, Dimension, nested, safe_repr
+from .trainable import CELL, FUNCTION, RAY
 
 _INDENT = "    "
 
@@ -21,17 +24,17 @@ def explain(plan: TunePlan, namespace: Namespace, source: str) -> str:
     return f"{describe(plan, namespace)}\n\n{script(plan, namespace, source)}"
 
 
-# --- in words -----------------------------------------------------------------------------------------------------
+# --- as a summary -----------------------------------------------------------------------------------------------------
 
 
 def describe(plan: TunePlan, namespace: Namespace) -> str:
     """The plan in a few aligned lines."""
     if plan.resume:
-        kept = f"{plan.storage_path or '~/ray_results'}/{plan.name or plan.trainable.name + '_<newest>'}"
-        return f"goes on  with {kept}: its space, metric, samples and algorithms stay as they were"
+        path = f"{plan.storage_path or '~/ray_results'}/{plan.name or plan.trainable.name + '_<newest>'}"
+        return f"goes on  with {path}: its space, metric, samples and algorithms stay as they were"
     lines = [
         f"runs     {_what(plan)}",
-        *_aligned("searches", (f"{one.key} = {one.text}" for one in plan.space), "nothing: every trial is the same"),
+        *_aligned("searches", [f"{dimension.key} = {dimension.text}" for dimension in plan.space]),
         f"by       {plan.search.label}, {plan.scheduler.label}{_target(plan)}",
         *describe_captures(plan.trainable.captures, namespace),
         f"keeps    {plan.storage_path or '~/ray_results'}/{plan.name or plan.trainable.name + '_<time>'}",
@@ -41,16 +44,16 @@ def describe(plan: TunePlan, namespace: Namespace) -> str:
 
 
 def _what(plan: TunePlan) -> str:
-    name = {CELL: "the cell"}.get(plan.trainable.form, plan.trainable.text)
+    name = "the cell" if plan.trainable.kind == CELL else plan.trainable.text
     times = "as often as the time allows" if plan.num_samples == -1 else f"{plan.num_samples} times"
-    grid = [one.key for one in plan.space if one.kind == "grid_search"]
+    grid = [dimension.key for dimension in plan.space if dimension.kind == "grid_search"]
     resources = ", ".join(f"{amount:g} {name}" for name, amount in plan.request.items())
     return f"{name}, {times}{f' for each {chr(44).join(grid)}' if grid else ''}, with {resources or 'nothing'} reserved"
 
 
-def _aligned(heading: str, lines: Iterator[str], otherwise: str) -> list[str]:
-    all_lines = list(lines) or [otherwise]
-    return [f"{heading if number == 0 else '':<8} {line}" for number, line in enumerate(all_lines)]
+def _aligned(heading: str, lines: list[str]) -> list[str]:
+    lines = lines or ["nothing: every trial is the same"]
+    return [f"{heading if number == 0 else '':<8} {line}" for number, line in enumerate(lines)]
 
 
 def _target(plan: TunePlan) -> str:
@@ -62,33 +65,34 @@ def _target(plan: TunePlan) -> str:
 
 def script(plan: TunePlan, namespace: Namespace, source: str) -> str:
     """A program that does the same with Ray alone; ``python`` runs it."""
-    captures = [one for one in (*plan.trainable.captures.found, *plan.feed.found) if one.name not in ("ray", "tune")]
-    parts = ["import ray\nfrom ray import tune", *_imports(plan), *setting(captures, namespace)]
-    if plan.trainable.form == CELL:
+    captures = (*plan.trainable.captures.found, *_space_captures(plan, namespace))
+    definitions = setting([capture for capture in captures if capture.name not in ("ray", "tune")], namespace)
+    parts = ["import ray\nfrom ray import tune", *_imports(plan), *definitions]
+    if plan.trainable.kind == CELL:
         parts.append(_cell_function(plan, source))
-    if plan.trainable.form == RAY and not plan.trainable.text.isidentifier():
+    if plan.trainable.kind == RAY and not plan.trainable.text.isidentifier():
         parts.append(assignment("trainable", plan.trainable.value))
     wrapped = _may_return_a_number(plan, namespace)
     parts += [*([_wrapper(plan)] if wrapped else []), "ray.init()", _fit(plan, wrapped)]
     return finished("\n\n".join(parts) + "\n")
 
 
+def _space_captures(plan: TunePlan, namespace: Namespace) -> Iterable[Capture]:
+    """What the expressions of ``--space`` read from the notebook."""
+    return find_captures(read_cell(plan.space_code), namespace).found if plan.space_code else ()
+
+
 def _imports(plan: TunePlan) -> Iterator[str]:
-    homes = [SCHEDULERS.get(plan.scheduler.name), SEARCHES.get(plan.search.name) if _names_search(plan) else None]
-    lines = [f"from {module} import {name}" for module, name in (_home(one) for one in homes if one and one.home)]
-    if lines:
-        yield "\n".join(lines)
-
-
-def _home(algorithm: Algorithm) -> tuple[str, str]:
-    module, _, name = algorithm.home.partition(":")
-    return module, name
+    algorithms = [SCHEDULERS.get(plan.scheduler.name), SEARCHES.get(plan.search.name) if _names_search(plan) else None]
+    paths = [algorithm.import_path.partition(":") for algorithm in algorithms if algorithm and algorithm.import_path]
+    if paths:
+        yield "\n".join(f"from {module} import {name}" for module, _, name in paths)
 
 
 def _names_search(plan: TunePlan) -> bool:
-    """Whether the script says the search; Ray's own default needs no word."""
+    """Whether the script names the search; Ray's own default goes without saying."""
     algorithm = SEARCHES.get(plan.search.name)
-    return algorithm is not None and (algorithm.compares or plan.seed is not None or bool(plan.search.options))
+    return algorithm is not None and (algorithm.needs_metric or plan.seed is not None or bool(plan.search.parameters))
 
 
 def _cell_function(plan: TunePlan, source: str) -> str:
@@ -125,8 +129,8 @@ def _tuner(plan: TunePlan, wrapped: bool) -> str:
     trainable = _trainable(plan, wrapped)
     if plan.resume:
         newest = f"{plan.storage_path or '~/ray_results'}/{plan.name or plan.trainable.name + '_20*'}"
-        found = f"path = sorted(glob.glob(os.path.expanduser({newest!r})))[-1]"
-        return f"import glob, os\n{found}\ntuner = tune.Tuner.restore(path, {trainable}, resume_errored=True)"
+        find = f"path = sorted(glob.glob(os.path.expanduser({newest!r})))[-1]"
+        return f"import glob, os\n{find}\ntuner = tune.Tuner.restore(path, {trainable}, resume_errored=True)"
     arguments = [
         trainable,
         f"param_space={_space(plan)}",
@@ -137,11 +141,11 @@ def _tuner(plan: TunePlan, wrapped: bool) -> str:
 
 
 def _trainable(plan: TunePlan, wrapped: bool) -> str:
-    one = plan.trainable
-    name = one.text
-    if one.form == CELL:
-        name = one.name
-    elif wrapped or (one.form == RAY and not one.text.isidentifier()):
+    trainable = plan.trainable
+    name = trainable.text
+    if trainable.kind == CELL:
+        name = trainable.name
+    elif wrapped or (trainable.kind == RAY and not trainable.text.isidentifier()):
         name = "trainable"
     return f"tune.with_resources({name}, {plan.resources!r})" if plan.resources else name
 
@@ -154,7 +158,7 @@ def _wrapper(plan: TunePlan) -> str:
 
 def _may_return_a_number(plan: TunePlan, namespace: Namespace) -> bool:
     """Whether the function, by its source, returns something other than a dict that is written there."""
-    if plan.trainable.form != FUNCTION or not plan.metric:
+    if plan.trainable.kind != FUNCTION or not plan.metric:
         return False
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(namespace[plan.trainable.text])))
@@ -175,7 +179,9 @@ def _literal(value: Any, depth: int) -> str:
     """A nested dict of code over several lines."""
     if not isinstance(value, Mapping):
         return str(value)
-    inner = "".join(f"{_INDENT * (depth + 1)}{key!r}: {_literal(one, depth + 1)},\n" for key, one in value.items())
+    inner = "".join(
+        f"{_INDENT * (depth + 1)}{key!r}: {_literal(inside, depth + 1)},\n" for key, inside in value.items()
+    )
     return f"{{\n{inner}{_INDENT * depth}}}" if value else "{}"
 
 
@@ -183,7 +189,7 @@ def dimension_code(dimension: Dimension) -> str:
     """``tune.loguniform(0.0001, 0.1)``"""
     if dimension.kind in KINDS:
         call = dimension.text.strip()
-        if dimension.kind == "sample_from" or not all(_is_plain(one) for one in dimension.args):
+        if dimension.kind == "sample_from" or not all(map(_is_plain, dimension.args)):
             return f"tune.{call.removeprefix('tune.')}"
         return f"tune.{dimension.kind}({', '.join(map(repr, dimension.args))})"
     if dimension.kind == OBJECT or not _is_plain(dimension.args[0]):
@@ -204,20 +210,20 @@ def _tune_config(plan: TunePlan) -> Iterator[str]:
         yield f"max_concurrent_trials={plan.max_concurrent_trials}"
     if plan.reuse_actors:
         yield "reuse_actors=True"
-    if plan.scheduler.name not in ("fifo",):
-        yield f"scheduler={_algorithm(plan.scheduler, SCHEDULERS, _changed(plan))}"
+    if plan.scheduler.name != FIFO:
+        yield f"scheduler={_algorithm(plan.scheduler, SCHEDULERS, _mutations(plan))}"
     if not plan.search.name or _names_search(plan):
         yield f"search_alg={_algorithm(plan.search, SEARCHES, _seed(plan))}"
     if plan.time_budget_s is not None:
         yield f"time_budget_s={plan.time_budget_s:g}"
 
 
-def _algorithm(choice: Choice, known: Mapping[str, Algorithm], more: Mapping[str, str]) -> str:
+def _algorithm(choice: AlgorithmChoice, known: Mapping[str, Algorithm], defaults: Mapping[str, str]) -> str:
     if not choice.name:
         return choice.text
-    given = {key: code_of(value, key) for key, value in choice.options.items()}
-    arguments = ", ".join(f"{key}={value}" for key, value in {**more, **given}.items())
-    return f"{_home(known[choice.name])[1]}({arguments})"
+    parameters = {key: code_of(value, key) for key, value in choice.parameters.items()}
+    arguments = ", ".join(f"{key}={value}" for key, value in {**defaults, **parameters}.items())
+    return f"{known[choice.name].import_path.partition(':')[2]}({arguments})"
 
 
 def _seed(plan: TunePlan) -> dict[str, str]:
@@ -225,23 +231,23 @@ def _seed(plan: TunePlan) -> dict[str, str]:
     if algorithm is None or plan.seed is None or not algorithm.seed:
         return {}
     limit = {"max_concurrent": str(plan.max_concurrent_trials)} if plan.max_concurrent_trials else {}
-    return {algorithm.seed: str(plan.seed), **({} if algorithm.compares else limit)}
+    return {algorithm.seed: str(plan.seed), **({} if algorithm.needs_metric else limit)}
 
 
-def _changed(plan: TunePlan) -> dict[str, str]:
+def _mutations(plan: TunePlan) -> dict[str, str]:
     """What ``pbt`` and ``pb2`` may change, where the line does not say it."""
     name = plan.scheduler.name
     key = {"pbt": "hyperparam_mutations", "pb2": "hyperparam_bounds"}.get(name, "")
-    if not key or key in plan.scheduler.options or "custom_explore_fn" in plan.scheduler.options:
+    if not key or key in plan.scheduler.parameters or "custom_explore_fn" in plan.scheduler.parameters:
         return {}
-    changed = nested(mutations(plan.space, name).values(), _bounds if name == "pb2" else _mutation)
-    return {key: "{" + ", ".join(f"{one!r}: {_inline(value)}" for one, value in changed.items()) + "}"}
+    return {key: _inline(nested(mutations(plan.space, name).values(), _bounds if name == "pb2" else _mutation))}
 
 
-def _inline(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key!r}: {_inline(one)}" for key, one in value.items()) + "}"
-    return str(value)
+def _inline(code: Any) -> str:
+    """A nested dict of code in one line."""
+    if isinstance(code, Mapping):
+        return "{" + ", ".join(f"{key!r}: {_inline(inside)}" for key, inside in code.items()) + "}"
+    return str(code)
 
 
 def _bounds(dimension: Dimension) -> str:

@@ -1,8 +1,8 @@
-"""The search space in words: ``--space "lr=loguniform(1e-4, 1e-1)" "model.depth=randint(1, 5)"``.
+"""The search space: ``--space "lr=loguniform(1e-4, 1e-1)" "model.depth=randint(1, 5)"``.
 
     Assignment("lr", "loguniform(1e-4, 1e-1)")  ->  Dimension("lr", "loguniform", (0.0001, 0.1))
 
-The words are those of Ray Tune: https://docs.ray.io/en/latest/tune/api/search_space.html
+Its functions are those of Ray Tune: https://docs.ray.io/en/latest/tune/api/search_space.html
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from ...line.parsers import Unfit, close_to, code_names, expression, parser
 
 Namespace = Mapping[str, Any]
 CONSTANT, OBJECT = "constant", "object"
-_KEY = re.compile(r"\s*([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*=(?!=)\s*(.*)", re.DOTALL)
+_KEY = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
+_ASSIGNMENT = re.compile(rf"\s*({_KEY})\s*=(?!=)\s*(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A word of the space: how many arguments it takes, and an example of them."""
+    """A function of the search space: how many arguments it takes, and an example of them."""
 
     least: int
     most: int
@@ -47,29 +48,47 @@ KINDS = {
     "grid_search": Kind(1, 1, "a list", "[16, 32, 64]"),
     "sample_from": Kind(1, 1, "a function of the configuration", "lambda config: 2 * config['width']"),
 }
-LISTS = ("choice", "grid_search")
-BOUNDED = tuple(name for name, kind in KINDS.items() if "bounds" in kind.needs)
-STEPPED = ("quniform", "qloguniform", "qrandint", "qlograndint")
-LOG = tuple(name for name in KINDS if "log" in name)
+LIST_KINDS = ("choice", "grid_search")
+BOUNDED_KINDS = tuple(name for name, kind in KINDS.items() if "bounds" in kind.needs)
+STEPPED_KINDS = ("quniform", "qloguniform", "qrandint", "qlograndint")
+LOG_KINDS = tuple(name for name in KINDS if "log" in name)
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """One word of ``--space``, checked for syntax; without a key it stands for a whole dict."""
+    """``NAME=EXPRESSION``, checked for syntax; without a key the expression is that of a whole dict."""
 
     key: str
     text: str
+
+    @property
+    def written(self) -> str:
+        return f"{self.key}={self.text}" if self.key else self.text
 
 
 @parser("of the form NAME=EXPRESSION", '"lr=loguniform(1e-4, 1e-1)"', metavar='"NAME=…"', completer=code_names)
 def space_assignment(text: str) -> Assignment:
     """``"model.depth=randint(1, 5)"`` -> key ``model.depth``; a text without ``=`` is an expression for a dict."""
-    match = _KEY.fullmatch(text)
+    match = _ASSIGNMENT.fullmatch(text)
     key, right = (match[1], match[2].strip()) if match else ("", text.strip())
     if match and not right:
         raise Unfit("has nothing behind the =")
     _check_python(right, bool(match), text)
     return Assignment(key, right)
+
+
+def is_key(text: str) -> bool:
+    """``lr``, ``model.depth``"""
+    return re.fullmatch(_KEY, text) is not None
+
+
+def is_literal(text: str) -> bool:
+    """``3``, ``'adam'``, ``[1, 2]``"""
+    try:
+        ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError):
+        return False
+    return True
 
 
 def _check_python(right: str, named: bool, text: str) -> None:
@@ -101,8 +120,8 @@ class Dimension:
 
     Attributes:
         key: dotted where it is nested.
-        kind: a word of `KINDS`, "constant", or "object" for a domain of Ray's that has no word.
-        args: of the word; of a constant or object, that alone.
+        kind: a function of `KINDS`, "constant", or "object" for a domain of Ray's that no such function makes.
+        args: of the function; of a constant or object, that alone.
         text: the right side as Python.
     """
 
@@ -117,78 +136,75 @@ class Dimension:
 
     @property
     def log(self) -> bool:
-        return self.kind in LOG
+        return self.kind in LOG_KINDS
 
     @property
     def bounds(self) -> tuple[float, float] | None:
         """The lowest and the highest value, of a range."""
-        return (self.args[0], self.args[1]) if self.kind in BOUNDED else None
+        return (self.args[0], self.args[1]) if self.kind in BOUNDED_KINDS else None
 
     @property
     def options(self) -> list[Any] | None:
         """All values, where they are listed."""
-        return list(self.args[0]) if self.kind in LISTS else None
+        return list(self.args[0]) if self.kind in LIST_KINDS else None
 
 
-def make_space(words: Iterable[Assignment], namespace: Namespace) -> tuple[Dimension, ...]:
-    """The dimensions that the words stand for; a later word for a key takes the place of an earlier one.
+def make_space(assignments: Iterable[Assignment], namespace: Namespace) -> tuple[Dimension, ...]:
+    """The dimensions that the assignments stand for; a later one for a key takes the place of an earlier one.
 
     Raises UsageError for a name that is not defined, a range that is empty, a key that contradicts another.
     """
-    found: dict[str, Dimension] = {}
-    for word in words:
-        for dimension in _dimensions(word, namespace):
-            found[dimension.key] = dimension
-    for key in found:
-        inside = [other for other in found if other.startswith(f"{key}.")]
+    space: dict[str, Dimension] = {}
+    for assignment in assignments:
+        for dimension in _dimensions(assignment, namespace):
+            space[dimension.key] = dimension
+    for key in space:
+        inside = [other for other in space if other.startswith(f"{key}.")]
         if inside:
             raise UsageError(f'--space: "{key}" has a value of its own and holds "{inside[0]}", too; drop one of them.')
-    return tuple(found.values())
+    return tuple(space.values())
 
 
-def _dimensions(word: Assignment, namespace: Namespace) -> Iterator[Dimension]:
-    if word.key:
-        yield _dimension(word, namespace)
+def _dimensions(assignment: Assignment, namespace: Namespace) -> Iterator[Dimension]:
+    if assignment.key:
+        yield _dimension(assignment, namespace)
         return
-    value = expression(word.text).evaluate(_scope(namespace), "--space")
+    value = expression(assignment.text).evaluate(_scope(namespace), "--space")
     if not isinstance(value, Mapping):
         kind = type(value).__name__
         raise UsageError(
-            f'--space: "{word.text}" is a {kind}, not a dict; name its key: --space "NAME={word.text}", '
+            f'--space: "{assignment.text}" is a {kind}, not a dict; name its key: --space "NAME={assignment.text}", '
             'for example --space "lr=loguniform(1e-4, 1e-1)"'
         )
-    yield from of_dict(value)
+    yield from dimensions_of(value)
 
 
-def of_dict(space: Mapping[Any, Any], prefix: str = "") -> Iterator[Dimension]:
+def dimensions_of(space: Mapping[Any, Any], prefix: str = "") -> Iterator[Dimension]:
     """The dimensions of a ``param_space``; `prefix` is where it is nested."""
     for key, value in space.items():
         if not isinstance(key, str):
             raise UsageError(f"--space: the key {key!r} is not a string; the keys of a configuration are names.")
         if isinstance(value, Mapping) and value and "grid_search" not in value:
-            yield from of_dict(value, f"{prefix}{key}.")
+            yield from dimensions_of(value, f"{prefix}{key}.")
         else:
             yield dimension_of(prefix + key, value)
 
 
-def _dimension(word: Assignment, namespace: Namespace) -> Dimension:
-    kind, args, keywords = _call(word.text)
+def _dimension(assignment: Assignment, namespace: Namespace) -> Dimension:
+    key, text, written = assignment.key, assignment.text, assignment.written
+    kind, args, keywords = _call(text)
     if kind not in KINDS and kind not in namespace and (close := close_to(kind, KINDS)):
-        raise UsageError(f'--space: "{_as_typed(word)}": there is no {kind}; did you mean {close}?')
+        raise UsageError(f'--space: "{written}": there is no {kind}; did you mean {close}?')
     if kind not in KINDS:
-        return dimension_of(word.key, expression(word.text).evaluate(_scope(namespace), "--space"), word.text)
+        return dimension_of(key, expression(text).evaluate(_scope(namespace), "--space"), text)
     values = tuple(expression(arg).evaluate(_scope(namespace), "--space") for arg in args)
     if keywords:
         names = ", ".join(keywords)
-        raise UsageError(f'--space: "{_as_typed(word)}": {kind} takes its arguments without names ({names}).')
-    check(word.key, kind, values, _as_typed(word))
-    if kind in LISTS:
+        raise UsageError(f'--space: "{written}": {kind} takes its arguments without names ({names}).')
+    check_dimension(key, kind, values, written)
+    if kind in LIST_KINDS:
         values = (list(values[0]),)
-    return Dimension(word.key, kind, values, word.text)
-
-
-def _as_typed(word: Assignment) -> str:
-    return f"{word.key}={word.text}"
+    return Dimension(key, kind, values, text)
 
 
 def _scope(namespace: Namespace) -> Namespace:
@@ -196,8 +212,8 @@ def _scope(namespace: Namespace) -> Namespace:
     import sys
 
     ray = sys.modules.get("ray")
-    known = {"tune": getattr(ray, "tune", None)} if getattr(ray, "tune", None) is not None else {}
-    return {**known, **namespace}
+    tune = getattr(ray, "tune", None)
+    return namespace if tune is None else {"tune": tune, **namespace}
 
 
 def _call(text: str) -> tuple[str, list[str], list[str]]:
@@ -218,48 +234,48 @@ def _call(text: str) -> tuple[str, list[str], list[str]]:
 # --- what is wrong with a range -----------------------------------------------------------------------------------
 
 
-def check(key: str, kind: str, args: tuple[Any, ...], written: str) -> None:
-    """Raises UsageError, which shows the word and an example, unless Ray can draw from this."""
-    wrong = _wrong(kind, args)
-    if wrong:
-        raise UsageError(f'--space: "{written}" {wrong}; try "{key}={kind}({KINDS[kind].example})".')
+def check_dimension(key: str, kind: str, args: tuple[Any, ...], written: str) -> None:
+    """Raises UsageError, which shows what was written and an example, unless Ray can draw from this."""
+    problem = _problem(kind, args)
+    if problem:
+        raise UsageError(f'--space: "{written}" {problem}; try "{key}={kind}({KINDS[kind].example})".')
 
 
-def _wrong(kind: str, args: tuple[Any, ...]) -> str:
-    known = KINDS[kind]
-    if not known.least <= len(args) <= known.most:
-        return f"needs {known.needs}"
-    if kind in LISTS:
-        return _wrong_list(args[0])
+def _problem(kind: str, args: tuple[Any, ...]) -> str:
+    expected = KINDS[kind]
+    if not expected.least <= len(args) <= expected.most:
+        return f"needs {expected.needs}"
+    if kind in LIST_KINDS:
+        return _problem_of_list(args[0])
     if kind == "sample_from":
-        return "" if callable(args[0]) else f"needs {known.needs}"
+        return "" if callable(args[0]) else f"needs {expected.needs}"
     if not all(_is_number(arg) for arg in args):
         return "needs numbers"
-    return _wrong_bounds(kind, args) if kind in BOUNDED else _wrong_normal(args)
+    return _problem_of_bounds(kind, args) if kind in BOUNDED_KINDS else _problem_of_normal(args)
 
 
-def _wrong_list(value: Any) -> str:
+def _problem_of_list(value: Any) -> str:
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         return "needs a list"
     return "" if list(value) else "has an empty list"
 
 
-def _wrong_bounds(kind: str, args: tuple[Any, ...]) -> str:
+def _problem_of_bounds(kind: str, args: tuple[Any, ...]) -> str:
     low, high = args[0], args[1]
     if low == high:
         return "has an empty range"
     if low > high:
         return f"has its bounds the wrong way round ({low:g} is above {high:g})"
-    if kind in LOG and low <= 0:
+    if kind in LOG_KINDS and low <= 0:
         return f"is logarithmic, and its lower bound {low:g} is not above 0"
     if "randint" in kind and any(float(arg) != int(arg) for arg in args[:2]):
         return "needs whole numbers"
-    if kind in STEPPED and len(args) > 2:
-        return _wrong_step(kind, low, high, args[2])
+    if kind in STEPPED_KINDS and len(args) > 2:
+        return _problem_of_step(kind, low, high, args[2])
     return ""
 
 
-def _wrong_step(kind: str, low: float, high: float, step: float) -> str:
+def _problem_of_step(kind: str, low: float, high: float, step: float) -> str:
     """Ray rounds to multiples of the step and wants both bounds to be such multiples."""
     if step <= 0 or step > high - low:
         return f"has a step of {step:g}, which does not fit between {low:g} and {high:g}"
@@ -268,7 +284,7 @@ def _wrong_step(kind: str, low: float, high: float, step: float) -> str:
     return ""
 
 
-def _wrong_normal(args: tuple[Any, ...]) -> str:
+def _problem_of_normal(args: tuple[Any, ...]) -> str:
     return "has a deviation that is not above 0" if len(args) > 1 and args[1] <= 0 else ""
 
 
@@ -289,23 +305,23 @@ def safe_repr(value: Any, most: int = 200) -> str:
 
 
 def dimension_of(key: str, value: Any, text: str = "") -> Dimension:
-    """A value of a configuration dict as a dimension: Ray's domains by their words, everything else a constant."""
+    """A value of a configuration dict as a dimension: Ray's domains by their functions, everything else a constant."""
     if isinstance(value, Mapping) and set(value) == {"grid_search"}:
         return _listed(key, "grid_search", value["grid_search"], text)
     if not is_domain(value):
         return Dimension(key, CONSTANT, (value,), text or safe_repr(value, 2000))
-    kind, args = _word_of(value)
-    if kind in ("choice",):
+    kind, args = _kind_of(value)
+    if kind == "choice":
         return _listed(key, kind, args[0], text)
     if kind == OBJECT:
         return Dimension(key, OBJECT, (value,), text or safe_repr(value, 2000))
-    spoken = f"{kind}({', '.join(map(repr, args))})"
-    check(key, kind, args, f"{key}={spoken}")
-    return Dimension(key, kind, args, text or spoken)
+    call = f"{kind}({', '.join(map(repr, args))})"
+    check_dimension(key, kind, args, f"{key}={call}")
+    return Dimension(key, kind, args, text or call)
 
 
 def _listed(key: str, kind: str, values: Any, text: str) -> Dimension:
-    check(key, kind, (values,), f"{key}={text or kind}")
+    check_dimension(key, kind, (values,), f"{key}={text or kind}")
     return Dimension(key, kind, (list(values),), text or f"{kind}({safe_repr(list(values), 2000)})")
 
 
@@ -314,15 +330,15 @@ def is_domain(value: Any) -> bool:
     return type(value).__module__ == "ray.tune.search.sample"
 
 
-def _word_of(domain: Any) -> tuple[str, tuple[Any, ...]]:
-    """``tune.loguniform(1, 2)`` -> ``("loguniform", (1, 2))``; "object" for what has no word."""
+def _kind_of(domain: Any) -> tuple[str, tuple[Any, ...]]:
+    """``tune.loguniform(1, 2)`` -> ``("loguniform", (1, 2))``; "object" for what no function of ours makes."""
     shape, sampler, step = type(domain).__name__, domain.sampler, None
     if type(sampler).__name__ == "Quantized":
         sampler, step = sampler.sampler, sampler.q
     drawn = type(sampler).__name__.removeprefix("_").lstrip("_")
     if shape == "Categorical":
         return "choice", (list(domain.categories),)
-    name = _NAMES.get((shape, drawn))
+    name = _DOMAIN_KINDS.get((shape, drawn))
     if name is None:
         return OBJECT, ()
     args: tuple[Any, ...] = (sampler.mean, sampler.sd) if name == "randn" else (domain.lower, domain.upper)
@@ -331,7 +347,7 @@ def _word_of(domain: Any) -> tuple[str, tuple[Any, ...]]:
     return name, args
 
 
-_NAMES: dict[tuple[str, str], str] = {
+_DOMAIN_KINDS: dict[tuple[str, str], str] = {
     ("Float", "Uniform"): "uniform",
     ("Float", "LogUniform"): "loguniform",
     ("Float", "Normal"): "randn",
@@ -345,25 +361,25 @@ _NAMES: dict[tuple[str, str], str] = {
 
 def nested(dimensions: Iterable[Dimension], value: Callable[[Dimension], Any]) -> dict[str, Any]:
     """``model.depth`` -> ``{"model": {"depth": …}}``, with what `value` says of each dimension."""
-    made: dict[str, Any] = {}
+    config: dict[str, Any] = {}
     for dimension in dimensions:
-        inner = made
+        inner = config
         *outer, last = dimension.key.split(".")
         for part in outer:
             inner = inner.setdefault(part, {})
         inner[last] = value(dimension)
-    return made
+    return config
 
 
 def flat(config: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
     """``{"model": {"depth": 3}}`` -> ``{"model.depth": 3}``."""
-    found: dict[str, Any] = {}
+    flattened: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, Mapping) and value:
-            found.update(flat(value, f"{prefix}{key}."))
+            flattened.update(flat(value, f"{prefix}{key}."))
         else:
-            found[f"{prefix}{key}"] = value
-    return found
+            flattened[f"{prefix}{key}"] = value
+    return flattened
 
 
 def nested_config(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""The facts that a view of a search shows."""
+"""What a view of a search shows."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from ...run.status import RunStatus
 from .space import safe_repr
@@ -13,9 +13,26 @@ from .space import safe_repr
 PENDING, RUNNING, PAUSED, TERMINATED, ERROR = "PENDING", "RUNNING", "PAUSED", "TERMINATED", "ERROR"
 STATES = (RUNNING, PENDING, PAUSED, TERMINATED, ERROR)
 OVER = (TERMINATED, ERROR)
-ASKED, STOPPED, EARLY, HELD = "asked", "stopped", "early", "held"
+REQUESTED, STOPPED_BY_USER, STOPPED_EARLY, PAUSED_BY_USER = "asked", "stopped", "early", "held"  # `Trial.how`
 Point = tuple[int, float]
-DIGITS = 6  # significant, on the wire
+DIGITS = 6  # significant, in JSON
+
+
+class TrialRow(TypedDict):
+    """A trial as JSON; `params` and `metrics` are aligned to the columns of the table, `curve` holds pairs."""
+
+    id: str
+    number: int
+    state: str
+    how: str
+    params: list[Any]
+    metrics: list[Any]
+    iterations: int
+    seconds: float
+    node: str
+    checkpoint: bool
+    error: str
+    curve: list[list[Any]]
 
 
 @dataclass(frozen=True)
@@ -23,8 +40,9 @@ class Trial:
     """One trial.
 
     Attributes:
-        state: Ray's word, one of `STATES`.
-        how: "stopped" or "held" by the user, ended "early" by the scheduler, "asked" while a request is under way.
+        state: Ray's name for it, one of `STATES`.
+        how: "stopped" or "held" (paused) by the user, ended "early" by the scheduler, "asked" while a request is
+            under way.
         config: flat, with dotted keys.
         metrics: the last report, its numbers alone, flat.
         iterations: ``training_iteration``.
@@ -45,7 +63,7 @@ class Trial:
     error: str = ""
     curve: tuple[Point, ...] = ()
 
-    def to_json(self, params: Iterable[str], metrics: Iterable[str]) -> dict[str, Any]:
+    def to_json(self, params: Iterable[str], metrics: Iterable[str]) -> TrialRow:
         """Its row, with values aligned to these columns."""
         return {
             "id": self.id,
@@ -110,7 +128,7 @@ class TuneStatus(RunStatus):
     best_python: str = ""
     path: str = ""
     states: Mapping[str, int] = field(default_factory=dict)
-    rows: tuple[Mapping[str, Any], ...] = ()
+    rows: tuple[TrialRow, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         keys = ("metric", "mode", "search", "scheduler", "best", "best_python", "path")

@@ -16,8 +16,8 @@ from ...worker.interpreter import execute, open_namespace, program
 from ...worker.records import TaskReply, TaskSpec
 from ...worker.task import Task, where
 
-RAYS = ("training_iteration", "trial_id", "time_total_s", "config", "pid", "node_ip", "timestamp", "date")
-QUEUE_STARTS = 5.0  # seconds that the last message waits for the output queue of a busy cluster
+RESERVED = ("training_iteration", "trial_id", "time_total_s", "config", "pid", "node_ip", "timestamp", "date")
+QUEUE_TIMEOUT = 5.0  # seconds that the last message waits for the output queue of a busy cluster
 
 
 def run_trial(
@@ -38,7 +38,7 @@ def run_trial(
     logging.getLogger("ray.train").setLevel(logging.WARNING)  # a line for each checkpoint
     failure: BaseException | None = None
     namespace: dict[str, Any] = {}
-    with ending(task), task.captured(), figures(task.sink):
+    with flushed_at_end(task), task.captured(), figures(task.sink):
         try:
             namespace = open_namespace(spec, payload, references, ray.get(list(shared)))
             namespace["config"] = config
@@ -47,8 +47,8 @@ def run_trial(
             value = execute(*program(spec.source, spec.filename), namespace, spec.is_async)
             if inspect.isgenerator(value):
                 for output in value:
-                    tune.report(reported(output, spec.metric) or {})
-            value = reported(value, spec.metric)
+                    tune.report(as_report(output, spec.metric) or {})
+            value = as_report(value, spec.metric)
         except Exception as error:
             failure = error
     if failure is not None:
@@ -58,7 +58,7 @@ def run_trial(
 
 
 @contextlib.contextmanager
-def ending(task: Task) -> Iterator[None]:
+def flushed_at_end(task: Task) -> Iterator[None]:
     """Also where Tune ends the thread of a stopped trial: what it printed is flushed, what comes after is not heard."""
     try:
         yield
@@ -77,28 +77,28 @@ def mute() -> None:
 
 def flush_rest(task: Task) -> None:
     """Tune has no reply into which output could be put, so all of it is flushed."""
-    deadline = time.monotonic() + QUEUE_STARTS
+    deadline = time.monotonic() + QUEUE_TIMEOUT
     task.flush(last=True)
     while task.output_queue is None and time.monotonic() < deadline and task.sink.events:
         time.sleep(0.1)
         task.flush(last=True)
 
 
-def checked(report: Mapping[Any, Any]) -> dict[str, Any]:
-    """Tune breaks the whole search off over such a report; so the trial fails instead."""
-    odd = [key for key in report if not isinstance(key, str)]
-    if odd:
-        raise TypeError(f"a report has names for keys, not {odd[0]!r}")
-    taken = [key for key in report if key in RAYS]
-    if taken:
-        raise ValueError(f"a report cannot say {taken[0]!r}, which Ray Tune says itself")
+def check_report(report: Mapping[Any, Any]) -> dict[str, Any]:
+    """The report. Raises, so that this trial alone fails, where Tune would break the whole search off."""
+    for key in report:
+        if not isinstance(key, str):
+            raise TypeError(f"a report has names for keys, not {key!r}")
+    for key in report:
+        if key in RESERVED:
+            raise ValueError(f"a report cannot say {key!r}, which Ray Tune says itself")
     return dict(report)
 
 
-def reported(value: Any, metric: str) -> dict[str, Any] | None:
+def as_report(value: Any, metric: str) -> dict[str, Any] | None:
     """The value of the code as a report: a dict as it is, a number as the metric of the search, nothing otherwise."""
     if isinstance(value, Mapping):
-        return checked(value)
+        return check_report(value)
     if metric and not isinstance(value, (bool, str, bytes)) and hasattr(value, "__float__"):
         try:
             return {metric: float(value)}

@@ -1,4 +1,4 @@
-"""The books of a search: its trials as they change; written by the thread of the search, marked and read by others."""
+"""The trials of a search as they change; written by the thread of the search, marked and read by others."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from .space import flat
-from .status import ERROR, OVER, PENDING, RUNNING, STATES, STOPPED, TERMINATED, Point, Trial
+from .status import ERROR, OVER, PENDING, RUNNING, STATES, STOPPED_BY_USER, TERMINATED, Point, Trial, TrialRow
 
-POINTS = 200  # of a curve, with few trials
-ALL_POINTS = 200_000  # of all curves together
-LEAST_POINTS = 12
-COLUMNS = 12  # reported numbers that get one
-RAYS_OWN = frozenset(
+CURVE_POINTS = 200  # of a curve, with few trials
+ALL_CURVE_POINTS = 200_000  # of all curves together
+LEAST_CURVE_POINTS = 12
+MAX_COLUMNS = 12  # of parameters, and of reported numbers
+AUTO_FILLED = frozenset(  # what Ray adds to each report
     {
         *("checkpoint_dir_name", "config", "date", "done", "experiment_id", "experiment_tag", "hostname", "node_ip"),
         *("iterations_since_restore", "pid", "should_checkpoint", "time_since_restore", "time_this_iter_s"),
@@ -35,30 +35,30 @@ class TrialTable:
 
     def __init__(self, params: tuple[str, ...], metric: str, mode: str) -> None:
         self.params, self.metric, self.mode = params, metric, mode
-        self.adopts = not params
+        self.infers_params = not params
         self.lock = threading.RLock()
         self.interrupted = 0
         self.trials: dict[str, Trial] = {}
         self.states: Counter[str] = Counter()
         self.metrics: tuple[str, ...] = (metric,) if metric else ()
         self.best: Trial | None = None
-        self.rows: dict[str, tuple[Trial, tuple[tuple[str, ...], ...], dict[str, Any]]] = {}
+        self.rows: dict[str, tuple[Trial, tuple[tuple[str, ...], ...], TrialRow]] = {}
 
     # written by the thread of the search
 
     def add(self, trial: str, config: Mapping[str, Any], state: str) -> None:
         if trial not in self.trials:
-            self._put(Trial(trial, _number_of(trial, len(self.trials)), state, config=flat(config)))
-            if self.adopts:
+            self._store(Trial(trial, _number_of(trial, len(self.trials)), state, config=flat(config)))
+            if self.infers_params:
                 new = [key for key in self.trials[trial].config if key not in self.params]
-                self.params = (*self.params, *new)[:COLUMNS]
+                self.params = (*self.params, *new)[:MAX_COLUMNS]
 
-    def change(self, trial: str, **facts: Any) -> None:
-        """Also from other threads."""
+    def update(self, trial: str, **changes: Any) -> None:
+        """Changes fields of a trial; also from other threads."""
         with self.lock:
             before = self.trials.get(trial)
-            if before is not None and any(getattr(before, key) != value for key, value in facts.items()):
-                self._put(replace(before, **facts))
+            if before is not None and any(getattr(before, key) != value for key, value in changes.items()):
+                self._store(replace(before, **changes))
 
     def report(self, trial: str, result: Mapping[str, Any], checkpoint: bool) -> None:
         """Takes a report in: its numbers, a point of the curve, the best."""
@@ -72,7 +72,7 @@ class TrialTable:
         curve = before.curve
         if self.metric in numbers:
             curve = thinned((*curve, (iteration, numbers[self.metric])), self._most_points())
-        now = replace(
+        updated = replace(
             before,
             config=flat(result.get("config") or before.config),
             metrics=numbers,
@@ -82,22 +82,22 @@ class TrialTable:
             checkpoint=before.checkpoint or checkpoint,
             curve=curve,
         )
-        self._widen(numbers)
-        self._put(now)
-        self._compare(now)
+        self._add_columns(numbers)
+        self._store(updated)
+        self._update_best(updated)
 
-    def remember(self, trial: str, curve: Iterable[Point]) -> None:
+    def restore_curve(self, trial: str, curve: Iterable[Point]) -> None:
         """The curve of a trial from before the search was resumed."""
-        self.change(trial, curve=tuple(curve)[-POINTS:])
+        self.update(trial, curve=tuple(curve)[-CURVE_POINTS:])
 
     def interrupt(self) -> None:
         """The search was stopped: trials that had not ended count neither as running nor as done."""
         for trial in list(self.trials.values()):
             if trial.state not in OVER:
                 self.interrupted += trial.state != PENDING
-                self.change(trial.id, state=PENDING if trial.state == PENDING else TERMINATED, how=STOPPED)
+                self.update(trial.id, state=PENDING if trial.state == PENDING else TERMINATED, how=STOPPED_BY_USER)
 
-    def _put(self, trial: Trial) -> None:
+    def _store(self, trial: Trial) -> None:
         before = self.trials.get(trial.id)
         if before is not None:
             self.states[before.state] -= 1
@@ -105,14 +105,14 @@ class TrialTable:
         self.trials[trial.id] = trial
 
     def _most_points(self) -> int:
-        return max(LEAST_POINTS, min(POINTS, ALL_POINTS // max(len(self.trials), 1)))
+        return max(LEAST_CURVE_POINTS, min(CURVE_POINTS, ALL_CURVE_POINTS // max(len(self.trials), 1)))
 
-    def _widen(self, numbers: Mapping[str, float]) -> None:
+    def _add_columns(self, numbers: Mapping[str, float]) -> None:
         new = [name for name in numbers if name not in self.metrics]
-        if new and len(self.metrics) < COLUMNS:
-            self.metrics = (*self.metrics, *new)[:COLUMNS]
+        if new and len(self.metrics) < MAX_COLUMNS:
+            self.metrics = (*self.metrics, *new)[:MAX_COLUMNS]
 
-    def _compare(self, trial: Trial) -> None:
+    def _update_best(self, trial: Trial) -> None:
         """Keeps the best by the last report, as ``ResultGrid.get_best_result`` finds it."""
         if not self.mode:
             return
@@ -150,11 +150,11 @@ class TrialTable:
     def counts(self) -> dict[str, int]:
         return {state: self.states[state] for state in STATES}
 
-    def to_rows(self) -> tuple[dict[str, Any], ...]:
+    def to_rows(self) -> tuple[TrialRow, ...]:
         """The trials as JSON; an unchanged one is the same object as in the last call."""
         return tuple(self._row(trial) for trial in list(self.trials.values()))
 
-    def _row(self, trial: Trial) -> dict[str, Any]:
+    def _row(self, trial: Trial) -> TrialRow:
         known = self.rows.get(trial.id)
         columns = (self.params, self.metrics)
         if known is not None and known[0] is trial and known[1] == columns:
@@ -162,10 +162,6 @@ class TrialTable:
         row = trial.to_json(*columns)
         self.rows[trial.id] = (trial, columns, row)
         return row
-
-    def best_config(self) -> Mapping[str, Any]:
-        """Flat."""
-        return self.best.config if self.best is not None else {}
 
 
 def _number_of(trial: str, otherwise: int) -> int:
@@ -176,22 +172,22 @@ def _number_of(trial: str, otherwise: int) -> int:
 
 def flat_metrics(result: Mapping[str, Any]) -> dict[str, Any]:
     """The numbers that the user's code reported, nested ones as ``eval/loss``, without what Ray adds."""
-    own = {key: value for key, value in result.items() if not _is_rays(str(key))}
+    own = {key: value for key, value in result.items() if not _is_auto_filled(str(key))}
     return {key: value for key, value in _slashed(own, "") if _is_number(value)}
 
 
-def _is_rays(key: str) -> bool:
-    return key.startswith("__") or key.partition("/")[0] in RAYS_OWN
+def _is_auto_filled(key: str) -> bool:
+    return key.startswith("__") or key.partition("/")[0] in AUTO_FILLED
 
 
 def _slashed(values: Mapping[Any, Any], prefix: str) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
+    flattened: list[tuple[str, Any]] = []
     for key, value in values.items():
         if isinstance(value, Mapping):
-            found += _slashed(value, f"{prefix}{key}/")
+            flattened += _slashed(value, f"{prefix}{key}/")
         else:
-            found.append((f"{prefix}{key}", value))
-    return found
+            flattened.append((f"{prefix}{key}", value))
+    return flattened
 
 
 def _is_number(value: Any) -> bool:

@@ -16,18 +16,19 @@ from ...run.dispatch import task_spec
 from ...ship.entrypoint import make_entrypoint, sources
 from ...ship.payload import CapturedValues
 from ...worker.values import Namespace
-from .algorithms import SCHEDULERS, SEARCHES, Algorithm, Choice, mutations
-from .messages import at_home
-from .plan import RAY, TunePlan
+from .algorithms import SCHEDULERS, SEARCHES, Algorithm, AlgorithmChoice, mutations
+from .messages import shorten_home
+from .plan import TunePlan
 from .space import CONSTANT, KINDS, OBJECT, Dimension, nested
+from .trainable import RAY
 
 log = logging.getLogger(__name__)
 TRIAL = "ray_magics.verbs.tune.trial"
 
 
 @dataclass(frozen=True)
-class Made:
-    """A Tuner, where its experiment is kept, and what the user should hear of it."""
+class PreparedTuner:
+    """A Tuner, where its experiment is kept, what its trials run, and a note for the user."""
 
     tuner: Any
     path: str
@@ -35,27 +36,27 @@ class Made:
     note: str = ""
 
 
-def make_tuner(plan: TunePlan, namespace: Namespace, cell_source: CellSource, run: str) -> Made:
+def make_tuner(plan: TunePlan, namespace: Namespace, cell_source: CellSource, run: str) -> PreparedTuner:
     """Ray's Tuner for this plan. Raises UsageError for what Ray refuses."""
     trainable = make_trainable(plan, namespace, cell_source, run)
-    found = find_experiment(plan) if plan.resume else ""
-    if found:
+    path = find_experiment(plan) if plan.resume else ""
+    if path:
         note = "Resumed: its space, metric, samples and algorithms stay as they were."
-        return Made(_restored(found, trainable), found, trainable, note)
+        return PreparedTuner(_restored(path, trainable), path, trainable, note)
     _check_new(plan)
     name = plan.name or new_name(plan)
     note = "There is nothing to resume, so this is a new search." if plan.resume else ""
-    return Made(_new(plan, trainable, name), experiment_path(plan, name), trainable, note)
+    return PreparedTuner(_new(plan, trainable, name), experiment_path(plan, name), trainable, note)
 
 
 def _check_new(plan: TunePlan) -> None:
     """Nothing that is kept is overwritten, and nothing is searched that was meant to go on."""
     if plan.resume and (plan.name or not plan.space):
-        wanted = plan.name or f"{plan.trainable.name}_<time>"
-        raise UsageError(f"--resume: there is no experiment {wanted} in {at_home(storage_of(plan))} to go on with.")
+        name, folder = plan.name or f"{plan.trainable.name}_<time>", shorten_home(storage_of(plan))
+        raise UsageError(f"--resume: there is no experiment {name} in {folder} to go on with.")
     if plan.name and can_go_on(experiment_path(plan, plan.name)):
         raise UsageError(
-            f"--name {plan.name}: {at_home(experiment_path(plan, plan.name))} holds an experiment already; "
+            f"--name {plan.name}: {shorten_home(experiment_path(plan, plan.name))} holds an experiment already; "
             "--resume goes on with it, or choose another name."
         )
 
@@ -64,32 +65,32 @@ def make_trainable(plan: TunePlan, namespace: Namespace, cell_source: CellSource
     """What Tune calls in each trial: the user's code with what it reads, or Ray's own trainable as it is."""
     from ray import tune
 
-    one = plan.trainable
-    trainable = _own_class(one.value) if one.form == RAY else _shipped(plan, namespace, cell_source, run)
+    own = plan.trainable
+    trainable = _subclass(own.value) if own.kind == RAY else _shipped(plan, namespace, cell_source, run)
     if plan.resources is None:
         return trainable
     try:
         return tune.with_resources(trainable, plan.resources)
     except ValueError as error:
-        raise UsageError(f"{one.text}: {first_line(error)}") from error
+        raise UsageError(f"{own.text}: {first_line(error)}") from error
 
 
-def _own_class(trainable: Any) -> Any:
+def _subclass(trainable: Any) -> Any:
     """Ray writes the resources onto a class; the user's own stays as it is. Its trials do not log each checkpoint."""
     if not isinstance(trainable, type):
         return trainable
-    made: Any
+    subclass: Any
 
     def setup(self: Any, config: Any, **more: Any) -> None:
         import logging
 
         logging.getLogger("ray.train").setLevel(logging.WARNING)
         logging.getLogger("ray.tune").setLevel(logging.WARNING)
-        super(made, self).setup(config, **more)
+        super(subclass, self).setup(config, **more)
 
     setup.__module__ = "__main__"
-    made = type(trainable.__name__, (trainable,), {"setup": setup, "__module__": "__main__"})
-    return made
+    subclass = type(trainable.__name__, (trainable,), {"setup": setup, "__module__": "__main__"})
+    return subclass
 
 
 def _shipped(plan: TunePlan, namespace: Namespace, cell_source: CellSource, run: str) -> Any:
@@ -122,7 +123,7 @@ def _new(plan: TunePlan, trainable: Any, name: str) -> Any:
         reuse_actors=plan.reuse_actors,
         time_budget_s=plan.time_budget_s,
     )
-    run_config = tune.RunConfig(name=name, storage_path=_storage(plan), stop=plan.stop)
+    run_config = tune.RunConfig(name=name, storage_path=_storage_path(plan), stop=plan.stop)
     try:
         return tune.Tuner(trainable, param_space=make_space(plan), tune_config=config, run_config=run_config)
     except (OSError, ValueError) as error:
@@ -150,12 +151,16 @@ def ray_value(dimension: Dimension) -> Any:
 def make_scheduler(plan: TunePlan) -> Any:
     """Ray's scheduler; None for FIFO, its default. ``pbt`` and ``pb2`` may change what the space varies."""
     choice = plan.scheduler
-    changed = {}
-    if choice.name == "pbt" and not {"hyperparam_mutations", "custom_explore_fn"} & set(choice.options):
-        changed["hyperparam_mutations"] = nested(mutations(plan.space, "pbt").values(), _mutation)
-    if choice.name == "pb2" and "hyperparam_bounds" not in choice.options:
-        changed["hyperparam_bounds"] = nested(mutations(plan.space, "pb2").values(), lambda one: list(one.bounds or ()))
-    return make_algorithm(choice, SCHEDULERS, "--scheduler", changed)
+    defaults = {}
+    if choice.name == "pbt" and not {"hyperparam_mutations", "custom_explore_fn"} & set(choice.parameters):
+        defaults["hyperparam_mutations"] = nested(mutations(plan.space, "pbt").values(), _mutation)
+    if choice.name == "pb2" and "hyperparam_bounds" not in choice.parameters:
+        defaults["hyperparam_bounds"] = nested(mutations(plan.space, "pb2").values(), _bounds)
+    return make_algorithm(choice, SCHEDULERS, "--scheduler", defaults)
+
+
+def _bounds(dimension: Dimension) -> list[float]:
+    return list(dimension.bounds or ())
 
 
 def _mutation(dimension: Dimension) -> Any:
@@ -166,34 +171,36 @@ def make_search(plan: TunePlan) -> Any:
     """Ray's search algorithm; None for its default."""
     choice = plan.search
     algorithm = SEARCHES.get(choice.name)
-    more: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
     if algorithm is not None and plan.seed is not None and algorithm.seed:
-        more[algorithm.seed] = plan.seed
-    if algorithm is not None and not algorithm.compares:
-        if not more and not choice.options:
+        defaults[algorithm.seed] = plan.seed
+    if algorithm is not None and not algorithm.needs_metric:
+        if not defaults and not choice.parameters:
             return None
         if plan.max_concurrent_trials:
-            more["max_concurrent"] = plan.max_concurrent_trials
-    return make_algorithm(choice, SEARCHES, "--search", more)
+            defaults["max_concurrent"] = plan.max_concurrent_trials
+    return make_algorithm(choice, SEARCHES, "--search", defaults)
 
 
-def make_algorithm(choice: Choice, known: Mapping[str, Algorithm], option: str, more: Mapping[str, Any]) -> Any:
+def make_algorithm(
+    choice: AlgorithmChoice, known: Mapping[str, Algorithm], option: str, defaults: Mapping[str, Any]
+) -> Any:
     """An object of the class that the choice names. Raises UsageError for what its constructor refuses."""
     algorithm = known.get(choice.name)
     if algorithm is None:
-        return choice.given
-    if not algorithm.home:
+        return choice.instance
+    if not algorithm.import_path:
         return None
     from importlib import import_module
 
-    module, _, name = algorithm.home.partition(":")
-    kind = getattr(import_module(module), name)
-    known_options = [key for key in inspect.signature(kind).parameters if not key.startswith("_")]
-    unknown = [key for key in choice.options if key not in known_options]
-    if unknown and "kwargs" not in known_options:
-        raise UsageError(f'{option} {choice.name} has no parameter "{unknown[0]}"; it has {", ".join(known_options)}.')
+    module, _, name = algorithm.import_path.partition(":")
+    algorithm_class = getattr(import_module(module), name)
+    accepted = [key for key in inspect.signature(algorithm_class).parameters if not key.startswith("_")]
+    unknown = [key for key in choice.parameters if key not in accepted]
+    if unknown and "kwargs" not in accepted:
+        raise UsageError(f'{option} {choice.name} has no parameter "{unknown[0]}"; it has {", ".join(accepted)}.')
     try:
-        return kind(**{**more, **choice.options})
+        return algorithm_class(**{**defaults, **choice.parameters})
     except (TypeError, ValueError, AssertionError, ImportError, AttributeError) as error:
         raise UsageError(f"{option} {choice.text}: {first_line(error)}") from error
 
@@ -201,7 +208,7 @@ def make_algorithm(choice: Choice, known: Mapping[str, Algorithm], option: str, 
 # --- where experiments are kept -----------------------------------------------------------------------------------
 
 
-def _storage(plan: TunePlan) -> str | None:
+def _storage_path(plan: TunePlan) -> str | None:
     """Ray wants an absolute path or a URI."""
     if not plan.storage_path or "://" in plan.storage_path:
         return plan.storage_path or None
@@ -210,7 +217,7 @@ def _storage(plan: TunePlan) -> str | None:
 
 def storage_of(plan: TunePlan) -> str:
     """The same, with Ray's default."""
-    return _storage(plan) or os.path.expanduser("~/ray_results")
+    return _storage_path(plan) or os.path.expanduser("~/ray_results")
 
 
 def experiment_path(plan: TunePlan, name: str) -> str:

@@ -12,19 +12,24 @@ from ipywidgets import Layout
 Changed = Callable[[], None]
 
 
-class Told:
-    """A control with the sentence below it that says what is wrong."""
+class ControlWithMessage:
+    """A control, and below it a message that says what is wrong.
+
+    Attributes:
+        box: both.
+        message: "" while nothing is wrong.
+    """
 
     def __init__(self, control: widgets.Widget, **layout: Any) -> None:
-        self.sentence = widgets.HTML(layout=Layout(display="none", margin="0"))
-        self.box = widgets.VBox([control, self.sentence], layout=Layout(**{"min_width": "0", **layout}))
-        self.said = ""
+        self.alert = widgets.HTML(layout=Layout(display="none", margin="0"))
+        self.box = widgets.VBox([control, self.alert], layout=Layout(**{"min_width": "0", **layout}))
+        self.message = ""
 
-    def say(self, sentence: str) -> None:
-        """Shows the sentence; nothing if it is empty."""
-        alert = f'<div class="ray-magics-form-wrong" role="alert">⚠ {escape(sentence)}</div>'
-        self.said, self.sentence.value = sentence, alert if sentence else ""
-        self.sentence.layout.display = "" if sentence else "none"
+    def show_message(self, message: str) -> None:
+        """Shows the message; nothing if it is empty."""
+        alert = f'<div class="ray-magics-form-wrong" role="alert">⚠ {escape(message)}</div>'
+        self.message, self.alert.value = message, alert if message else ""
+        self.alert.layout.display = "" if message else "none"
 
 
 def text_box(label: str, value: str = "", placeholder: str = "", width: str = "auto", **layout: Any) -> widgets.Text:
@@ -51,14 +56,14 @@ def dropdown(label: str, names: Mapping[str, str], value: str, width: str = "aut
 
 def button(label: str, on_click: Changed, **settings: Any) -> widgets.Button:
     """A button that calls `on_click`."""
-    made = widgets.Button(description=label, **settings)
-    made.on_click(lambda _: on_click())
-    return made
+    widget = widgets.Button(description=label, **settings)
+    widget.on_click(lambda _: on_click())
+    return widget
 
 
-def heading(words: str) -> widgets.HTML:
+def heading(title: str) -> widgets.HTML:
     """The title of a part of the form."""
-    return widgets.HTML(f"<h4>{words}</h4>")
+    return widgets.HTML(f"<h4>{title}</h4>")
 
 
 def close_all(widget: widgets.Widget) -> None:

@@ -9,15 +9,15 @@ from IPython.core.getipython import get_ipython
 from ipywidgets import Layout
 
 from .... import connection
-from .... import kernel as private
 from ....errors import RunCancelled, UsageError
+from ....kernel import on_main_thread
 from ....run.registry import registry
 from ....run.run import Run
 from ....views.show import DisplayHandle, RunView, Snapshot
 from ....views.widget import LiveView
-from .controls import Changed, Told, button
+from .controls import Changed, ControlWithMessage, button
 
-Ended = Callable[[Snapshot], None]
+OnEnd = Callable[[Snapshot], None]
 
 
 class Launch:
@@ -25,19 +25,20 @@ class Launch:
 
     Attributes:
         run: the last search that was started.
-        told: the buttons, with the mistake of the line below them.
+        buttons: Start and Stop, with the mistake of the line below them.
         area: where the view is.
     """
 
-    def __init__(self, start: Callable[[RunView], Run], refresh: Changed, ended: Ended) -> None:
-        self.start, self.refresh, self.ended = start, refresh, ended
+    def __init__(self, start: Callable[[RunView], Run], refresh: Changed, on_end: OnEnd) -> None:
+        self.start, self.refresh, self.on_end = start, refresh, on_end
         self.run: Run | None = None
         self.mistakes = 0
         self.start_button = button("Start", self._start, button_style="primary", tooltip="Start the search")
         self.stop_button = button("Stop", self.stop, disabled=True, tooltip="Stop the search")
-        self.needs = widgets.HTML(layout=Layout(margin="2px 8px"))
-        parts = [self.start_button, self.stop_button, self.needs]
-        self.told = Told(widgets.HBox(parts, layout=Layout(flex_flow="row wrap", align_items="center")))
+        self.hint = widgets.HTML(layout=Layout(margin="2px 8px"))
+        parts = [self.start_button, self.stop_button, self.hint]
+        layout = Layout(flex_flow="row wrap", align_items="center")
+        self.buttons = ControlWithMessage(widgets.HBox(parts, layout=layout))
         self.area = widgets.VBox(layout=Layout(width="100%"))
 
     def enable(self, mistakes: int) -> None:
@@ -46,7 +47,7 @@ class Launch:
         what = "mistake" if mistakes == 1 else "mistakes"
         self.mistakes = mistakes
         self.start_button.disabled = live or mistakes > 0
-        self.needs.value = f"{mistakes} {what} above to mend first" if mistakes else ""
+        self.hint.value = f"{mistakes} {what} above to mend first" if mistakes else ""
         self.stop_button.disabled = not live
 
     def stop(self) -> None:
@@ -58,29 +59,29 @@ class Launch:
         self.refresh()
         if self.start_button.disabled:
             return
-        self.start_button.disabled, self.needs.value = True, "Starting …"
+        self.start_button.disabled, self.hint.value = True, "Starting …"
         if connection.is_up():
             self._begin()
         else:  # the thread of a click ends, and Linux ends the cluster with the thread that started it
-            private.on_main_thread(get_ipython(), self._begin)
+            on_main_thread(get_ipython(), self._begin)
 
     def _begin(self) -> None:
         view = RunView(at_once=True)
-        view.display = Inside(self.area, self.ended)
+        view.display = EmbeddedView(self.area, self.on_end)
         try:
             self.run = self.start(view)
         except (Exception, RunCancelled) as error:  # a callback has no cell in which an error could be seen
             self.refresh()
-            self.told.say(_in_a_line(error))
+            self.buttons.show_message(_in_a_line(error))
         else:
             self.enable(self.mistakes)
 
 
-class Inside(DisplayHandle):
+class EmbeddedView(DisplayHandle):
     """The view of a search inside its form."""
 
-    def __init__(self, area: widgets.VBox, ended: Ended) -> None:
-        self.area, self.ended = area, ended
+    def __init__(self, area: widgets.VBox, on_end: OnEnd) -> None:
+        self.area, self.on_end = area, on_end
         self.widget: LiveView | None = None
 
     def update(self, snapshot: Snapshot) -> None:
@@ -94,7 +95,7 @@ class Inside(DisplayHandle):
 
     def finish(self, snapshot: Snapshot) -> None:
         self.update(snapshot)
-        self.ended(snapshot)
+        self.on_end(snapshot)
 
     def close(self) -> None:
         if self.widget is not None:
@@ -102,5 +103,5 @@ class Inside(DisplayHandle):
 
 
 def _in_a_line(error: BaseException) -> str:
-    said = " ".join(str(error).split())
-    return said if isinstance(error, (UsageError, RunCancelled)) else f"{type(error).__name__}: {said}"
+    text = " ".join(str(error).split())
+    return text if isinstance(error, (UsageError, RunCancelled)) else f"{type(error).__name__}: {text}"

@@ -1,31 +1,32 @@
 """A state as the magic's line, and back.
 
-FormState("train", rows=(Field("lr", "loguniform", ("1e-4", "1e-1")),), num_samples="10")
+FormState("train", rows=(Parameter("lr", "loguniform", ("1e-4", "1e-1")),), num_samples="10")
 <->  %ray_tune train --space "lr=loguniform(1e-4, 1e-1)" --num-samples 10
 """
 
 from __future__ import annotations
 
 import re
+from argparse import Namespace as Line
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from ....errors import UsageError
-from ....line.options import tokenize
+from ....line.options import option_of, tokenize
 from ....line.parsers import Expression
-from ..algorithms import Named
-from ..magic import ray_tune
+from ..algorithms import AlgorithmText
+from ..options import LINE
 from ..space import Assignment, stop_assignment
-from .field import field_of, normal_field, word_of
-from .state import SWITCHES, TEXTS, FormState, flag_of
+from .parameter import assignment_text, normal_parameter, parameter_of
+from .state import SWITCHES, TEXTS, FormState
 
 _PLAIN = re.compile(r"(-(?=\.?\d))?[\w./:@+~][\w./:@+~=-]*")  # what a line holds without quotes
 
 
 def to_line(state: FormState) -> str:
     """The magic's line, in the order in which the manual lists its options."""
-    return f"{ray_tune.title(state.cell is not None)} {arguments(state)}".rstrip()
+    return f"{LINE.title(state.cell is not None)} {arguments(state)}".rstrip()
 
 
 def to_text(state: FormState) -> str:
@@ -33,7 +34,7 @@ def to_text(state: FormState) -> str:
     return to_line(state) if state.cell is None else f"{to_line(state)}\n{state.cell}"
 
 
-def in_words(state: FormState) -> str:
+def without_controls(state: FormState) -> str:
     """What is shown instead of controls."""
     return f"{to_line(state)}\nControls need a notebook with widgets; here, edit this line and run it."
 
@@ -41,31 +42,31 @@ def in_words(state: FormState) -> str:
 def arguments(state: FormState) -> str:
     """What stands behind the name of the magic."""
     parts = [] if state.cell is not None else [_quoted(state.trainable.strip())]
-    parts += _listed("--space", map(word_of, state.rows))
+    parts += _listed("--space", map(assignment_text, state.rows))
     for name in TEXTS:
         text = getattr(state, name)
         if name == "stop":
-            parts += _listed("--stop", stop_words(text))
+            parts += _listed("--stop", _conditions(text))
         elif text.strip():
-            parts.append(f"{flag_of(name)} {_quoted(text)}")
-    parts += [flag_of(name) for name in SWITCHES if getattr(state, name)]
+            parts.append(f"{option_of(name)} {_quoted(text)}")
+    parts += [option_of(name) for name in SWITCHES if getattr(state, name)]
     return " ".join(parts)
 
 
-def _listed(flag: str, words: Iterable[str]) -> Iterator[str]:
-    """``--space "a=1" "b=2"``; a word that would pass for an option is tied to the flag, ``--space="-x"``."""
+def _listed(flag: str, values: Iterable[str]) -> Iterator[str]:
+    """``--space "a=1" "b=2"``; a value that would pass for an option is tied to the flag, ``--space="-x"``."""
     opened = False
-    for word in words:
-        tied = word.startswith("-")
+    for value in values:
+        tied = value.startswith("-")
         if tied:
-            yield f"{flag}={_in_quotes(word)}"
+            yield f"{flag}={_in_quotes(value)}"
         else:
-            yield _in_quotes(word) if opened else f"{flag} {_in_quotes(word)}"
+            yield _in_quotes(value) if opened else f"{flag} {_in_quotes(value)}"
         opened = not tied
 
 
 def _quoted(text: str) -> str:
-    """One word of a line, as `core.options.split` reads it back."""
+    """A text as `line.options.split` reads it back in one piece."""
     return text if _PLAIN.fullmatch(text) else _in_quotes(text)
 
 
@@ -75,17 +76,17 @@ def _in_quotes(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def stop_words(text: str) -> list[str]:
-    """``a=1 "b = 2"`` -> ``["a=1", "b = 2"]``; a text with a quote left open is one word."""
+def _conditions(text: str) -> list[str]:
+    """``a=1 "b = 2"`` -> ``["a=1", "b = 2"]``; a text with a quote left open is one condition."""
     try:
-        return [word.text for word in tokenize(text)]
+        return [token.text for token in tokenize(text)]
     except UsageError:
         return [text]
 
 
-def from_line(line: Any, cell: str | None = None) -> FormState:
-    """The state that a parsed line of ``ray_tune`` stands for; a later word for a key replaces an earlier one."""
-    rows = {word.key or word.text: field_of(word) for word in line.space or ()}
+def from_line(line: Line, cell: str | None = None) -> FormState:
+    """The state that a parsed line stands for; a later assignment to a key replaces an earlier one."""
+    rows = {assignment.key or assignment.text: parameter_of(assignment) for assignment in line.space or ()}
     texts: dict[str, Any] = {name: _text_of(getattr(line, name)) for name in TEXTS if name != "stop"}
     switches: dict[str, Any] = {name: getattr(line, name) for name in SWITCHES}
     trainable = "" if line.trainable is None else line.trainable.text
@@ -95,8 +96,8 @@ def from_line(line: Any, cell: str | None = None) -> FormState:
 def normal(state: FormState) -> FormState:
     """A state without problems as its line gives it back: no blanks around, numbers as Python writes them."""
     texts: dict[str, Any] = {name: _normal_text(name, getattr(state, name)) for name in TEXTS if name != "stop"}
-    rows = tuple(map(normal_field, state.rows))
-    stop = _stop_text(map(stop_assignment, stop_words(state.stop)))
+    rows = tuple(map(normal_parameter, state.rows))
+    stop = _stop_text(map(stop_assignment, _conditions(state.stop)))
     trainable = "" if state.cell is not None else state.trainable.strip()
     return replace(state, trainable=trainable, rows=rows, stop=stop, **texts)
 
@@ -104,7 +105,7 @@ def normal(state: FormState) -> FormState:
 def _normal_text(name: str, text: str) -> str:
     if not text.strip():
         return ""
-    option = ray_tune.options[flag_of(name)]
+    option = LINE.options[option_of(name)]
     return _text_of(option.read(text)) if option.parser else text
 
 
@@ -112,12 +113,12 @@ def _text_of(value: Any) -> str:
     """The value of an option as one would type it."""
     if value is None:
         return ""
-    if isinstance(value, (Expression, Named)):
+    if isinstance(value, (Expression, AlgorithmText)):
         return value.text.strip()
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e16:
         return str(int(value))
     return str(value)
 
 
-def _stop_text(words: Iterable[Assignment]) -> str:
-    return " ".join(_quoted(f"{word.key}={word.text}" if word.key else word.text) for word in words)
+def _stop_text(conditions: Iterable[Assignment]) -> str:
+    return " ".join(_quoted(condition.written) for condition in conditions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from html import escape
 from typing import Any
@@ -14,19 +14,20 @@ from IPython.core.getipython import get_ipython
 from IPython.display import display
 from ipywidgets import Layout
 
+from ....line.options import option_of
 from ....run.run import Run
 from ....views.html import html
 from ....views.show import DisplayHandle, Snapshot, close_views, retain_view
 from ....views.text import text
-from .controls import Told, button, close_all, heading
-from .field import Field
+from .controls import ControlWithMessage, button, close_all, heading
 from .launch import Launch
 from .line import arguments, to_line, to_text
 from .line_view import LineView
+from .parameter import Parameter
 from .problems import problems
 from .row import Row
 from .settings import setting
-from .state import SWITCHES, TEXTS, FormState, flag_of
+from .state import SWITCHES, TEXTS, FormState
 
 Start = Callable[[str, Any], Run]
 
@@ -34,7 +35,7 @@ Start = Callable[[str, Any], Run]
 def show_form(state: FormState, namespace: dict[str, Any], start: Start, cell: str = "") -> None:
     """Shows controls for a search; the form that this cell showed before is closed, and its search stopped.
 
-    `start(words, view)` starts the search that the words behind the magic's name describe.
+    `start(arguments, view)` starts the search that the text behind the magic's name describes.
     """
     close_views(cell)
     form = Form(state, namespace, start, cell)
@@ -47,19 +48,19 @@ class Form(DisplayHandle):
 
     Attributes:
         state: what is set.
-        problems: what is wrong with it, by field; see `problems.problems`.
+        problems: what is wrong with it, by control; see `problems.problems`.
         launch: the buttons, and the search.
     """
 
     def __init__(self, state: FormState, namespace: dict[str, Any], start: Start, cell: str = "") -> None:
-        self.first, self.namespace = state, namespace
+        self.initial, self.namespace = state, namespace
         self.state, self.handle = state, None
-        self.last: Snapshot | None = None
+        self.last_snapshot: Snapshot | None = None
         self.problems: dict[str, str] = {}
-        self.checking = threading.RLock()  # widgets may call from a thread, cells end on the main one
-        self.title = Told(_title(state))
-        self.rows = [self._row(field) for field in state.rows]
-        self.listed = widgets.VBox(layout=Layout(width="100%"))
+        self.lock = threading.RLock()  # widgets may call from a thread, cells end on the main one
+        self.title = ControlWithMessage(_title(state))
+        self.rows = [self._row(parameter) for parameter in state.rows]
+        self.row_list = widgets.VBox(layout=Layout(width="100%"))
         self.add = button("Add parameter", self._add, layout=Layout(width="auto", align_self="flex-start"))
         self.settings = {name: setting(name, getattr(state, name), self.refresh) for name in TEXTS}
         self.resume = widgets.Checkbox(state.resume, description="Go on with the last experiment", indent=False)
@@ -86,19 +87,19 @@ class Form(DisplayHandle):
         close_all(self.root)
 
     def freeze(self) -> None:
-        """The line, and the end of its search, in place of the controls."""
+        """Leaves the line, and the end of its search, in place of the controls."""
         if self.handle is not None:
-            self.handle.update(_still(self.state, self.last), raw=True)
+            self.handle.update(_still(self.state, self.last_snapshot), raw=True)
             self.close()
             self.handle = None
 
     def refresh(self) -> None:
         """Reads the controls, says what is wrong, and writes the line."""
-        with self.checking:
-            self.listed.children = [row.box for row in self.rows]
+        with self.lock:
+            self.row_list.children = [row.box for row in self.rows]
             self.state = self._read()
             self.problems = problems(self.state, self.namespace)
-            self._say(self.problems)
+            self._show_problems()
             for row in self.rows:
                 row.draw()
             self.line.line, self.line.text = to_line(self.state), to_text(self.state)
@@ -110,29 +111,28 @@ class Form(DisplayHandle):
             [*(option.box for option in self.settings.values()), self.resume],
             layout=Layout(width="100%", grid_template_columns=columns, grid_gap="0 16px"),
         )
-        parts = [self.title.box, heading("Parameters"), self.listed, self.add, heading("Search"), grid]
-        parts += [heading("The same as a line"), self.line, self.launch.told.box, self.launch.area]
+        parts = [self.title.box, heading("Parameters"), self.row_list, self.add, heading("Search"), grid]
+        parts += [heading("The same as a line"), self.line, self.launch.buttons.box, self.launch.area]
         root = widgets.VBox(parts, layout=Layout(width="100%"))
         root.add_class("ray-magics-form")
         return root
 
     def _read(self) -> FormState:
         texts: dict[str, Any] = {name: option.value for name, option in self.settings.items()}
-        return replace(self.first, rows=tuple(row.field for row in self.rows), resume=bool(self.resume.value), **texts)
+        rows = tuple(row.parameter for row in self.rows)
+        return replace(self.initial, rows=rows, resume=bool(self.resume.value), **texts)
 
-    def _say(self, found: Mapping[str, str]) -> None:
-        self.title.say(found.get("trainable", ""))
-        self.launch.told.say(found.get("line", ""))
-        for name, option in self.settings.items():
-            option.say(found.get(name, ""))
-        for number, row in enumerate(self.rows):
-            row.say(found.get(f"row {number}", ""))
+    def _show_problems(self) -> None:
+        controls = {"trainable": self.title, "line": self.launch.buttons, **self.settings}
+        controls |= {f"row {number}": row for number, row in enumerate(self.rows)}
+        for name, control in controls.items():
+            control.show_message(self.problems.get(name, ""))
 
-    def _row(self, field: Field) -> Row:
-        return Row(field, self.refresh, self._remove)
+    def _row(self, parameter: Parameter) -> Row:
+        return Row(parameter, self.refresh, self._remove)
 
     def _add(self) -> None:
-        self.rows.append(self._row(Field()))
+        self.rows.append(self._row(Parameter()))
         self.refresh()
 
     def _remove(self, row: Row) -> None:
@@ -146,15 +146,15 @@ class Form(DisplayHandle):
 
     def _ended(self, snapshot: Snapshot) -> None:
         """The search is over; a saved notebook keeps its picture."""
-        self.last = snapshot
+        self.last_snapshot = snapshot
         if self.handle is not None:
             self.handle.update(self._bundle(), raw=True)
-        with self.checking:
+        with self.lock:
             self.launch.enable(len(self.problems))
 
     def _bundle(self) -> dict[str, Any]:
-        drawn = self.root._repr_mimebundle_()
-        return {**(drawn[0] if isinstance(drawn, tuple) else drawn), **_still(self.state, self.last)}
+        bundle = self.root._repr_mimebundle_()
+        return {**(bundle[0] if isinstance(bundle, tuple) else bundle), **_still(self.state, self.last_snapshot)}
 
 
 def _still(state: FormState, snapshot: Snapshot | None) -> dict[str, str]:
@@ -169,5 +169,5 @@ def _still(state: FormState, snapshot: Snapshot | None) -> dict[str, str]:
 def _title(state: FormState) -> widgets.HTML:
     what = "this cell" if state.cell is not None else f"<code>{escape(state.trainable)}</code>"
     switches = [name for name in SWITCHES if name != "resume" and getattr(state, name)]
-    also = ", ".join(f"<code>{flag_of(name)}</code>" for name in switches)
+    also = ", ".join(f"<code>{option_of(name)}</code>" for name in switches)
     return widgets.HTML(f"Search for the best configuration of {what}{also and f' with {also}'}")

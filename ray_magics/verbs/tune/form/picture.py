@@ -5,26 +5,26 @@ from __future__ import annotations
 import ast
 import math
 
-from ..space import BOUNDED, LOG
-from .field import Field
+from ..space import BOUNDED_KINDS, LOG_KINDS
+from .parameter import Parameter
 
 
-def picture(field: Field) -> str:
+def picture(parameter: Parameter) -> str:
     """The scale of a range with its ticks, as HTML; "" for what has none."""
-    if field.kind not in BOUNDED:
+    if parameter.kind not in BOUNDED_KINDS:
         return ""
-    word = "log" if field.kind in LOG else "linear"
-    ticks = "".join(f'<path d="M{4 + 72 * at:.1f} {2 if long else 6}V12"/>' for at, long in _ticks(field))
+    scale = "log" if parameter.kind in LOG_KINDS else "linear"
+    ticks = "".join(f'<path d="M{4 + 72 * at:.1f} {2 if long else 6}V12"/>' for at, long in _ticks(parameter))
     svg = f'<svg width="80" height="14" stroke="currentColor" aria-hidden="true"><path d="M4 12H76"/>{ticks}</svg>'
-    shown = f'role="img" aria-label="{word} scale" title="{word} scale"'
-    return f'<span class="ray-magics-form-scale" {shown}>{svg}</span>'
+    label = f'role="img" aria-label="{scale} scale" title="{scale} scale"'
+    return f'<span class="ray-magics-form-scale" {label}>{svg}</span>'
 
 
-def _ticks(field: Field) -> list[tuple[float, bool]]:
+def _ticks(parameter: Parameter) -> list[tuple[float, bool]]:
     """Where ticks are, from 0 to 1, and which of them are long."""
-    if field.kind not in LOG:
+    if parameter.kind not in LOG_KINDS:
         return [(step / 10, step % 5 == 0) for step in range(11)]
-    low, high = (_number(arg) for arg in (*field.args, "", "")[:2])
+    low, high = (_number(arg) for arg in (*parameter.args, "", "")[:2])
     return _powers_of_ten(low, high) if 0 < low < high < math.inf else []
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import ipywidgets as widgets
 from ipywidgets import Layout
 
-from ..space import BOUNDED, CONSTANT, KINDS, LOG
-from .controls import Changed, Told, button, dropdown, text_box
-from .field import EXPRESSION, LABELS, Field
+from ..space import BOUNDED_KINDS, CONSTANT, KINDS, LOG_KINDS
+from .controls import Changed, ControlWithMessage, button, dropdown, text_box
+from .parameter import EXPRESSION, LABELS, Parameter
 from .picture import picture
 
 KIND_NAMES = {
-    **{f"{kind} · {'log' if kind in LOG else 'linear'}": kind for kind in LABELS if kind in BOUNDED},
+    **{f"{kind} · {'log' if kind in LOG_KINDS else 'linear'}": kind for kind in LABELS if kind in BOUNDED_KINDS},
     "randn · normal": "randn",
     "qrandn · normal, stepped": "qrandn",
     "choice · one of a list": "choice",
@@ -24,17 +24,17 @@ KIND_NAMES = {
 }
 
 
-class Row(Told):
+class Row(ControlWithMessage):
     """One parameter: its name, the kind, the texts of this kind, a picture of the scale, a button to remove it.
 
     Attributes:
         texts: the text of each label that was shown so far; kinds share those of the same label.
     """
 
-    def __init__(self, field: Field, changed: Changed, remove: Callable[[Row], None]) -> None:
+    def __init__(self, parameter: Parameter, changed: Changed, remove: Callable[[Row], None]) -> None:
         self.changed = changed
-        self.key = text_box("Name", field.key, "lr", flex="0 1 165px")
-        self.kind = dropdown("Kind", KIND_NAMES, field.kind, flex="0 1 235px")
+        self.key = text_box("Name", parameter.key, "lr", flex="0 1 165px")
+        self.kind = dropdown("Kind", KIND_NAMES, parameter.kind, flex="0 1 235px")
         self.texts: dict[str, widgets.Text] = {}
         self.picture = widgets.HTML(layout=Layout(flex="0 0 auto"))
         self.values = widgets.HBox(layout=Layout(flex="1 1 290px", min_width="0", flex_flow="row wrap"))
@@ -44,20 +44,20 @@ class Row(Told):
             widgets.HBox(parts, layout=Layout(flex_flow="row wrap", align_items="flex-start")), width="100%"
         )
         self.box.add_class("ray-magics-form-row")
-        for label, value in zip(LABELS[field.kind], field.args, strict=False):
+        for label, value in zip(LABELS[parameter.kind], parameter.args, strict=False):
             self._text_of(label, value)
         self._arrange()
         self.key.observe(lambda _: changed(), "value")
-        self.kind.observe(lambda _: self._other_kind(), "value")
+        self.kind.observe(lambda _: self._change_kind(), "value")
 
     @property
-    def field(self) -> Field:
+    def parameter(self) -> Parameter:
         """What is set."""
-        return Field(self.key.value, self.kind.value, tuple(self._text_of(label).value for label in self._labels()))
+        return Parameter(self.key.value, self.kind.value, tuple(self._text_of(label).value for label in self._labels()))
 
     def draw(self) -> None:
         """The picture and the tooltip of what is set."""
-        self.picture.value = picture(self.field)
+        self.picture.value = picture(self.parameter)
         self.remove.tooltip = f"Remove {self.key.value}".strip()
 
     def _labels(self) -> tuple[str, ...]:
@@ -72,7 +72,7 @@ class Row(Told):
             self.texts[label].observe(lambda _: self.changed(), "value")
         return self.texts[label]
 
-    def _other_kind(self) -> None:
+    def _change_kind(self) -> None:
         self._arrange()
         self.changed()
 
@@ -82,7 +82,7 @@ class Row(Told):
         texts = [self._text_of(label) for label in self._labels()]
         for widget, example in zip(texts, _examples(kind), strict=False):
             widget.placeholder = example
-        self.values.children = [*texts, self.picture] if kind in BOUNDED else texts
+        self.values.children = [*texts, self.picture] if kind in BOUNDED_KINDS else texts
 
 
 def _examples(kind: str) -> list[str]:

@@ -3,50 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from ..space import CONSTANT, KINDS, Assignment, space_assignment
-from .field import EXPRESSION, Field, args_of, field_of, is_key, is_literal, normal_field, word_of
-from .refusals import beside, refusal, refused_plan, unfit
-from .runs_code import runs_code
+from ..space import CONSTANT, KINDS, is_key, is_literal, space_assignment
+from .parameter import EXPRESSION, Parameter, args_of, assignment_text, normal_parameter, parameter_of
+from .refusals import beside, is_known, line_refusal, plan_refusal, text_refusal
+from .state import FormState
+
+NOTHING_WRONG = FormState(cell="0")
 
 
-def row_problems(rows: tuple[Field, ...], namespace: Mapping[str, Any]) -> tuple[dict[str, str], list[Assignment]]:
-    """The mistakes of rows, by "row 0" …, and the words of those that are known to be right."""
-    found: dict[str, str] = {}
-    right: list[Assignment] = []
+def row_problems(
+    rows: tuple[Parameter, ...], namespace: Mapping[str, Any]
+) -> tuple[dict[str, str], tuple[Parameter, ...]]:
+    """The mistakes of rows, by "row 0" …, and the rows that are known to be right."""
+    mistakes: dict[str, str] = {}
+    right: tuple[Parameter, ...] = ()
     for number, row in enumerate(rows):
-        said = _repeated(row, rows[:number]) or _wrong_texts(row)
-        if not said and not any(map(runs_code, args_of(row))):
-            word = space_assignment(word_of(row))
-            said = refused_plan(namespace, space=[word]) or refused_plan(namespace, space=[*right, word])
-            if not said:
-                right.append(word)
-        if said:
-            found[f"row {number}"] = beside("--space", said)
-    return found, right
+        problem = _repeated(row, rows[:number]) or _problem_of_texts(row) or _problem_of_values(row, right, namespace)
+        if problem:
+            mistakes[f"row {number}"] = beside("--space", problem)
+        elif is_known(row):
+            right = (*right, row)
+    return mistakes, right
 
 
-def _repeated(row: Field, before: tuple[Field, ...]) -> str:
+def _repeated(row: Parameter, before: tuple[Parameter, ...]) -> str:
     key = row.key.strip()
     taken = key and key in [other.key.strip() for other in before]
     return f'"{key}" is there already; drop one of them' if taken else ""
 
 
-def _wrong_texts(row: Field) -> str:
-    shown = word_of(row)
-    said = unfit(shown) or _wrong_key(row) or _missing(row)
-    return said or refusal(space_assignment, shown) or _not_as_it_stands(row, shown)
+def _problem_of_texts(row: Parameter) -> str:
+    text = assignment_text(row)
+    problem = text_refusal("space", text) or _problem_of_key(row) or _missing(row)
+    return problem or line_refusal(replace(NOTHING_WRONG, rows=(row,))) or _not_as_it_stands(row, text)
 
 
-def _wrong_key(row: Field) -> str:
+def _problem_of_values(row: Parameter, right: tuple[Parameter, ...], namespace: Mapping[str, Any]) -> str:
+    """Of the row, or of the row beside those that are right."""
+    together = plan_refusal(replace(NOTHING_WRONG, rows=(*right, row)), namespace)
+    return together and (plan_refusal(replace(NOTHING_WRONG, rows=(row,)), namespace) or together)
+
+
+def _problem_of_key(row: Parameter) -> str:
     key = row.key.strip()
     if row.kind != EXPRESSION and not key:
         return "the parameter needs a name, as lr or model.depth"
     return f'"{key}" is not a name; try lr or model.depth' if key and not is_key(key) else ""
 
 
-def _missing(row: Field) -> str:
+def _missing(row: Parameter) -> str:
     args, key = args_of(row), row.key.strip()
     if all(args) and (args or row.kind == "randn"):
         return ""
@@ -56,12 +64,12 @@ def _missing(row: Field) -> str:
     return f"{what} needs a value, as 3, 'adam' or [1, 2]"
 
 
-def _not_as_it_stands(row: Field, shown: str) -> str:
-    """What a line would read in another way than the row says it."""
+def _not_as_it_stands(row: Parameter, text: str) -> str:
+    """What a line would read in another way than the row has it."""
     if row.kind == EXPRESSION:
         return ""
-    if row.kind == CONSTANT and not is_literal(text := args_of(row)[0]):
-        return f"\"{text}\" is not a constant as 3, 'adam' or [1, 2]; for names and formulas choose {EXPRESSION}"
-    if field_of(space_assignment(shown)) != normal_field(row):
-        return f'"{shown}" does not have one value in each field'
+    if row.kind == CONSTANT and not is_literal(constant := args_of(row)[0]):
+        return f"\"{constant}\" is not a constant as 3, 'adam' or [1, 2]; for names and formulas choose {EXPRESSION}"
+    if parameter_of(space_assignment(text)) != normal_parameter(row):
+        return f'"{text}" does not have one value in each field'
     return ""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipywidgets as widgets
 from ipywidgets import Layout
 
+from ....line.options import option_of
 from ..algorithms import SCHEDULERS, SEARCHES
-from ..magic import ray_tune
-from .controls import Changed, Told, dropdown, text_box
-from .field import EXPRESSION
-from .state import flag_of
+from ..options import LINE
+from .controls import Changed, ControlWithMessage, dropdown, text_box
+from .parameter import EXPRESSION
 
 SETTINGS = {  # what stands before an option, and in it while it is empty
     "num_samples": ("Samples", "1"),
@@ -37,13 +37,13 @@ EXAMPLES = {
 _LABEL_WIDTH = "8.5em"
 
 
-class Setting(Told):
+class Setting(ControlWithMessage):
     """An option of the search as one control; `box` is the control, perhaps with more around it."""
 
     def __init__(self, name: str, control: widgets.Widget, changed: Changed, box: widgets.Widget | None = None) -> None:
         super().__init__(control if box is None else box)
         self.control = control
-        control.tooltip = ray_tune.options[flag_of(name)].settings["help"]
+        control.tooltip = LINE.options[option_of(name)].settings["help"]
         control.observe(lambda _: changed(), "value")
 
     @property
@@ -52,25 +52,25 @@ class Setting(Told):
         return str(self.control.value)
 
 
-class Algorithm(Setting):
+class AlgorithmSetting(Setting):
     """A short name with its parameters, or Python.
 
     Attributes:
-        shown: the name that is chosen, "" for Ray's default.
-        kept: the parameters of each name that was chosen before.
+        selected: the name that is chosen, "" for Ray's default.
+        parameters_by_name: the parameters of each name that was chosen before.
     """
 
     def __init__(self, name: str, value: str, changed: Changed) -> None:
         self.default, *self.names = SCHEDULERS if name == "scheduler" else SEARCHES
-        self.shown, parameters = self._divided(value.strip())
-        self.kept = {self.shown: parameters}
+        self.selected, parameters = self._split(value.strip())
+        self.parameters_by_name = {self.selected: parameters}
         self.parameters = text_box("", parameters, width=_LABEL_WIDTH)
         names = {
             f"{self.default} · Ray's default": "",
-            **{one: one for one in self.names},
+            **{short: short for short in self.names},
             "other · Python": EXPRESSION,
         }
-        control = dropdown(SETTINGS[name][0], names, self.shown, _LABEL_WIDTH)
+        control = dropdown(SETTINGS[name][0], names, self.selected, _LABEL_WIDTH)
         control.observe(lambda _: self._arrange(), "value")
         super().__init__(name, control, changed, widgets.VBox([control, self.parameters], layout=Layout(min_width="0")))
         self.parameters.observe(lambda _: changed(), "value")
@@ -83,7 +83,7 @@ class Algorithm(Setting):
             return parameters
         return f"{short}({parameters})" if short and parameters else short
 
-    def _divided(self, text: str) -> tuple[str, str]:
+    def _split(self, text: str) -> tuple[str, str]:
         """``asha(max_t=20)`` -> ``("asha", "max_t=20")``; any other text goes with the last choice."""
         short, bracket, rest = text.partition("(")
         if text in ("", self.default):
@@ -94,18 +94,18 @@ class Algorithm(Setting):
 
     def _arrange(self) -> None:
         """Shows the parameters of the choice; each choice keeps its own."""
-        self.kept[self.shown] = self.parameters.value
-        self.shown = str(self.control.value)
-        self.parameters.value = self.kept.get(self.shown, "")
-        self.parameters.description = "Python" if self.shown == EXPRESSION else "Parameters"
-        self.parameters.placeholder = EXAMPLES.get(self.shown, "none")
-        self.parameters.layout.display = "" if self.shown else "none"
+        self.parameters_by_name[self.selected] = self.parameters.value
+        self.selected = str(self.control.value)
+        self.parameters.value = self.parameters_by_name.get(self.selected, "")
+        self.parameters.description = "Python" if self.selected == EXPRESSION else "Parameters"
+        self.parameters.placeholder = EXAMPLES.get(self.selected, "none")
+        self.parameters.layout.display = "" if self.selected else "none"
 
 
 def setting(name: str, value: str, changed: Changed) -> Setting:
     """The control of an option."""
     if name in ("scheduler", "search"):
-        return Algorithm(name, value, changed)
+        return AlgorithmSetting(name, value, changed)
     label, placeholder = SETTINGS[name]
     control = _mode(label, value) if name == "mode" else text_box(label, value, placeholder, _LABEL_WIDTH)
     return Setting(name, control, changed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .field import Field
+from .parameter import Parameter
 
 TEXTS = (
     "metric", "mode", "num_samples", "max_concurrent_trials", "scheduler", "search", "seed", "stop", "time_budget_s",
@@ -20,12 +20,12 @@ class FormState:
     Attributes:
         trainable: as it stands on the line; "" for a cell.
         cell: the body of the cell; None for ``%ray_tune TRAINABLE``.
-        stop: words as on the line, `"training_iteration=10" "accuracy=0.99"`.
+        stop: conditions as on the line, `"training_iteration=10" "accuracy=0.99"`.
     """
 
     trainable: str = ""
     cell: str | None = None
-    rows: tuple[Field, ...] = ()
+    rows: tuple[Parameter, ...] = ()
     metric: str = ""
     mode: str = ""
     num_samples: str = ""
@@ -45,8 +45,3 @@ class FormState:
     background: bool = False
     dry_run: bool = False
     quiet: bool = False
-
-
-def flag_of(name: str) -> str:
-    """``num_samples`` -> ``--num-samples``"""
-    return "--" + name.replace("_", "-")

@@ -11,7 +11,7 @@ _LARGEST_NUMBER = 10**6
 _LARGEST_EXPONENT = 1000
 
 
-def runs_code(text: str) -> bool:
+def calls_code(text: str) -> bool:
     """Whether an expression calls something of the user's, or has a large value; what a lambda calls does not count."""
     try:
         nodes: list[ast.AST] = [ast.parse(text, mode="eval").body]
@@ -26,7 +26,7 @@ def runs_code(text: str) -> bool:
 
 
 def _calls(node: ast.AST) -> bool:
-    """Calls of the words of a space and of a few builtins do not count."""
+    """Calls of the functions of a space, as ``tune.choice``, and of a few builtins do not count."""
     match node:
         case ast.Call(func=ast.Attribute(value=ast.Name(id="tune"), attr=name)):
             return name not in KINDS
@@ -38,7 +38,7 @@ def _calls(node: ast.AST) -> bool:
 def _is_large(node: ast.AST) -> bool:
     """``[0] * 10_000_000``, ``range(10**9)``, ``9 ** 9 ** 9``"""
     inside = list(ast.walk(node))
-    powers = [one for one in inside if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Pow)]
+    powers = [part for part in inside if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Pow)]
     if isinstance(node, ast.Call) or _is_binary(node, ast.Mult):
         return bool(powers) or any(map(_is_large_number, inside))
     return _is_binary(node, ast.LShift) or not all(_is_small_exponent(power.right) for power in powers)
