@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import queue
 import shlex
 import subprocess
@@ -409,6 +410,7 @@ def test_a_failing_for_says_why(text: str, message: str) -> None:
 @pytest.fixture
 def shell(_ip: InteractiveShell) -> Iterator[InteractiveShell]:
     """The one shell of the process, with the magics of this module."""
+    gc.freeze()  # a reset collects garbage: milliseconds over the test's own
     for made in (cook, halt, halt):
         made.register(_ip)
     _ip.user_ns.update(xs=[1], x2=2)
