@@ -15,6 +15,7 @@ from ...line.settings import settings
 from ...raylib import core as private
 from ...resources import NodeResources
 from ...run.registry import registry
+from ...run.registry import runs as runs  # public: `ray_magics.runs`
 from . import detached, join
 from . import probe as reach
 from .messages import connection_text, deserted, gone
