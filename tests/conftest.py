@@ -33,12 +33,28 @@ def cluster() -> Iterator[str]:
 
     given = os.environ.get("RAY_ADDRESS")
     here = {"num_cpus": 4, "object_store_memory": 2 * 2**30, "dashboard_host": "127.0.0.1"}
-    context = ray.init(logging_level="ERROR", **({"address": given} if given else here))
+    context = _ray_init(**({"address": given} if given else here))
     os.environ["RAY_ADDRESS"] = context.address_info["gcs_address"]
     yield os.environ["RAY_ADDRESS"]
     if not given:
         del os.environ["RAY_ADDRESS"]
     ray.shutdown()
+
+
+def _ray_init(tries: int = 4, **options: Any) -> Any:
+    """Ray waits 30 s for its own processes, whatever the machine does meanwhile; a busy one needs another try."""
+    import ray
+
+    from ray_magics.verbs.cluster.quiet import no_orphans
+
+    for left in reversed(range(tries)):
+        try:
+            with no_orphans():
+                return ray.init(logging_level="ERROR", **options)
+        except Exception as error:
+            ray.shutdown()
+            if not left or "timed out during startup" not in str(error):
+                raise
 
 
 class Shell:
