@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import gc
+import itertools
 import os
 import queue
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import psutil
 import pytest
 
 hypothesis.settings.register_profile("suite", derandomize=True)  # other cases: --hypothesis-profile=default
@@ -31,12 +33,28 @@ def cluster() -> Iterator[str]:
 
     given = os.environ.get("RAY_ADDRESS")
     here = {"num_cpus": 4, "object_store_memory": 2 * 2**30, "dashboard_host": "127.0.0.1"}
-    context = ray.init(logging_level="ERROR", **({"address": given} if given else here))
+    context = _ray_init(**({"address": given} if given else here))
     os.environ["RAY_ADDRESS"] = context.address_info["gcs_address"]
     yield os.environ["RAY_ADDRESS"]
     if not given:
         del os.environ["RAY_ADDRESS"]
     ray.shutdown()
+
+
+def _ray_init(tries: int = 4, **options: Any) -> Any:
+    """Ray waits 30 s for its own processes, whatever the machine does meanwhile; a busy one needs another try."""
+    import ray
+
+    from ray_magics.verbs.cluster.quiet import no_orphans
+
+    for left in reversed(range(tries)):
+        try:
+            with no_orphans():
+                return ray.init(logging_level="ERROR", **options)
+        except Exception as error:
+            ray.shutdown()
+            if not left or "timed out during startup" not in str(error):
+                raise
 
 
 class Shell:
@@ -84,6 +102,51 @@ def notebook(shell: Shell, cluster: str) -> Shell:
     return shell
 
 
+# --- patience -------------------------------------------------------------------------------------------------------
+
+SLOWEST = 4.0  # a busy machine makes a test wait so much longer, and no more
+
+
+def load_a_core() -> float:
+    """How many processes want each core of this machine, over the last minute."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
+
+
+class Patience:
+    """So many seconds of a quiet machine: they pass slower while others want its cores.
+
+    What hangs uses no core, so that it is found about as soon as on a machine of its own.
+    """
+
+    def __init__(
+        self, seconds: float, clock: Callable[[], float] = time.monotonic, load: Callable[[], float] = load_a_core
+    ) -> None:
+        self.seconds, self.clock, self.load = seconds, clock, load
+        self.began = self.looked = clock()
+        self.passed = 0.0
+
+    def is_over(self) -> bool:
+        now = self.clock()
+        self.passed += (now - self.looked) / min(max(self.load(), 1.0), SLOWEST)
+        self.looked = now
+        return self.passed > self.seconds
+
+    def __str__(self) -> str:
+        waited, load = self.looked - self.began, self.load()
+        return (
+            f"{self.seconds:g} s of a quiet machine, {waited:.0f} s of this one, where {load:.1f} processes want a core"
+        )
+
+
+def wait_until(condition: Callable[[], Any], timeout: float = 30, what: str = "the condition") -> Any:
+    """Waits for a condition and returns its value."""
+    patience = Patience(timeout)
+    while not (value := condition()):
+        assert not patience.is_over(), f"{what} did not come true in {patience}"
+        time.sleep(0.05)
+    return value
+
+
 # --- kernels --------------------------------------------------------------------------------------------------------
 
 
@@ -93,6 +156,14 @@ class Executed:
 
     msg_id: str
     messages: list[dict[str, Any]] = field(default_factory=list)
+    code: str = ""
+
+    def __str__(self) -> str:
+        kinds = [message["msg_type"] for message in self.messages]
+        shown = [data.get("text/plain", "") for data in self.data]
+        said = {"stdout": self.stdout, "stderr": self.texts("stderr"), "displayed": "".join(shown[-1:])}
+        parts = [f"{name}: {text[-400:]!r}" for name, text in said.items() if text]
+        return f"{self.code[:80]!r} -> {', '.join(kinds[-12:]) or 'nothing'}; {'; '.join(parts)}"
 
     def texts(self, name: str = "stdout") -> str:
         return "".join(
@@ -114,6 +185,7 @@ class Executed:
 
 
 DROPPED = "dropped"
+LOAD = "%load_ext ray_magics"
 
 
 class Kernel:
@@ -128,15 +200,15 @@ class Kernel:
 
     def start(self, code: str) -> Executed:
         """Sends a cell and returns at once."""
-        executed = Executed(self.client.execute(code))
+        executed = Executed(self.client.execute(code), code=code)
         self.cells[executed.msg_id] = executed
         return executed
 
     def pump(self, until: Callable[[], bool], timeout: float = 120) -> None:
-        """Takes messages in until `until()`; fails the test after `timeout` seconds."""
-        end = time.monotonic() + timeout
+        """Takes messages in until `until()`; fails the test after `timeout` seconds of a quiet machine."""
+        patience, cpu = Patience(timeout), self.cpu_seconds()
         while not until():
-            assert time.monotonic() < end, "the kernel did not get there in time"
+            assert not patience.is_over(), self._late(patience, self.cpu_seconds() - cpu)
             try:
                 message = self.client.get_iopub_msg(timeout=0.2)
             except queue.Empty:
@@ -151,6 +223,19 @@ class Kernel:
         elif parent in self.cells:
             self.cells[parent].messages.append(message)
 
+    def cpu_seconds(self) -> float:
+        """What its process has used of the CPUs so far; 0 of one that has died."""
+        try:
+            return sum(psutil.Process(self.manager.provisioner.pid).cpu_times()[:2])
+        except psutil.NoSuchProcess:
+            return 0.0
+
+    def _late(self, patience: Patience, cpu: float) -> str:
+        """Tells a kernel that hangs from a slow machine."""
+        going = [str(cell) for cell in self.cells.values() if cell.msg_id not in self.idle]
+        used = f"the kernel did not get there in {patience}; it used {cpu:.1f} s of the CPUs meanwhile"
+        return "\n".join([used, "It has sent of the cells that have not ended:", *going])
+
     def finish(self, executed: Executed, timeout: float = 120) -> Executed:
         self.pump(lambda: executed.msg_id in self.idle, timeout)
         return executed
@@ -158,18 +243,19 @@ class Kernel:
     def run(self, code: str, timeout: float = 120) -> Executed:
         return self.finish(self.start(code), timeout)
 
-    def ended(self, executed: Executed, timeout: float = 5) -> str:
+    def ended(self, executed: Executed, timeout: float = 60) -> str:
         """The status that the kernel reported for a finished cell: "ok", "error", or "dropped".
 
-        An interrupt between two steps of ipykernel's own makes it drop the cell, unrun and without a reply.
+        An interrupt between two steps of ipykernel's own makes it drop the cell, unrun and without a reply. Replies come in
+        order: where the next request has its own, the cell's will not come.
         """
+        status, following = DROPPED, self.client.kernel_info()
         while True:
-            try:
-                reply = self.client.get_shell_msg(timeout=timeout)
-            except queue.Empty:
-                return DROPPED
+            reply = self.client.get_shell_msg(timeout=timeout)
             if reply["parent_header"].get("msg_id") == executed.msg_id:
-                return str(reply["content"]["status"])
+                status = str(reply["content"]["status"])
+            elif reply["parent_header"].get("msg_id") == following:
+                return status
 
     def value(self, expression: str) -> str:
         """The repr of an expression in the kernel."""
@@ -185,47 +271,112 @@ class Kernel:
         self.manager.shutdown_kernel(now=True)
 
 
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    report = yield
+    item.stash[_FAILED] = item.stash.get(_FAILED, False) or report.failed
+    return report
+
+
+def has_failed(request: pytest.FixtureRequest) -> bool:
+    """Whether the test that asks has failed; for the end of a fixture, whose test may have hurt what it shares."""
+    return bool(request.node.stash.get(_FAILED, False))
+
+
+class SharedKernel:
+    """A kernel for one test after another, replaced after one that failed: one failure is one failure."""
+
+    def __init__(self, *setting: str) -> None:
+        """`setting`: the cells that a new kernel runs first."""
+        self.setting = setting
+        self.present: Kernel | None = None
+
+    def lend(self, request: pytest.FixtureRequest) -> Iterator[Kernel]:
+        if self.present is None:
+            self.present = make_kernel(*self.setting)
+        yield self.present
+        if has_failed(request) or not self.present.manager.is_alive():
+            self.end()
+
+    def end(self) -> None:
+        if self.present is not None:
+            self.present.shutdown()
+        self.present = None
+
+
+def make_kernel(*setting: str) -> Kernel:
+    """A kernel that has run these cells without an error."""
+    kernel = Kernel()
+    try:
+        for cell in setting:
+            executed = kernel.run(cell)
+            assert executed.error is None, executed.error
+    except BaseException:
+        kernel.shutdown()
+        raise
+    return kernel
+
+
 @pytest.fixture
 def fresh_kernel(cluster: str) -> Iterator[Kernel]:
     """A kernel of this test alone, with ray_magics loaded; it will join the shared cluster."""
-    yield from _kernel()
-
-
-@pytest.fixture(scope="module")
-def kernel(cluster: str) -> Iterator[Kernel]:
-    """A kernel that the tests of a module share, with ray_magics loaded and connected to the shared cluster."""
-    for kernel in _kernel():
-        assert kernel.run("%ray_remote 1").error is None
-        yield kernel
-
-
-def _kernel() -> Iterator[Kernel]:
-    kernel = Kernel()
-    assert kernel.run("%load_ext ray_magics").error is None
+    kernel = make_kernel(LOAD)
     yield kernel
     kernel.shutdown()
 
 
-def wait_until(condition: Callable[[], Any], timeout: float = 30, what: str = "the condition") -> Any:
-    """Waits for a condition and returns its value."""
-    end = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < end, f"{what} did not come true in {timeout} s"
-        time.sleep(0.05)
-    return value
+@pytest.fixture(scope="module")
+def _connected_kernel(cluster: str) -> Iterator[SharedKernel]:
+    shared = SharedKernel(LOAD, "%ray_remote 1")
+    yield shared
+    shared.end()
+
+
+@pytest.fixture
+def kernel(_connected_kernel: SharedKernel, request: pytest.FixtureRequest) -> Iterator[Kernel]:
+    """A kernel that the tests of a module share, with ray_magics loaded and connected to the shared cluster."""
+    yield from _connected_kernel.lend(request)
+
+
+@pytest.fixture(scope="session")
+def _lonely_kernel() -> Iterator[SharedKernel]:
+    shared = SharedKernel(LOAD)
+    yield shared
+    shared.end()
+
+
+@pytest.fixture
+def lonely_kernel(_lonely_kernel: SharedKernel, request: pytest.FixtureRequest) -> Iterator[Kernel]:
+    """A kernel that tests share, with ray_magics loaded and no cluster; it starts in a second."""
+    yield from _lonely_kernel.lend(request)
 
 
 # --- plain Python ---------------------------------------------------------------------------------------------------
 
 PLAIN_PYTHON = """
 import os, ray, runpy, sys, traceback
+connect = ray.init
+
+def init(*args, **options):
+    "Ray's own; only a script that asks for something gets a connection of its own, for that takes seconds."
+    if args or options:
+        ray.shutdown()
+    own.extend(args or options)
+    return connect(*args, ignore_reinit_error=True, **options)
+
+ray.init = init
 for path in map(str.strip, sys.stdin):
+    own = []
     os.chdir(os.path.dirname(path))
     try:
         runpy.run_path(path, run_name="__main__")
     except BaseException:
         traceback.print_exc(file=sys.stdout)
-    ray.shutdown()
+    if own:
+        ray.shutdown()
     print("--- done", flush=True)
 """
 
@@ -239,7 +390,8 @@ def plain_python(cluster: str) -> Iterator[Callable[[Path], str]]:
         def run(script: Path) -> str:
             process.stdin.write(f"{script}\n")
             process.stdin.flush()
-            return "".join(iter(process.stdout.readline, "--- done\n"))
+            printed = iter(process.stdout.readline, "--- done\n")
+            return "".join(itertools.takewhile(bool, printed))  # "" is the end of the process
 
         yield run
         process.stdin.close()

@@ -174,14 +174,14 @@ class Run:
         if self.state not in ENDED:
             self.state, self.error, self.ended = state, error, self.clock()
 
-    def watch_cluster(self, now: float, lost: Callable[[float], str] = connection.lost) -> None:
+    def watch_cluster(self, now: float, lost: Callable[[float], str] | None = None) -> None:
         """Ends the run with its cluster; Ray itself would wait, and in the end take the kernel along.
 
         `lost` says what to tell of a cluster that was not heard for so many seconds, "" while it is there.
         """
         if now > self._cluster_at and self.live:
             self._cluster_at = now + 1.0
-            if words := lost(SILENT):
+            if words := (lost or connection.lost)(SILENT):
                 self.end("failed", ClusterLost(words))
 
     def drive(self) -> None:

@@ -19,6 +19,8 @@ from typing import Any, NoReturn
 import nbformat
 import pytest
 
+from tests.conftest import Patience
+
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic"]
 COMMANDS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 120_000  # ms, on a busy machine
@@ -64,7 +66,10 @@ def _give_up(advice: str) -> NoReturn:
 
 
 class Server:
-    """JupyterLab on a free port of 127.0.0.1, with configuration, data and notebooks in `folder` alone."""
+    """JupyterLab on a free port of 127.0.0.1, with configuration, data and notebooks in `folder` alone.
+
+    It starts for seconds, in which its maker may do other things; `wait` returns when it answers.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.notebooks, self.runtime = folder / "notebooks", folder / "runtime"
@@ -76,11 +81,20 @@ class Server:
             self.process = subprocess.Popen(
                 self._command(), env=self._environment(folder), stdout=log, stderr=log, cwd=self.notebooks
             )
-        self._wait()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def wait(self) -> Server:
+        patience = Patience(90)
+        while not patience.is_over() and self.process.poll() is None:
+            try:
+                self.ask("status")
+                return self
+            except (urllib.error.URLError, ConnectionError):
+                time.sleep(0.1)
+        raise RuntimeError(f"JupyterLab did not start in {patience}:\n{self.log.read_text()[-3000:]}")
 
     def path(self, name: str) -> Path:
         return self.notebooks / name
@@ -104,6 +118,9 @@ class Server:
     def start_kernel(self) -> str:
         return str(self.ask("kernels", "POST", {"name": "python3"})["id"])
 
+    def end_kernel(self, kernel: str) -> None:
+        self.ask(f"kernels/{kernel}", "DELETE")
+
     def attach(self, name: str, kernel: str) -> None:
         """When this notebook is opened, it is connected to this kernel."""
         self.ask("sessions", "POST", {"path": name, "name": name, "type": "notebook", "kernel": {"id": kernel}})
@@ -112,19 +129,23 @@ class Server:
         self.ask(f"kernels/{kernel}/interrupt", "POST")
 
     def execute(self, kernel: str, code: str, timeout: float = 60) -> None:
-        """Runs code in a kernel past all pages; returns when it has ended."""
+        """Runs code in a kernel past all pages; returns when it has ended, and fails where it did."""
         from jupyter_client.blocking.client import BlockingKernelClient
 
         client = BlockingKernelClient(connection_file=str(self.runtime / f"kernel-{kernel}.json"))
         client.load_connection_file()
         client.start_channels()
-        client.execute_interactive(code, silent=True, timeout=timeout)
-        client.stop_channels()
+        try:
+            client.wait_for_ready(timeout)
+            reply = client.execute_interactive(code, silent=True, timeout=timeout, output_hook=lambda message: None)
+        finally:
+            client.stop_channels()
+        assert reply["content"]["status"] == "ok", reply["content"]
 
     def stop(self) -> None:
         """Ends the kernels, too."""
         for kernel in self.ask("kernels"):
-            self.ask(f"kernels/{kernel['id']}", "DELETE")
+            self.end_kernel(kernel["id"])
         self.process.terminate()
         try:
             self.process.wait(20)
@@ -163,15 +184,6 @@ class Server:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(values))
 
-    def _wait(self) -> None:
-        end = time.monotonic() + 90
-        while time.monotonic() < end and self.process.poll() is None:
-            try:
-                return self.ask("status") and None
-            except (urllib.error.URLError, ConnectionError):
-                time.sleep(0.1)
-        raise RuntimeError(f"JupyterLab did not start:\n{self.log.read_text()[-3000:]}")
-
 
 def free_port() -> int:
     with socket.socket() as taken:
@@ -189,6 +201,12 @@ window.test = {
     const panel = window.jupyterapp?.shell?.currentWidget;
     return !!panel?.sessionContext && panel.content?.widgets?.length > 0
       && panel.sessionContext.session?.kernel?.status === 'idle' && !!panel.sessionContext.session.kernel.info;
+  },
+  async open(path) {
+    const { shell, serviceManager, commands } = window.jupyterapp;
+    await serviceManager.sessions.refreshRunning();
+    for (const widget of Array.from(shell.widgets('main'))) widget.dispose();
+    await commands.execute('docmanager:open', { path, factory: 'Notebook' });
   },
   run(i) {
     window.test.panel().content.activeCellIndex = i;
@@ -217,6 +235,16 @@ class Notebook:
     def load(self, place: str = "lab/tree", kernel: bool = True) -> Notebook:
         """Loads the page anew and waits for the notebook, and for its idle kernel unless told not to."""
         self.page.goto(f"{self.server.url}/{place}/{self.name}?reset")
+        return self._wait(kernel)
+
+    def open(self, place: str = "lab/tree", kernel: bool = True) -> Notebook:
+        """Opens it in the page as it is, in place of all that was open; loads the page where it shows no JupyterLab."""
+        if place != "lab/tree" or not self.page.url.startswith(f"{self.server.url}/lab/"):
+            return self.load(place, kernel)
+        self.page.evaluate("path => test.open(path)", self.name)
+        return self._wait(kernel)
+
+    def _wait(self, kernel: bool) -> Notebook:
         shown = "() => window.jupyterapp?.shell?.currentWidget?.context?.isReady"
         self.page.wait_for_function("test.ready" if kernel else shown)
         return self

@@ -337,7 +337,7 @@ def test_a_generator_is_pulled_only_as_fast_as_it_is_used(notebook: Shell) -> No
         "pulled = 0\ndef endless():\n    global pulled\n    while True:\n        pulled += 1\n        yield pulled"
     )
     with pytest.raises(RunTimeout):
-        notebook.run('%%ray_remote --for "x in endless()" --timeout 3\nimport time\ntime.sleep(0.5)')
+        notebook.run('%%ray_remote --for "x in endless()" --timeout 1.5\nimport time\ntime.sleep(0.5)')
     assert notebook.ns["pulled"] < 2000
 
 

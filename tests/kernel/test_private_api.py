@@ -91,14 +91,16 @@ def test_ipython_knows_the_number_of_the_cell_that_runs(shell: Shell) -> None:
     assert shell.ns["n"] == number == shell.ip.execution_count - 1
 
 
-def test_the_kernel_answers_on_the_control_channel(kernel: Kernel) -> None:
+def test_the_kernel_answers_on_the_control_channel(lonely_kernel: Kernel) -> None:
+    kernel = lonely_kernel
     message = kernel.client.session.msg("ray_magics_request", {"action": "stop", "run": "none"})
     kernel.client.control_channel.send(message)
     reply = kernel.client.get_control_msg(timeout=30)
     assert reply["msg_type"] == "ray_magics_reply" and reply["content"]["status"] == "error"
 
 
-def test_the_kernel_tells_the_id_of_a_cell(kernel: Kernel) -> None:
+def test_the_kernel_tells_the_id_of_a_cell(lonely_kernel: Kernel) -> None:
+    kernel = lonely_kernel
     code = "from ray_magics import kernel as p; print(repr(p.cell_id(get_ipython())))"
     content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
     message = kernel.client.session.msg("execute_request", content)

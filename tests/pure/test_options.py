@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import queue
 import shlex
 import subprocess
@@ -387,6 +388,7 @@ def test_a_failing_for_says_why(text: str, message: str) -> None:
 @pytest.fixture
 def shell(_ip: InteractiveShell) -> Iterator[InteractiveShell]:
     """The one shell of the process, with the magics of this module."""
+    gc.freeze()  # a reset collects garbage: milliseconds over the test's own
     for made in (cook, halt, halt):
         register_magic(_ip, made)
     _ip.user_ns.update(xs=[1], x2=2)

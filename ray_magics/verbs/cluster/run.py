@@ -17,6 +17,7 @@ from ...raylib.logs import hide_worker_lines
 from ...raylib.private import warn_of_untried
 from ...resources import NodeResources
 from ...run.registry import registry
+from ...run.registry import runs as runs  # public: `ray_magics.runs`
 from . import detached, join
 from .messages import cluster_gone_text, connection_text, no_living_node_text
 from .plan import Connection, ConnectPlan, differences, make_connect_plan

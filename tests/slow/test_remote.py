@@ -1,0 +1,32 @@
+"""``%%ray_remote`` where it takes long: the death of a cluster under a kernel."""
+
+from __future__ import annotations
+
+import time
+
+import psutil
+import pytest
+
+from tests.conftest import LOAD, make_kernel, wait_until
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_cell_ends_with_its_cluster_and_the_kernel_lives_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    kernel = make_kernel(LOAD)
+    try:
+        started = kernel.run("%ray_init --num-cpus 1")
+        assert started.error is None, started.error
+        kernel.run("from ray_magics.verbs.cluster import run as cluster_run\ncluster_run.DISCONNECT_SECONDS = 15")
+        cell = kernel.start("%%ray_remote\nimport time\nprint('started', flush=True)\ntime.sleep(300)")
+        kernel.pump(lambda: "started" in cell.stdout)
+        [service] = [p for p in psutil.Process(kernel.manager.provisioner.pid).children() if p.name() == "gcs_server"]
+        service.kill()
+        error = kernel.finish(cell, timeout=60).error
+        assert error["ename"] == "ClusterLost" and "%ray_init --restart" in error["evalue"]
+        wait_until(lambda: kernel.value("cluster_run.is_up()") == "False", 60, "letting go")
+        time.sleep(6)  # nothing may start a cluster by itself meanwhile: there is no condition to wait for
+        assert kernel.value("cluster_run.is_up()") == "False" and kernel.value("1 + 1") == "2"
+    finally:
+        kernel.shutdown()
