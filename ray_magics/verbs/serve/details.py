@@ -67,10 +67,9 @@ class DeploymentDetails:
         over = self.status in ("UPDATING", "HEALTHY") and set(states) <= {"RUNNING", "STOPPING"}
         return over and states.count("RUNNING") == self.target and ("STOPPING" in states or self.status == "HEALTHY")
 
-    def count_ready(self, old_replicas: Collection[str]) -> int:
-        """How many of the replicas that it is to have run, but for the old ones."""
-        running = sum(replica.is_running and replica.id not in old_replicas for replica in self.replicas)
-        return min(running, self.target)
+    def count_running(self, old_replicas: Collection[str]) -> int:
+        """How many replicas run, but for the old ones."""
+        return sum(replica.is_running and replica.id not in old_replicas for replica in self.replicas)
 
     @classmethod
     def parse(cls, data: Json) -> DeploymentDetails:

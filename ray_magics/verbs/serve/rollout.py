@@ -10,6 +10,7 @@ from .served import CHECK_SUFFIX
 
 STARTING_SERVE, AWAITING_DELETION = "starting Serve", "awaiting deletion"
 CHECKING, JOINING, UPDATING = "checking", "joining", "updating"
+_STOPS_FIRST, _SERVES_ON = "the old version stops first", "the old version serves until the new one is ready"
 _REASONS = {
     STARTING_SERVE: "Ray Serve starts on this cluster",
     AWAITING_DELETION: "waits until the application of this name is gone",
@@ -88,7 +89,7 @@ class Rollout:
         """How many replicas of the new version run, and how many there are to be in this phase."""
         deployments = details.application(self.target).deployments.values()
         starting = [deployment for deployment in deployments if deployment.name in self.starting_deployments]
-        ready = sum(deployment.count_ready(self.old_replicas) for deployment in starting)
+        ready = sum(min(deployment.count_running(self.old_replicas), deployment.target) for deployment in starting)
         return ready, sum(deployment.target for deployment in starting)
 
     def has_failed(self, details: InstanceDetails) -> bool:
@@ -112,12 +113,9 @@ class Rollout:
 
     def waiting_for(self, details: InstanceDetails) -> list[str]:
         """The deployments of the new version of which no replica runs yet."""
-        app = details.application(self.target)
-        return [
-            name for name, deployment in app.deployments.items()
-            if name in self.new_deployments
-            and not any(replica.is_running and replica.id not in self.old_replicas for replica in deployment.replicas)
-        ]  # fmt: skip
+        deployments = details.application(self.target).deployments.values()
+        idle = [deployment.name for deployment in deployments if not deployment.count_running(self.old_replicas)]
+        return [name for name in idle if name in self.new_deployments]
 
     @property
     def consequence(self) -> str:
@@ -131,6 +129,4 @@ class Rollout:
         """Why the new version does not serve yet; "" where nothing but its own start is waited for."""
         if self.phase in _REASONS or not self.old_replicas:
             return _REASONS.get(self.phase, "")
-        return (
-            "the old version stops first" if self.stops_first else "the old version serves until the new one is ready"
-        )
+        return _STOPS_FIRST if self.stops_first else _SERVES_ON
