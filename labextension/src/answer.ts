@@ -1,5 +1,5 @@
 /** What an application answered to the last request that was tried. */
-import { h, setAttr, setLine, setText, show, type Part } from './dom';
+import { h, setAttr, setAttrs, setLine, setText, show, type Part } from './dom';
 import { count, seconds, size } from './format';
 import { icon } from './icon';
 import { layOut } from './json';
@@ -58,9 +58,7 @@ function bodyOf(): Part<Answer> {
   let answer: Answer | null = null;
   let lines: string[] = [];
   let open = false;
-  setAttr(text, 'tabindex', '0');
-  setAttr(text, 'role', 'region');
-  setAttr(text, 'aria-label', 'Body of the answer');
+  setAttrs(text, { tabindex: '0', role: 'region', 'aria-label': 'Body of the answer' });
   unfold.type = 'button';
   for (const one of [text, unfold]) setAttr(one, 'data-lm-suppress-shortcuts', 'true');
   unfold.addEventListener('click', () => {

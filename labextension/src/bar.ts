@@ -1,6 +1,6 @@
 /** Progress of a run: done, failed, and running in lighter colour; a moving bar while the total is not known. */
 import { count, plural } from './format';
-import { h, setAttr, type Part } from './dom';
+import { h, setAttrs, setAttrs, type Part } from './dom';
 import { isLive, isSingle, type Run } from './status';
 
 export function bar(): Part<Run> {
@@ -8,8 +8,7 @@ export function bar(): Part<Run> {
   const failed = h('div', 'bar-failed');
   const running = h('div', 'bar-running');
   const node = h('div', 'bar', done, failed, running);
-  setAttr(node, 'role', 'progressbar');
-  setAttr(node, 'aria-valuemin', '0');
+  setAttrs(node, { role: 'progressbar', 'aria-valuemin': '0' });
   return {
     node,
     paint(run) {
@@ -21,10 +20,8 @@ export function bar(): Part<Run> {
       });
       node.classList.toggle('ray-magics-moving', isLive(run) && run.state !== 'pending' && total === null);
       node.classList.toggle('ray-magics-ended', !isLive(run) && run.state !== 'finished');
-      setAttr(node, 'aria-label', `Progress of ${run.name || 'the run'}`);
-      setAttr(node, 'aria-valuemax', total === null ? null : String(total));
-      setAttr(node, 'aria-valuenow', total === null ? null : String(Math.min(run.done + run.failed, total)));
-      setAttr(node, 'aria-valuetext', progress(run) || run.state);
+      setAttrs(node, { 'aria-label': `Progress of ${run.name || 'the run'}`, 'aria-valuemax': total === null ? null : String(total) });
+      setAttrs(node, { 'aria-valuenow': total === null ? null : String(Math.min(run.done + run.failed, total)), 'aria-valuetext': progress(run) || run.state });
     },
   };
 }

@@ -1,5 +1,5 @@
 /** The cluster: its resources, nodes, tasks, actors, what waits and why, and the runs of this kernel. */
-import { h, keyed, setAttr, setLine, setText, show, type Part } from './dom';
+import { h, keyed, setAttr, setAttrs, setLine, setText, show, type Part } from './dom';
 import { count, sentence, usage } from './format';
 import { icon } from './icon';
 import { GONE, live, type Seen } from './live';
@@ -103,8 +103,7 @@ function gauge(): Part<Meter> {
   const amount = h('span', 'number');
   const fill = h('div', 'bar-done');
   const track = h('div', 'bar', fill);
-  setAttr(track, 'role', 'meter');
-  setAttr(track, 'aria-valuemin', '0');
+  setAttrs(track, { role: 'meter', 'aria-valuemin': '0' });
   return {
     node: h('div', 'meter', h('div', 'meter-text', name, amount), track),
     paint(meter) {
@@ -113,9 +112,7 @@ function gauge(): Part<Meter> {
       setText(name, meter.name);
       setText(amount, text);
       setAttr(track, 'aria-label', meter.name);
-      setAttr(track, 'aria-valuemax', String(meter.total));
-      setAttr(track, 'aria-valuenow', String(Math.min(meter.used, meter.total)));
-      setAttr(track, 'aria-valuetext', text);
+      setAttrs(track, { 'aria-valuemax': String(meter.total), 'aria-valuenow': String(Math.min(meter.used, meter.total)), 'aria-valuetext': text });
       fill.style.width = `${(100 * share).toFixed(2)}%`;
       track.classList.toggle('ray-magics-full', meter.unit === 'bytes' && share > 0.9);
     },

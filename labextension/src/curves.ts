@@ -1,6 +1,6 @@
 /** The metric over iterations, a line for each trial; over trials, where each reports once. */
 import { chart, fit, label, type Brush } from './chart';
-import { h, setAttr, setLine, setText, show, type Part } from './dom';
+import { h, setAttr, setAttrs, setLine, setText, show, type Part } from './dom';
 import { count, number, plural } from './format';
 import { scaleOf, ticks, type Scale } from './scale';
 import { sample, type Scene, type Select } from './scene';
@@ -31,8 +31,7 @@ export function curves(select: Select): Part<Scene> {
   box.type = 'checkbox';
   node.open = true;
   for (const one of [summary, box, area.node]) setAttr(one, 'data-lm-suppress-shortcuts', 'true');
-  setAttr(area.node, 'tabindex', '0');
-  setAttr(area.node, 'role', 'group');
+  setAttrs(area.node, { tabindex: '0', role: 'group' });
   setAttr(news, 'aria-live', 'polite');
   let scene: Scene | null = null;
   let lines: Line[] = [];

@@ -1,5 +1,5 @@
 /** A button that unfolds a part of the page; what is folded needs no painting. */
-import { h, setAttr, show } from './dom';
+import { h, setAttr, setAttrs, show } from './dom';
 
 export interface Fold {
   node: HTMLButtonElement;
@@ -17,8 +17,7 @@ export function fold(region: HTMLElement, changed: (open: boolean) => void, ...w
   };
   node.type = 'button';
   region.id = `ray-magics-fold-${folds}`;
-  setAttr(node, 'aria-controls', region.id);
-  setAttr(node, 'data-lm-suppress-shortcuts', 'true');
+  setAttrs(node, { 'aria-controls': region.id, 'data-lm-suppress-shortcuts': 'true' });
   node.addEventListener('click', () => {
     set(!node.matches('[aria-expanded=true]'));
     changed(!region.hidden);

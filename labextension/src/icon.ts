@@ -1,5 +1,5 @@
 /** The sign of a state. Each has a shape of its own: colour is never the only difference. */
-import { classes, setAttr } from './dom';
+import { classes, setAttr, setAttrs } from './dom';
 
 const SVG = 'http://www.w3.org/2000/svg';
 const RING = 'M8 1.75a6.25 6.25 0 1 1 0 12.5a6.25 6.25 0 0 1 0-12.5z';
@@ -27,8 +27,7 @@ export interface Icon {
 export function icon(): Icon {
   const path = document.createElementNS(SVG, 'path');
   const node = document.createElementNS(SVG, 'svg');
-  setAttr(node, 'viewBox', '0 0 16 16');
-  setAttr(node, 'aria-hidden', 'true');
+  setAttrs(node, { viewBox: '0 0 16 16', 'aria-hidden': 'true' });
   node.append(path);
   return {
     node,

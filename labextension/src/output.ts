@@ -1,5 +1,5 @@
 /** What the workers print: one fold for each worker, closed unless the run is a single task. */
-import { h, keyed, setAttr, setLine, setText, show, type Part } from './dom';
+import { h, keyed, setAttr, setAttrs, setLine, setText, show, type Part } from './dom';
 import { count, plural } from './format';
 import { isSingle, type Line, type Run, type Worker } from './status';
 
@@ -29,8 +29,7 @@ function fold(open: boolean): Part<Worker> {
   const tail = follow(lines);
   node.open = open;
   setAttr(summary, 'data-lm-suppress-shortcuts', 'true');
-  setAttr(lines, 'tabindex', '0');
-  setAttr(lines, 'role', 'region');
+  setAttrs(lines, { tabindex: '0', role: 'region' });
   node.addEventListener('toggle', () => {
     lines.scrollTop = lines.scrollHeight;
   });

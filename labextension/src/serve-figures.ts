@@ -1,5 +1,5 @@
 /** The requests of an application: a few numbers, and a curve of the last minutes. */
-import { h, setAttr, setText, show, type Part } from './dom';
+import { h, setAttr, setAttrs, setText, show, type Part } from './dom';
 import { clock } from './format';
 import type { App, Figures, Point } from './serve-status';
 import { few, millis, percent, whole } from './serve-words';
@@ -38,9 +38,7 @@ function curve(): Part<Point[]> {
   const path = document.createElementNS(SVG, 'path');
   const picture = document.createElementNS(SVG, 'svg');
   const node = h('div', 'curve', picture as never);
-  setAttr(picture, 'viewBox', `0 0 ${WIDTH} ${HEIGHT}`);
-  setAttr(picture, 'preserveAspectRatio', 'none');
-  setAttr(picture, 'role', 'img');
+  setAttrs(picture, { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img' });
   picture.append(path);
   return {
     node,

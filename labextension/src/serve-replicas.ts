@@ -1,5 +1,5 @@
 /** The replicas of a deployment, each with the last lines of its log. */
-import { h, keyed, setAttr, setLine, setText, show, type Part } from './dom';
+import { h, keyed, setAttr, setAttrs, setLine, setText, show, type Part } from './dom';
 import { clock, count, plural } from './format';
 import { fold } from './fold';
 import { follow } from './output';
@@ -68,9 +68,7 @@ function logOf(): Log {
   const whose = h('span', 'unseen');
   let replica: Replica | null = null;
   const button = fold(node, draw, label, whose);
-  setAttr(lines, 'tabindex', '0');
-  setAttr(lines, 'role', 'region');
-  setAttr(lines, 'data-lm-suppress-shortcuts', 'true');
+  setAttrs(lines, { tabindex: '0', role: 'region', 'data-lm-suppress-shortcuts': 'true' });
 
   function draw(): void {
     if (!replica || !button.open()) return;

@@ -1,5 +1,5 @@
 /** Small parts that the views of what is served share. */
-import { h, setAttr, setText, show, type Part } from './dom';
+import { h, setAttrs, setText, show, type Part } from './dom';
 import { icon } from './icon';
 import { isFailed, signOf, stateWords } from './serve-words';
 
@@ -25,10 +25,7 @@ export interface Told {
 export function messageBox(): Part<Told> {
   const text = h('pre');
   const node = h('div', 'lines told', text);
-  setAttr(node, 'tabindex', '0');
-  setAttr(node, 'role', 'region');
-  setAttr(node, 'aria-label', 'Message of Ray Serve');
-  setAttr(node, 'data-lm-suppress-shortcuts', 'true');
+  setAttrs(node, { tabindex: '0', role: 'region', 'aria-label': 'Message of Ray Serve', 'data-lm-suppress-shortcuts': 'true' });
   return {
     node,
     paint(told) {

@@ -1,5 +1,5 @@
 /** Applications that Ray Serve serves, and the deployment of one of them as a run. */
-import { h, keyed, setAttr, setLine, show, type Part } from './dom';
+import { h, keyed, setAttrs, setLine, show, type Part } from './dom';
 import { count, plural } from './format';
 import { GONE, live, type Seen } from './live';
 import { card } from './run';
@@ -25,8 +25,7 @@ function served(send: Source['send']): Part<Seen> {
   const more = h('div', 'muted');
   const place = h('div', 'place muted');
   const node = h('div', 'serve', left, list, none, more, place);
-  setAttr(node, 'role', 'group');
-  setAttr(node, 'aria-label', 'Applications of Ray Serve');
+  setAttrs(node, { role: 'group', 'aria-label': 'Applications of Ray Serve' });
   return {
     node,
     paint({ snapshot, gone }) {

@@ -1,5 +1,5 @@
 /** Above the trials: the filter, the states, how many are shown, and a way out of the brushes. */
-import { h, setAttr, setLine, setText, show, type Part } from './dom';
+import { h, setAttr, setAttrs, setLine, setText, show, type Part } from './dom';
 import { count, plural } from './format';
 import type { Scene } from './scene';
 import type { Column } from './trial-columns';
@@ -35,9 +35,7 @@ export function toolbar(changed: () => void, clear: () => void): Toolbar {
   field.placeholder = 'Filter: adam lr>0.01 state=failed';
   unbrush.type = 'button';
   odd.id = `ray-magics-odd-${bars}`;
-  setAttr(field, 'aria-label', 'Filter trials: words, and comparisons such as lr>0.01');
-  setAttr(field, 'aria-describedby', odd.id);
-  setAttr(field, 'spellcheck', 'false');
+  setAttrs(field, { 'aria-label': 'Filter trials: words, and comparisons such as lr>0.01', 'aria-describedby': odd.id, spellcheck: 'false' });
   setAttr(states, 'aria-label', 'State of the trials');
   setAttr(odd, 'role', 'status');
   setAttr(amount, 'role', 'status');

@@ -1,5 +1,5 @@
 /** Stop, Pause and Resume of single trials. What was asked is kept by trial, for its row may come and go. */
-import { h, setAttr, setText, show, type Part } from './dom';
+import { h, setAttr, setAttrs, setText, show, type Part } from './dom';
 import type { Command, Source } from './source';
 import { isLive, type Run } from './status';
 import { PATIENCE, QUEUED } from './stop';
@@ -110,8 +110,7 @@ function button(action: Action, asked: (trial: Trial) => Asked | undefined, read
       const mine = request?.action === action;
       setText(node, mine ? busy : idle);
       setAttr(node, 'aria-label', `${mine ? busy : idle} trial ${next.number}${hint(action, next)}`);
-      setAttr(node, 'title', hint(action, next).replace(/^: /, '') || null);
-      setAttr(node, 'aria-disabled', ready(next) && !request ? null : 'true');
+      setAttrs(node, { title: hint(action, next).replace(/^: /, '') || null, 'aria-disabled': ready(next) && !request ? null : 'true' });
       show(node, mine || (!request && ready(next)));
     },
   };

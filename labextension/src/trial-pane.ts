@@ -1,6 +1,6 @@
 /** The selected trial: everything it was given and has reported, why it failed, and what can be done about it. */
 import { metricText, paramList } from './best';
-import { h, setAttr, setLine, setText, show, type Part } from './dom';
+import { h, setAttr, setAttrs, setLine, setText, show, type Part } from './dom';
 import { plain } from './format';
 import { icon } from './icon';
 import type { Scene } from './scene';
@@ -21,11 +21,8 @@ export function trialPane(actions: Actions, close: () => void): Part<Scene> {
   closer.type = 'button';
   setAttr(closer, 'data-lm-suppress-shortcuts', 'true');
   closer.addEventListener('click', close);
-  setAttr(node, 'tabindex', '-1');
-  setAttr(node, 'data-lm-suppress-shortcuts', 'true');
-  setAttr(error, 'tabindex', '0');
-  setAttr(error, 'data-lm-suppress-shortcuts', 'true');
-  setAttr(error, 'aria-label', 'Error');
+  setAttrs(node, { tabindex: '-1', 'data-lm-suppress-shortcuts': 'true' });
+  setAttrs(error, { tabindex: '0', 'data-lm-suppress-shortcuts': 'true', 'aria-label': 'Error' });
   node.addEventListener('keydown', event => {
     if (event.key !== 'Escape') return;
     event.stopPropagation();

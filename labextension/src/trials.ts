@@ -1,5 +1,5 @@
 /** The table of trials. Of many thousands only those in sight are in the page. */
-import { h, keyed, setAttr, setText, show, type Part } from './dom';
+import { h, keyed, setAttr, setAttrs, setText, show, type Part } from './dom';
 import { icon } from './icon';
 import type { Scene, Select } from './scene';
 import type { Actions } from './trial-actions';
@@ -98,10 +98,7 @@ export function trialTable(actions: Actions, on: Handlers): Part<Scene> {
     event.stopPropagation();
   });
   scroller.addEventListener('scroll', () => scene && paintRows(scene), { passive: true });
-  setAttr(table, 'role', 'grid');
-  setAttr(table, 'tabindex', '0');
-  setAttr(table, 'aria-label', 'Trials; arrow keys select one');
-  setAttr(table, 'data-lm-suppress-shortcuts', 'true');
+  setAttrs(table, { role: 'grid', tabindex: '0', 'aria-label': 'Trials; arrow keys select one', 'data-lm-suppress-shortcuts': 'true' });
   for (const space of [above, below]) setAttr(space, 'aria-hidden', 'true');
 
   return {
@@ -177,8 +174,7 @@ function row(name: string, actions: Actions, select: Select): Part<Line> {
       const best = trial === scene.best;
       id = trial.id;
       node.id = `${name}-${index}`;
-      setAttr(node, 'aria-rowindex', String(index + 2));
-      setAttr(node, 'aria-selected', String(trial === scene.selected));
+      setAttrs(node, { 'aria-rowindex': String(index + 2), 'aria-selected': String(trial === scene.selected) });
       node.classList.toggle('ray-magics-best-row', best);
       setText(number, String(trial.number));
       show(star, best);

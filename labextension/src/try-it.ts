@@ -1,6 +1,6 @@
 /** A box for one request to an application, and its answer. What a person types here no snapshot touches. */
 import { answer } from './answer';
-import { h, setAttr, show, type Part } from './dom';
+import { h, setAttr, setAttrs, show, type Part } from './dom';
 import { exchange, type Exchange } from './exchange';
 import { BODY_LENGTH, METHODS, type App, type Call } from './serve-status';
 import type { HttpRequest, Source } from './source';
@@ -85,9 +85,7 @@ function requestForm(submit: () => void): Form {
   setAttr(path, 'aria-label', 'Path');
   setAttr(body, 'aria-label', 'Body');
   for (const one of [path, body]) {
-    setAttr(one, 'spellcheck', 'false');
-    setAttr(one, 'autocapitalize', 'off');
-    setAttr(one, 'autocomplete', 'off');
+    setAttrs(one, { spellcheck: 'false', autocapitalize: 'off', autocomplete: 'off' });
     one.addEventListener('input', typed);
   }
   for (const one of [examples, method, path, body, button]) {
