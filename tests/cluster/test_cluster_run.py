@@ -22,7 +22,7 @@ from tests.conftest import QUICK
 
 PRELUDE = """
 import contextlib, io, json, os, pathlib, sys, threading, time
-from ray_magics.verbs.cluster import detached, messages as words, run
+from ray_magics.verbs.cluster import detached, messages as words, run, watch
 from ray_magics.errors import UsageError
 seen = {}
 
@@ -111,6 +111,7 @@ cpus = int(ray.cluster_resources()["CPU"])
 naps = [nap.remote() for _ in range(cpus + 3)]
 never = [nap.options(num_gpus=1).remote(), nap.options(num_cpus=cpus + 1).remote(),
          nap.options(label_selector={"zone": "mars"}).remote()]
+watch.TASK_COUNT_SECONDS = 0.2
 counts = {("RUNNING", cpus), ("PENDING_NODE_ASSIGNMENT", 6)}
 until(lambda: len(run.snapshot().waiting) == 4 and counts <= set(run.snapshot().tasks))
 status = run.snapshot()
