@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
+
+from ray_magics.registry import find_verbs
 
 nbclient = pytest.importorskip("nbclient")
 nbformat = pytest.importorskip("nbformat")
@@ -22,7 +25,8 @@ pytest.importorskip("matplotlib")
 pytestmark = pytest.mark.timeout(900)
 EXAMPLES = Path(__file__).parents[2] / "examples"
 QUICKSTART, TUNE, SERVE = (EXAMPLES / f"{name}.ipynb" for name in ("quickstart", "tune", "serve"))
-RAN = {QUICKSTART: "executed", TUNE: "searched", SERVE: "served"}
+SAVED = (QUICKSTART, TUNE, SERVE)
+RAN = {QUICKSTART: "executed", SERVE: "served"}  # tests/slow/test_examples.py runs the search, which takes a minute
 
 
 class Notebook:
@@ -54,14 +58,6 @@ class Notebook:
 def executed(tmp_path_factory: pytest.TempPathFactory) -> Notebook:
     """quickstart.ipynb after a run in an empty folder, on a cluster that it started itself."""
     return execute(QUICKSTART, tmp_path_factory.mktemp("quickstart"))
-
-
-@pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> Notebook:
-    """tune.ipynb after such a run."""
-    for package in ("torch", "xgboost", "optuna"):
-        pytest.importorskip(package)
-    return execute(TUNE, tmp_path_factory.mktemp("tune"))
 
 
 @pytest.fixture(scope="module")
@@ -156,37 +152,6 @@ def test_shutting_down_says_what_it_stopped(executed: Notebook) -> None:
     assert "Stopped the Ray cluster" in executed.text("end")
 
 
-def test_every_cell_of_the_search_runs(searched: Notebook) -> None:
-    assert [cell.execution_count for cell in searched.code] == list(range(1, len(searched.code) + 1))
-    assert not [cell.id for cell in searched.code if any(o.output_type == "error" for o in cell.outputs)]
-
-
-def test_asha_saves_epochs_and_finds_as_good_a_network(searched: Notebook) -> None:
-    (asha, good), (fifo, best) = re.findall(r": (\d+) epochs, best accuracy ([\d.]+)", searched.text("compare"))
-    assert int(asha) < int(fifo) == 80 and float(good) > 0.9 and float(best) > 0.93
-
-
-def test_a_search_is_saved_as_a_table(searched: Notebook) -> None:
-    for cell in ("asha", "fifo", "optuna"):
-        assert searched.mime_types(cell) == ["text/html"] and "★ Best" in searched.text(cell)
-    assert "Stopped early" in searched.text("asha") and "8 of 8 trials" in searched.text("optuna")
-
-
-def test_the_form_is_saved_as_the_line_that_it_stands_for(searched: Notebook) -> None:
-    line = next(cell.source for cell in searched.code if cell.id == "form").replace(" --form", "")
-    assert line in searched.text("form")
-
-
-def test_a_trial_is_stopped_from_code(searched: Notebook) -> None:
-    assert "ResultGrid of 2 trials" in searched.text("steer")
-    assert "Stopped" in searched.text("background")
-
-
-def test_the_script_of_a_search_is_plain_ray(searched: Notebook) -> None:
-    script = searched.text("dry").partition("\n\n")[2]
-    assert "ray_magics" not in script and "tuner.fit()" in ast.unparse(ast.parse(script))
-
-
 def test_every_cell_that_serves_runs_and_the_broken_one_fails(served: Notebook) -> None:
     assert [cell.execution_count for cell in served.code] == list(range(1, len(served.code) + 1))
     failed = [cell.id for cell in served.code if any(o.output_type == "error" for o in cell.outputs)]
@@ -205,7 +170,7 @@ def test_applications_are_saved_as_pictures_of_what_they_were(served: Notebook) 
         assert all(name in served.text(cell) for name in deployments) and "Running" in served.text(cell)
 
 
-@pytest.mark.parametrize("path", RAN, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SAVED, ids=lambda path: path.stem)
 def test_the_notebook_of_the_repository_is_saved_with_its_outputs(path: Path) -> None:
     saved = Notebook(nbformat.read(path, as_version=4))
     assert [cell.execution_count for cell in saved.code] == list(range(1, len(saved.code) + 1))
@@ -214,10 +179,28 @@ def test_the_notebook_of_the_repository_is_saved_with_its_outputs(path: Path) ->
     assert all(set(cell.metadata) <= {"tags"} for cell in saved.content.cells)
 
 
+@pytest.mark.parametrize("path", [TUNE], ids=lambda path: path.stem)
+def test_every_line_of_the_notebook_is_one_that_the_magics_take(path: Path) -> None:
+    content = nbformat.read(path, as_version=4)
+    nbformat.validate(content)
+    magics = {magic.name: magic for verb in find_verbs() for magic in verb.magics}
+    for cell in Notebook(content).code:
+        ast.parse(TransformerManager().transform_cell(cell.source))
+        for signs, name, line in re.findall(r"(%%?)(ray_\w+)(.*)", cell.source):
+            assert magics[name].parse(line, is_cell=signs == "%%") is not None
+
+
+@pytest.mark.parametrize("path", SAVED, ids=lambda path: path.stem)
+def test_nothing_of_the_machine_is_in_the_file(path: Path) -> None:
+    tells_nothing_of_the_machine(nbformat.read(path, as_version=4))
+
+
 @pytest.mark.parametrize("path", RAN, ids=lambda path: path.stem)
-@pytest.mark.parametrize("source", ["saved", "executed"])
-def test_nothing_of_the_machine_is_in_the_file(source: str, path: Path, request: pytest.FixtureRequest) -> None:
-    content = nbformat.read(path, 4) if source == "saved" else request.getfixturevalue(RAN[path]).content
+def test_nothing_of_the_machine_comes_into_the_file(path: Path, request: pytest.FixtureRequest) -> None:
+    tells_nothing_of_the_machine(request.getfixturevalue(RAN[path]).content)
+
+
+def tells_nothing_of_the_machine(content: Any) -> None:
     text = re.sub(r'"image/png": "[^"]*"', "", nbformat.writes(content))
     folders = {str(Path.home()), tempfile.gettempdir(), sys.prefix, "/home/", "/Users/", "site-packages"}
     assert [folder for folder in folders if folder in text] == []

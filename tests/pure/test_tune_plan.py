@@ -375,6 +375,13 @@ def test_a_long_curve_is_thinned_and_keeps_its_end() -> None:
     assert thinned(((1, 1.0),), 5) == ((1, 1.0),)
 
 
+def test_the_curve_of_a_trial_that_begins_again_does_too() -> None:
+    made = table()
+    made.remember("a_00000", [(1, 0.9), (2, 0.8), (3, 0.7)])
+    report(made, 0, 0.6, iteration=2)
+    assert made.trials["a_00000"].curve == ((1, 0.9), (2, 0.6))
+
+
 def test_an_interrupted_trial_is_not_done() -> None:
     made = table()
     made.update("a_00000", state="RUNNING")

@@ -70,6 +70,8 @@ class TrialTable:
         numbers = {key: float(value) for key, value in flat_metrics(result).items()}
         iteration = int(result.get("training_iteration", 0))
         curve = before.curve
+        if curve and iteration <= curve[-1][0]:  # a trial without a checkpoint has begun again
+            curve = tuple(point for point in curve if point[0] < iteration)
         if self.metric in numbers:
             curve = thinned((*curve, (iteration, numbers[self.metric])), self._most_points())
         updated = replace(
