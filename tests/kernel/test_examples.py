@@ -23,6 +23,7 @@ pytestmark = pytest.mark.timeout(900)
 EXAMPLES = Path(__file__).parents[2] / "examples"
 QUICKSTART, TUNE, SERVE = (EXAMPLES / f"{name}.ipynb" for name in ("quickstart", "tune", "serve"))
 RAN = {QUICKSTART: "executed", TUNE: "searched", SERVE: "served"}
+SLOW = {SERVE}  # its run takes more than a minute
 
 
 class Notebook:
@@ -187,6 +188,7 @@ def test_the_script_of_a_search_is_plain_ray(searched: Notebook) -> None:
     assert "ray_magics" not in script and "tuner.fit()" in ast.unparse(ast.parse(script))
 
 
+@pytest.mark.slow
 def test_every_cell_that_serves_runs_and_the_broken_one_fails(served: Notebook) -> None:
     assert [cell.execution_count for cell in served.code] == list(range(1, len(served.code) + 1))
     failed = [cell.id for cell in served.code if any(o.output_type == "error" for o in cell.outputs)]
@@ -194,11 +196,13 @@ def test_every_cell_that_serves_runs_and_the_broken_one_fails(served: Notebook) 
     assert "200 {'digit': 2} | 422" in served.text("validated") and "largest batch" in served.text("batched")
 
 
+@pytest.mark.slow
 def test_an_update_under_load_loses_no_request(served: Notebook) -> None:
     counted = ast.literal_eval(served.text("counted"))
     assert set(counted) == {"one", "two"} and min(counted.values()) > 10
 
 
+@pytest.mark.slow
 def test_applications_are_saved_as_pictures_of_what_they_were(served: Notebook) -> None:
     for cell, deployments in (("plain", ["Reader"]), ("composed", ["Front", "Scale"]), ("batch", ["Batches"])):
         assert served.mime_types(cell) == ["text/html"]
@@ -214,8 +218,16 @@ def test_the_notebook_of_the_repository_is_saved_with_its_outputs(path: Path) ->
     assert all(set(cell.metadata) <= {"tags"} for cell in saved.content.cells)
 
 
-@pytest.mark.parametrize("path", RAN, ids=lambda path: path.stem)
-@pytest.mark.parametrize("source", ["saved", "executed"])
+@pytest.mark.parametrize(
+    ("source", "path"),
+    [
+        *(pytest.param("saved", path, id=f"saved-{path.stem}") for path in RAN),
+        *(
+            pytest.param("executed", path, id=f"executed-{path.stem}", marks=[pytest.mark.slow] if path in SLOW else [])
+            for path in RAN
+        ),
+    ],
+)
 def test_nothing_of_the_machine_is_in_the_file(source: str, path: Path, request: pytest.FixtureRequest) -> None:
     content = nbformat.read(path, 4) if source == "saved" else request.getfixturevalue(RAN[path]).content
     text = re.sub(r'"image/png": "[^"]*"', "", nbformat.writes(content))
