@@ -90,6 +90,11 @@ class Session:
             part: T = self._parts[kind]
             return part
 
+    def drop(self, kind: type) -> None:
+        """Lets go of the object of this class; the next one that asks gets a new one."""
+        with self._lock:
+            self._parts.pop(kind, None)
+
 
 _present: list[Session] = [Session(("", "", ""))]
 

@@ -19,6 +19,7 @@ import hypothesis
 import psutil
 import pytest
 
+pytest_plugins = ("tests.serving",)
 hypothesis.settings.register_profile("suite", derandomize=True)  # other cases: --hypothesis-profile=default
 hypothesis.settings.load_profile("suite")
 os.environ.setdefault("RAY_DEDUP_LOGS", "0")

@@ -56,7 +56,13 @@ NAMESPACE = "serve"  # of Serve's actors
 _ASK_TIMEOUT, _DEPLOY_TIMEOUT = 5.0, 30.0  # seconds
 _MULTIPLEXED = b"_serve_multiplexed_function"  # Ray's mark on what @serve.multiplexed decorates
 
-_client_session: list[Any] = []  # the connection for which Serve's client was last asked
+
+class _ClientAsked:
+    """In the session of a connection for which Serve's client was asked already."""
+
+    is_fresh = True
+
+
 quiet = Quiet(logging.ERROR, ("ray.serve",), least=logging.WARNING)
 """Serve tells its driver things that a view shows better."""
 
@@ -298,8 +304,9 @@ def client() -> Any:
     """
     if not connection.is_up():  # Ray would start a cluster of its own
         return None
-    if _client_session != [connection.session_id()]:  # Ray compares job ids, and that is 01000000 on each new cluster
-        _client_session[:] = [connection.session_id()]
+    asked = connection.session().part(_ClientAsked)
+    if asked.is_fresh:  # Ray compares job ids, and that is 01000000 on each new cluster
+        asked.is_fresh = False
         private("ray.serve.context:_set_global_client")(None)
     with quiet():
         return private("ray.serve.context:_get_global_client")(raise_if_no_controller_running=False)

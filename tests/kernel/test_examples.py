@@ -152,6 +152,7 @@ def test_shutting_down_says_what_it_stopped(executed: Notebook) -> None:
     assert "Stopped the Ray cluster" in executed.text("end")
 
 
+@pytest.mark.slow
 def test_every_cell_that_serves_runs_and_the_broken_one_fails(served: Notebook) -> None:
     assert [cell.execution_count for cell in served.code] == list(range(1, len(served.code) + 1))
     failed = [cell.id for cell in served.code if any(o.output_type == "error" for o in cell.outputs)]
@@ -159,11 +160,13 @@ def test_every_cell_that_serves_runs_and_the_broken_one_fails(served: Notebook) 
     assert "200 {'digit': 2} | 422" in served.text("validated") and "largest batch" in served.text("batched")
 
 
+@pytest.mark.slow
 def test_an_update_under_load_loses_no_request(served: Notebook) -> None:
     counted = ast.literal_eval(served.text("counted"))
     assert set(counted) == {"one", "two"} and min(counted.values()) > 10
 
 
+@pytest.mark.slow
 def test_applications_are_saved_as_pictures_of_what_they_were(served: Notebook) -> None:
     for cell, deployments in (("plain", ["Reader"]), ("composed", ["Front", "Scale"]), ("batch", ["Batches"])):
         assert served.mime_types(cell) == ["text/html"]
@@ -179,11 +182,11 @@ def test_the_notebook_of_the_repository_is_saved_with_its_outputs(path: Path) ->
     assert all(set(cell.metadata) <= {"tags"} for cell in saved.content.cells)
 
 
-@pytest.mark.parametrize("path", [TUNE], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [TUNE, SERVE], ids=lambda path: path.stem)
 def test_every_line_of_the_notebook_is_one_that_the_magics_take(path: Path) -> None:
     content = nbformat.read(path, as_version=4)
     nbformat.validate(content)
-    magics = {magic.name: magic for verb in find_verbs() for magic in verb.magics}
+    magics = {magic.name: magic for verb in find_verbs()[0] for magic in verb.magics}
     for cell in Notebook(content).code:
         ast.parse(TransformerManager().transform_cell(cell.source))
         for signs, name, line in re.findall(r"(%%?)(ray_\w+)(.*)", cell.source):
@@ -195,7 +198,7 @@ def test_nothing_of_the_machine_is_in_the_file(path: Path) -> None:
     tells_nothing_of_the_machine(nbformat.read(path, as_version=4))
 
 
-@pytest.mark.parametrize("path", RAN, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [QUICKSTART, pytest.param(SERVE, marks=pytest.mark.slow)], ids=lambda path: path.stem)
 def test_nothing_of_the_machine_comes_into_the_file(path: Path, request: pytest.FixtureRequest) -> None:
     tells_nothing_of_the_machine(request.getfixturevalue(RAN[path]).content)
 

@@ -1,89 +1,46 @@
-"""Applications in real kernels: interrupts, restarts, and what stays in a saved notebook."""
+"""Applications in a real kernel: an interrupt, what other processes find, and what stays in a saved notebook."""
 
 from __future__ import annotations
 
-import ast
-import socket
-
-import psutil
 import pytest
 
-from tests.conftest import Kernel, wait_until
+from tests.conftest import Kernel, Shell
+from tests.serving import SLEEPING_WORD, WORD, answer_of
 
 pytestmark = pytest.mark.timeout(300)
-WORD = "def word(request):\n    return {!r}"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def get(kernel: Kernel, address: str) -> str:
-    read = f"__import__('urllib.request').request.urlopen({address!r}, timeout=20).read().decode()"
-    return str(ast.literal_eval(kernel.value(read)))
-
-
-def test_an_interrupt_keeps_the_old_version_and_a_new_kernel_finds_it(kernel: Kernel, fresh_kernel: Kernel) -> None:
-    port = free_port()
+def test_an_interrupt_keeps_the_old_version_and_another_process_finds_it(
+    fresh_kernel: Kernel, notebook: Shell, port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     address = f"http://127.0.0.1:{port}/word"
     line = f"%%ray_serve --name word --num-cpus 0.1 --port {port}"
-    served = kernel.run(f"{line}\n{WORD.format('one')}")
-    assert served.error is None and get(kernel, address) == "one"
-    slow = "import time\nclass word:\n    def __init__(self):\n        time.sleep(60)\n    def __call__(self, r):\n        return 2"
-    updating = kernel.start(f"{line}\n{slow}")
-    starting = "any(r['version'] == 'new' for d in apps[0]['deployments'] for r in d['replicas'])"
-    look = "from ray_magics.verbs.serve import control\napps = control.snapshot('word').to_json()['apps']\n"
-    kernel.pump(lambda: any("old version" in str(data) for data in updating.data), 60)
-    kernel.interrupt()
-    kernel.finish(updating)
+    served = fresh_kernel.run(f"{line} --into words\n{WORD.format('one')}")
+    assert served.error is None and answer_of(address) == "one"
+    updating = fresh_kernel.start(f"{line}\n{SLEEPING_WORD}")
+    fresh_kernel.pump(lambda: any("old version" in str(data) for data in updating.data))
+    fresh_kernel.interrupt()
+    fresh_kernel.finish(updating)
     assert (updating.error or {})["ename"] == "RunCancelled" and "keeps serving" in (updating.error or {})["evalue"]
-    assert get(kernel, address) == "one"
-    assert kernel.run(f"{look}assert not {starting}, apps").error is None
+    assert answer_of(address) == "one"
+    look = "from ray_magics.verbs.serve import control\napps = control.snapshot('word').to_json()['apps']\n"
+    starting = "any(r['version'] == 'new' for d in apps[0]['deployments'] for r in d['replicas'])"
+    assert fresh_kernel.run(f"{look}assert not {starting}, apps").error is None
 
-    found = fresh_kernel.run("%ray_serve word --into words")
-    assert found.error is None and any(address in str(data) for data in found.data)
-    assert fresh_kernel.value("words.remote(None).result()") == "'one'"
+    notebook.run("%ray_serve word --into found")
+    assert address in capsys.readouterr().out
+    assert notebook.run("found.remote(None).result()") == "one"
+
     broken = fresh_kernel.run(f"{line}\nimport no_such_module_on_the_replica")
     assert (broken.error or {})["ename"] == "ModuleNotFoundError"
-    broken = fresh_kernel.run(
-        f"{line}\nclass word:\n    def __init__(self):\n        1 / 0\n    def __call__(self, r):\n        pass"
-    )
-    assert (broken.error or {})["ename"] == "ZeroDivisionError" and get(fresh_kernel, address) == "one"
     updated = fresh_kernel.run(f"{line}\n{WORD.format('two')}")
-    assert updated.error is None and get(fresh_kernel, address) == "two"
+    assert updated.error is None and answer_of(address) == "two"
     ended = fresh_kernel.run("%ray_serve --shutdown")
     assert "Its applications ended: word" in ended.stdout
+    missing = fresh_kernel.run("%ray_serve --delete word")
+    assert 'No application "word" is served here; nothing is served' in missing.texts("stderr")
     fresh_kernel.run("%ray_shutdown")
     gone = fresh_kernel.run("words.remote(None)")
     assert "a connection that has ended" in (gone.error or {})["evalue"]
-    for cell in (served, updating, found, broken, updated, ended):
+    for cell in (served, updating, broken, updated, ended):
         assert "Serve" not in cell.texts("stderr") and "(ServeReplica" not in cell.stdout, cell.messages
-
-
-def test_after_a_shutdown_everything_works_again_and_what_still_ran_starts_no_cluster(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    kernel, port = Kernel(), free_port()
-    line = f"%%ray_serve --name word --num-cpus 0.1 --port {port}"
-    try:
-        kernel.run("%load_ext ray_magics\n%ray_init local --num-cpus 2")
-        assert kernel.run(f"{line} --into words\n{WORD.format('one')}").error is None
-        search = "--space 'x=uniform(0, 1)' --num-samples 40 --background --num-cpus 0.5"
-        kernel.run(f"%%ray_tune {search}\nimport time\ntime.sleep(3)\n" + '{"a": config["x"]}')
-        ended = kernel.run("%ray_shutdown")
-        assert "Stopped the Ray cluster" in ended.stdout, ended.messages
-        threads = "[t.name for t in __import__('threading').enumerate() if t.name.startswith('ray_magics-search')]"
-        wait_until(lambda: kernel.value(threads) == "[]", 60, "the end of the search")
-        children = psutil.Process(kernel.manager.provisioner.pid).children(recursive=True)
-        assert not [one for one in children if one.is_running() and one.name() in ("gcs_server", "raylet")]
-
-        again = kernel.run(f"{line} --into words\n{WORD.format('two')}")
-        assert again.error is None and get(kernel, f"http://127.0.0.1:{port}/word") == "two", again.messages
-        assert kernel.value("words.remote(None).result()") == "'two'"
-        assert "is shut down" in kernel.run("%ray_serve --shutdown").stdout
-        kernel.run("%ray_shutdown")
-    finally:
-        kernel.shutdown()

@@ -377,7 +377,7 @@ def test_a_long_curve_is_thinned_and_keeps_its_end() -> None:
 
 def test_the_curve_of_a_trial_that_begins_again_does_too() -> None:
     made = table()
-    made.remember("a_00000", [(1, 0.9), (2, 0.8), (3, 0.7)])
+    made.restore_curve("a_00000", [(1, 0.9), (2, 0.8), (3, 0.7)])
     report(made, 0, 0.6, iteration=2)
     assert made.trials["a_00000"].curve == ((1, 0.9), (2, 0.6))
 

@@ -23,8 +23,22 @@ OWN_ACTORS = ("ServeController", "ServeReplica", "ProxyActor")  # whose lines a 
 DELETE_TIMEOUT = 30.0  # seconds that an application under deletion gets
 _PROXY_GONE = "HTTP requests are refused just now: Serve's proxy starts again. Handles work."
 
-_owner_cells: dict[tuple[Any, str], str] = {}  # (connection, application) -> the cell that deployed it
-_versions: dict[tuple[Any, str], int] = {}  # (connection, application) -> how often this kernel deployed it
+
+class Deployed:
+    """What this kernel has deployed in one connection.
+
+    Attributes:
+        cells: application -> the cell that deployed it.
+        versions: application -> how often it was deployed.
+    """
+
+    def __init__(self) -> None:
+        self.cells: dict[str, str] = {}
+        self.versions: dict[str, int] = {}
+
+
+def _deployed() -> Deployed:
+    return connection.session().part(Deployed)
 
 
 def start_serve(plan: ServePlan) -> None:
@@ -90,7 +104,7 @@ def delete(name: str) -> str:
     end = time.monotonic() + DELETE_TIMEOUT
     while (is_there := name in ask_controller().applications) and time.monotonic() < end:
         time.sleep(0.1)
-    _owner_cells.pop((connection.session_id(), name), None)
+    _deployed().cells.pop(name, None)
     if is_there:
         return f'The application "{name}" is being deleted; its replicas still end.'
     return f'Deleted the application "{name}".'
@@ -113,18 +127,18 @@ def shutdown() -> str:
 
 def note_version(name: str, cell_id: str) -> None:
     """Remembers that a cell of this kernel has deployed an application."""
-    key = connection.session_id(), name
-    _owner_cells[key], _versions[key] = cell_id, _versions.get(key, 0) + 1
+    deployed = _deployed()
+    deployed.cells[name], deployed.versions[name] = cell_id, deployed.versions.get(name, 0) + 1
 
 
 def owner_cell(name: str, default: str) -> str:
     """The cell of this kernel that deployed an application."""
-    return _owner_cells.get((connection.session_id(), name), default)
+    return _deployed().cells.get(name, default)
 
 
 def version(name: str) -> int:
     """Tells one version of an application that this kernel deployed from the next."""
-    return _versions.get((connection.session_id(), name), 0) if connection.is_up() else 0
+    return _deployed().versions.get(name, 0)
 
 
 def is_updating(name: str) -> bool:

@@ -42,7 +42,6 @@ class ServeWatch:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.session = connection.session_id()
         self.started_at = time.time()
         self.details = InstanceDetails()
         self.old_replicas: dict[str, frozenset[str]] = {}
@@ -234,13 +233,6 @@ def _shorten(line: str) -> str:
     return f"{time_of_day} {level}{message}"
 
 
-_watches: list[ServeWatch] = []
-_lock = threading.Lock()
-
-
 def current_watch() -> ServeWatch:
     """That of the present connection."""
-    with _lock:
-        if not _watches or _watches[0].session != connection.session_id():
-            _watches[:] = [ServeWatch()]
-        return _watches[0]
+    return connection.session().part(ServeWatch)
