@@ -29,7 +29,7 @@ def be_ready(request: Mapping[str, float], label_selector: Mapping[str, str] | N
         raise UsageError(reason)
 
 
-def execute(run: Run, view: Viewer, background: bool) -> Any:
+def execute_run(run: Run, view: Viewer, background: bool) -> Any:
     """Starts a run; returns it where it is in the background, else, when it is over, what the cell shows."""
     launch(run, view, background)
     return run if background else run.finish()

@@ -35,12 +35,12 @@ TOY = {
                 one line
             \"\"\"
             from .run import ToyRun
-            from ...run.launch import execute
+            from ...run.launch import execute_run
             from ...views.show import RunView
 
             if line.dry_run:
                 return print(f"print({len(cell.splitlines())} * {line.times or 1})")
-            return execute(ToyRun(cell, line.times or 1), RunView(quiet=line.quiet), line.background)
+            return execute_run(ToyRun(cell, line.times or 1), RunView(quiet=line.quiet), line.background)
     """,
     "run": """
         from ...errors import RunCancelled

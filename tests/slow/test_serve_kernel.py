@@ -61,7 +61,7 @@ def test_after_a_shutdown_everything_works_again_and_what_still_ran_starts_no_cl
         kernel.run(f"%%ray_tune {search}\nimport time\ntime.sleep(3)\n" + '{"a": config["x"]}')
         ended = kernel.run("%ray_shutdown")
         assert "Stopped the Ray cluster" in ended.stdout, ended.messages
-        threads = "[t.name for t in __import__('threading').enumerate() if t.name.startswith('ray_magics-search')]"
+        threads = "[t.name for t in __import__('threading').enumerate() if t.name.startswith('ray_magics-ray_tune')]"
         wait_until(lambda: kernel.value(threads) == "[]", 120, "the end of the search")
         children = psutil.Process(kernel.manager.provisioner.pid).children(recursive=True)
         assert not [one for one in children if one.is_running() and one.name() in ("gcs_server", "raylet")]

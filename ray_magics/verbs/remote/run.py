@@ -8,7 +8,7 @@ from typing import Any
 from ...cell.source import CellSource
 from ...errors import UsageError
 from ...run.failures import refused_options
-from ...run.launch import be_ready, execute
+from ...run.launch import be_ready, execute_run
 from ...run.run import Viewer
 from ...ship.captures import reads_of
 from ...ship.inspection import nbytes_of
@@ -27,7 +27,7 @@ def check(plan: RemotePlan) -> None:
 def execute_plan(plan: RemotePlan, namespace: Namespace, cell_source: CellSource, view: Viewer) -> Any:
     """Runs a plan; returns what the cell shows, or in the background the Run."""
     kind = MapRun if plan.items else CellRun
-    return execute(kind(plan, namespace, cell_source), view, plan.background)
+    return execute_run(kind(plan, namespace, cell_source), view, plan.background)
 
 
 def define(plan: RemotePlan, namespace: Namespace, cell_source: CellSource) -> None:

@@ -225,7 +225,7 @@ def carry_out(plan: ServePlan, subject: Subject, namespace: dict[str, Any], cell
     from ...views.show import LastingView
     from .checks import check
     from .poller import POLL_INTERVAL, Poller
-    from .run import start
+    from .run import execute_plan
 
     built = check(plan, subject, namespace, cell_source.cell_id)
     poller = Poller(plan.name)
@@ -237,7 +237,4 @@ def carry_out(plan: ServePlan, subject: Subject, namespace: dict[str, Any], cell
         quiet=plan.quiet,
         cell=cell_source.cell_id,
     )
-    run = start(plan, subject, built, namespace, cell_source, view)
-    if not plan.background and run.error is not None:
-        raise run.error
-    return run if plan.background else None
+    return execute_plan(plan, subject, built, namespace, cell_source, view)

@@ -13,10 +13,12 @@ from ...errors import RayMagicsError, RunCancelled, ServeUnavailable, UsageError
 from ...raylib import serve as private
 from ...raylib.serve import BuiltApplication, DeploySpec
 from ...resources import STARTS
+from ...run.binding import Binding
 from ...run.interrupts import interrupt_raises
-from ...run.launch import launch
+from ...run.launch import execute_run
 from ...run.run import Event, Run, Viewer
 from ...run.status import RunStatus
+from ...run.waiting import STARTS_SLOWLY
 from ...worker.failure import describe
 from ...worker.interpreter import execute, program
 from .application import build_check, replica_requests
@@ -29,7 +31,6 @@ from .rollout import AWAITING_DELETION, CHECKING, JOINING, STARTING_SERVE, UPDAT
 from .status import ServeStatus
 from .watch import current_watch
 
-SLOW_START = 8.0  # seconds without a running replica after which a view says why
 COMPARE_INTERVAL = 1.0  # seconds between two questions whose version the controller has
 _SERVE_MAY_START = "Serve itself may still be starting"
 
@@ -46,19 +47,17 @@ def run_cell(parsed: Any, cell_source: CellSource, namespace: dict[str, Any]) ->
         raise remote_error(failure, namespace, cell_source.label, "nothing was deployed") from None
 
 
-def start(
+def execute_plan(
     plan: ServePlan,
     subject: Subject,
     built: BuiltApplication,
     namespace: dict[str, Any],
     cell_source: CellSource,
     view: Viewer,
-) -> ServeRun:
-    """Deploys; it is over when this returns, unless it is in the background."""
+) -> Any:
+    """Deploys; returns nothing, for the view shows it all, or in the background the Run."""
     stop_runs(lambda name: name == plan.name)
-    run = ServeRun(plan, subject, built, namespace, cell_source)
-    launch(run, view, plan.background)
-    return run
+    return execute_run(ServeRun(plan, subject, built, namespace, cell_source), view, plan.background)
 
 
 class ServeRun(Run):
@@ -67,7 +66,6 @@ class ServeRun(Run):
     Attributes:
         spec: the new version as the controller is sent it, once it was.
         done, total: replicas of the new version that run, and that are to run.
-        bound_before: what `--into` named when the run began.
     """
 
     def __init__(
@@ -87,7 +85,7 @@ class ServeRun(Run):
         self.compared_at = 0.0
         self.done = self.total = 0
         self.note = ""
-        self.bound_before = namespace.get(plan.into) if plan.into else None
+        self.binding = Binding(namespace, [plan.into] if plan.into else [])
 
     def submit(self) -> None:
         self.state = "running"
@@ -247,19 +245,20 @@ class ServeRun(Run):
     # what comes of it
 
     def _bind(self) -> None:
-        into = self.plan.into
-        if not into:
-            return
-        if self.plan.background and self.namespace.get(into) is not self.bound_before:
-            self.note = f"{into} got another value meanwhile and keeps it; run.value() is the handle"
-        else:
-            self.namespace[into] = self.value()
+        values = {self.plan.into: self.value()} if self.plan.into else {}
+        if changed := self.binding.bind(values, late=self.plan.background):
+            self.note = f"{changed}; run.value() is the handle"
+
+    def finish(self) -> None:
+        if self.error is not None:
+            raise self.error
 
     def value(self) -> Handle:
         return handle_of(self.name, self.cell_source.label)
 
     def release(self) -> None:
-        self.spec = self.bound_before = None
+        self.spec = None
+        self.binding.release()
         self.rollout = replace(self.rollout, previous=None)
 
     def logs(self, worker: str = "") -> str:
@@ -285,5 +284,5 @@ class ServeRun(Run):
         )
 
     def _why(self) -> str:
-        slow = not self.rollout.old_replicas and self.elapsed > SLOW_START and not self.done
+        slow = not self.rollout.old_replicas and self.elapsed > STARTS_SLOWLY and not self.done
         return self.rollout.reason or (STARTS if slow else "")

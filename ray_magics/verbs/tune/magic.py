@@ -147,12 +147,11 @@ def show_plan(plan: TunePlan, namespace: dict[str, Any], cell_source: CellSource
 def carry_out(plan: TunePlan, namespace: dict[str, Any], cell_source: CellSource, view: RunView | None = None) -> Any:
     """Does what the plan says and binds the result; returns what the cell shows, or a Run."""
     from ...views.show import RunView
-    from .run import check, finish, start
+    from .run import check, execute_plan
 
     check(plan)
     view = view or RunView(at_once=plan.background, quiet=plan.quiet, cell=cell_source.cell_id)
-    run = start(plan, namespace, cell_source, view)
-    return run if plan.background else finish(run)
+    return execute_plan(plan, namespace, cell_source, view)
 
 
 def print_grid(grid: Any, printer: Any, cycle: bool) -> None:

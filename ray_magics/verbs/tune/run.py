@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import contextvars
-import queue
-import threading
-import time
 from functools import partial
 from typing import Any
 
 from ... import connection
 from ...cell.source import CellSource
 from ...errors import RayMagicsError, RunCancelled, UsageError
-from ...line.settings import settings
 from ...raylib.tune import metric_of, observe
-from ...resources import STARTS, fits_now, why_waiting
-from ...run.channel import output_channel
-from ...run.launch import be_ready, launch
-from ...run.output import RunOutput
-from ...run.run import Event, Run, Viewer
+from ...run.launch import be_ready, execute_run
+from ...run.library_run import LibraryRun
+from ...run.run import Viewer
+from ...run.waiting import reason_to_wait
 from ...worker.records import OutputMessage
 from ...worker.values import Namespace
 from .control import SearchControl, make_callback, make_silent_callback, make_silent_reporter, wrap_scheduler
@@ -32,8 +25,6 @@ from .status import TuneStatus
 from .trial_table import TrialTable
 from .tuner import can_go_on, make_tuner, results_so_far
 
-STARTS_SLOWLY = 8.0  # seconds without a running trial after which a view says that workers are starting
-MESSAGES_LATE = 0.3  # seconds that the end of a search waits for output still under way
 TRIAL_ACTIONS = ("stop", "pause", "resume")
 
 
@@ -42,22 +33,12 @@ def check(plan: TunePlan) -> None:
     be_ready(plan.request)
 
 
-def start(plan: TunePlan, namespace: Namespace, cell_source: CellSource, view: Viewer) -> TuneRun:
-    """Starts a search; it is over when this returns, unless it is in the background."""
-    run = TuneRun(plan, namespace, cell_source)
-    launch(run, view, plan.background)
-    return run
+def execute_plan(plan: TunePlan, namespace: Namespace, cell_source: CellSource, view: Viewer) -> Any:
+    """Searches; returns what the cell shows, or in the background the Run."""
+    return execute_run(TuneRun(plan, namespace, cell_source), view, plan.background)
 
 
-def finish(run: TuneRun) -> Any:
-    """Binds the result, of a search that was stopped what there is, and returns what the cell shows."""
-    run.bind()
-    if run.error is not None:
-        raise run.error
-    return None if run.plan.into else run.value()
-
-
-class TuneRun(Run):
+class TuneRun(LibraryRun):
     """One search. Its value is Ray's ResultGrid, with the best result as the attribute `best`.
 
     Attributes:
@@ -66,23 +47,16 @@ class TuneRun(Run):
 
     def __init__(self, plan: TunePlan, namespace: Namespace, cell_source: CellSource) -> None:
         name = plan.trainable.text or cell_source.name
-        super().__init__(name[:60], "ray_tune", cell_source.cell_id)
-        self.plan, self.namespace, self.cell_source = plan, namespace, cell_source
-        self.output = RunOutput(self.id, into_cell=False)
+        super().__init__(name[:60], "ray_tune", cell_source.cell_id, namespace, plan.into, plan.background)
+        self.plan, self.cell_source = plan, cell_source
         self.table = TrialTable(plan.varied, plan.metric, plan.mode)
         self.control = SearchControl(self.table, partial(failure_text, label=cell_source.label))
         self.grid: Any = None
-        self.path = self.why = self.note = ""
-        self.waited: float | None = None
-        self.stop_asked: float | None = None
-        self.forced = False
-        self.value_before = namespace.get(plan.into) if plan.into else None
+        self.path = ""
 
     # submitting
 
     def submit(self) -> None:
-        output_channel().receive(self.id, lambda message: self.post("message", message))
-        output_channel().open()
         with quiet():
             prepared = make_tuner(self.plan, self.namespace, self.cell_source, self.id)
         self.path, self.note, self.trainable = prepared.path, prepared.note, prepared.trainable
@@ -93,51 +67,24 @@ class TuneRun(Run):
             lambda scheduler: wrap_scheduler(scheduler, self.control),
             make_silent_reporter(),
         )
-        self.state = "running"
-        context = contextvars.copy_context()
-        target = (self._fit, prepared.tuner)
-        threading.Thread(target=context.run, args=target, name=f"ray_magics-search-{self.id}", daemon=True).start()
+        self.start_library(prepared.tuner)
 
-    def _fit(self, tuner: Any) -> None:
-        """On the thread of the search."""
+    def call_library(self, prepared: Any) -> tuple[Any, BaseException | None]:
         with quiet():
             try:
-                self.post("over", tuner.fit(), None)
+                return prepared.fit(), None
             except BaseException as error:
-                self.post("over", results_so_far(self.path, self.trainable), error)
+                return results_so_far(self.path, self.trainable), error
 
-    # events
-
-    def handle(self, event: Event) -> None:
-        if event[0] == "message":
-            self._take_message(event[1])
-        elif event[0] == "over":
-            self.grid, failure = event[1], event[2]
-            self._drain()
-            self._conclude(failure)
-
-    def _take_message(self, message: OutputMessage) -> None:
+    def output_label(self, message: OutputMessage) -> str:
         trial = self.table.trials.get(str(message.task))
-        name = f"trial {trial.number}" if trial else f"trial {message.task}"
-        self.output.take_message(message, name)
-
-    def _drain(self) -> None:
-        """Takes in the output that is still under way."""
-        end = time.monotonic() + MESSAGES_LATE
-        while time.monotonic() < end:
-            with contextlib.suppress(queue.Empty):
-                event = self.events.get(timeout=max(end - time.monotonic(), 0.01))
-                if event[0] == "message":
-                    self._take_message(event[1])
+        return f"trial {trial.number}" if trial else f"trial {message.task}"
 
     def tick(self) -> None:
-        now = time.monotonic()
-        output_channel().open()
         if self.waited is None and self.table.running:
             self.waited = self.elapsed
         self.why = "" if self.table.running else self._why_waiting()
-        self._watch_stop(now)
-        self.watch_cluster(now)
+        super().tick()
 
     def _why_waiting(self) -> str:
         paused = len(self.control.paused_by_user)
@@ -145,17 +92,19 @@ class TuneRun(Run):
             return f"{trials(paused)} paused; resume or stop {'it' if paused == 1 else 'them'} to end the search"
         if self.elapsed < 1.0 or self.waited is not None:
             return ""
-        nodes = tuple(connection.nodes(1.0))
-        if fits_now(self.plan.request, nodes):
-            return STARTS if self.elapsed > STARTS_SLOWLY else ""
-        return why_waiting(self.plan.request, nodes, None)
+        return reason_to_wait(self.plan.request, connection.nodes(1.0), self.elapsed)
 
     # stopping, and control of single trials
 
-    def cancel(self, force: bool) -> None:
-        self.stop_asked = self.stop_asked or time.monotonic()
-        self.forced = self.forced or force
+    def stop_library(self) -> None:
         self.control.end()
+
+    @property
+    def stop_note(self) -> str:
+        return "Ray is stopping the trials that run"
+
+    def end_unconfirmed(self) -> None:
+        self._stopped("the search did not confirm the stop, and trials may still run")
 
     def command(self, action: str, part: str) -> str:
         """Stops, pauses or resumes one trial from any thread; returns what is wrong with that, "" if nothing."""
@@ -186,18 +135,11 @@ class TuneRun(Run):
         if problem:
             raise UsageError(f"trial {trial}: {problem}")
 
-    def _watch_stop(self, now: float) -> None:
-        if self.stop_asked is None:
-            return
-        if now - self.stop_asked > settings().stop_grace:
-            self.note = "Ray is stopping the trials that run; those that do not answer are killed"
-        if self.forced and now - self.stop_asked > 4 * settings().stop_grace:
-            self._stopped("the search did not confirm the stop, and trials may still run")
-
     # the end
 
-    def _conclude(self, failure: BaseException | None) -> None:
-        if self.state == "stopping" or failure is not None:
+    def conclude(self, result: Any, error: BaseException | None) -> None:
+        self.grid = result
+        if self.state == "stopping" or error is not None:
             self.table.interrupt()
         else:
             self.control.poll()
@@ -208,8 +150,8 @@ class TuneRun(Run):
             self.end("failed", RayMagicsError(message))
         elif self.state == "stopping":
             self._stopped("nothing is left running on the cluster")
-        elif failure is not None:
-            self.end("failed", search_failed(failure))
+        elif error is not None:
+            self.end("failed", search_failed(error))
         else:
             self._finished()
 
@@ -251,26 +193,9 @@ class TuneRun(Run):
             f"{trials(self.table.failed)} failed; the first, trial {first.number}: {first.error.partition(chr(10))[0]}"
         )
 
-    def end(self, state: str, error: BaseException | None = None) -> None:
-        output_channel().forget(self.id)
-        if self.plan.background and self.live:
-            self._bind_late()
-        super().end(state, error)
-
     def release(self) -> None:
-        self.value_before = self.trainable = None
-
-    def bind(self) -> None:
-        """Gives the notebook the result, also that of a search which was stopped or failed."""
-        if self.plan.into and self.grid is not None:
-            self.namespace[self.plan.into] = self.grid
-
-    def _bind_late(self) -> None:
-        """At the end of a background run, unless the notebook has assigned the name anew."""
-        if self.plan.into and self.namespace.get(self.plan.into) is not self.value_before:
-            self.note = f"{self.plan.into} got another value meanwhile and keeps it; this result is in the Run"
-        else:
-            self.bind()
+        super().release()
+        self.trainable = None
 
     def value(self) -> Any:
         return self.grid
@@ -279,9 +204,6 @@ class TuneRun(Run):
     def best(self) -> Any:
         """Ray's Result of the best trial so far; None before the end, or where nothing was reported."""
         return getattr(self.grid, "best", None)
-
-    def logs(self, worker: str = "") -> str:
-        return self.output.log.text(worker)
 
     def status(self) -> TuneStatus:
         plan, table = self.plan, self.table
