@@ -99,8 +99,13 @@ def shop(lab: Shell, shop_cell: None) -> None:
 
 @pytest.fixture
 def echo(lab: Shell, web: Any) -> str:
+<<<<<<< HEAD
     """An application that tests may update: what it answers before."""
     if "echo" not in served.served_names() or app()["status"] != "RUNNING":
+=======
+    """An application of one replica that tests may update: what it answers before."""
+    if "echo" not in control.served_names() or app()["status"] != "RUNNING" or len(replicas()) != 1:
+>>>>>>> t1
         serve(lab, "--name echo", ECHO.format(version="one"))
     return str(web.get("/echo").text)
 
@@ -386,6 +391,8 @@ def test_user_config_and_replicas_change_in_place(lab: Shell, web: Any) -> None:
     assert before["id"] in {one["id"] for one in replicas()} and lab.ns["handle"].name == "echo"
     with pytest.raises(UsageError, match="need new replicas"):
         lab.run("%ray_serve echo --num-cpus 0.2 --quiet")
+    lab.run("%ray_serve echo --num-replicas 1 --quiet")
+    wait_until(lambda: len(replicas()) == 1 and app()["status"] == "RUNNING", 60, "one replica")
 
 
 def test_a_constructor_that_never_ends_is_told_and_the_old_version_stays(lab: Shell, web: Any, echo: str) -> None:
@@ -406,6 +413,7 @@ def test_a_stopped_deployment_leaves_the_old_version(lab: Shell, web: Any, echo:
     run.stop()
     assert run.wait(60) and run.state == "cancelled" and "keeps serving" in str(run.error)
     assert web.get("/echo").text == echo and ids() == before
+    wait_until(lambda: app()["status"] == "RUNNING", 60, "the end of the new version")
 
 
 @pytest.mark.usefixtures("echo")
