@@ -31,11 +31,6 @@ import time
 time.sleep({seconds})
 x * x
 """
-GATED = """%%ray_remote --for "x in range(8)"
-import os, time
-while not os.path.exists({gate!r}):
-    time.sleep(0.1)
-"""
 STEPS = """%%ray_remote --background
 import time
 for step in range({steps}):
@@ -53,6 +48,11 @@ def slow(config):
 SEARCH = '%ray_tune slow --space "x=grid_search([3, 1])" --metric loss --mode min --num-cpus 0.1 --into grid'
 STOP_ALL = "from ray_magics.run.run import registry; [run.stop() or run.wait(20) for run in registry.live()]"
 BLOCK = "import time\ntime.sleep(120)"
+WAIT = """
+import os, time
+while not os.path.exists({gate!r}):
+    time.sleep(0.1)
+"""
 HOSTILE = '<img src=x onerror="alert(1)"> \x1b[31mred\x1b[0m \u202e\u0645\u0631\u062d\u0628\u0627 \U0001f468'
 
 
@@ -192,7 +192,7 @@ def watch_progress(notebook: Notebook) -> list[int]:
 
 def test_the_view_is_alive_again_after_a_reload_during_the_cell(open_notebook: Opener, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    notebook = open_notebook(GATED.format(gate=str(gate)))
+    notebook = open_notebook('%%ray_remote --for "x in range(8)"' + WAIT.format(gate=str(gate)))
     notebook.start(0)
     notebook.sees_live(0, "0 of 8 items")
     notebook.save()
@@ -258,8 +258,12 @@ def test_a_million_lines_leave_the_page_alive_and_the_document_small(open_notebo
     assert notebook.server.path(notebook.name).stat().st_size < 1_000_000
 
 
-def test_a_search_from_the_form_is_sorted_and_one_trial_of_it_stopped(open_notebook: Opener, tmp_path: Path) -> None:
-    notebook = open_notebook(SLOW, f"{SEARCH} --form --storage-path {tmp_path}", "len(grid)")
+def test_a_search_from_the_form_is_sorted_and_one_trial_of_it_stopped_while_a_cell_blocks(
+    open_notebook: Opener, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    form = f"{SEARCH} --form --storage-path {tmp_path / 'searches'}"
+    notebook = open_notebook(SLOW, form, "len(grid)", WAIT.format(gate=str(gate)))
     notebook.run(0, 1)
     notebook.cell(1).get_by_role("button", name="Start", exact=True).click()
     wait_until(lambda: states(notebook) == ["Running"] * 2, 90, "two trials to run")
@@ -267,11 +271,15 @@ def test_a_search_from_the_form_is_sorted_and_one_trial_of_it_stopped(open_noteb
     notebook.view(1).get_by_role("button", name="x", exact=True).click()
     assert numbers(notebook) == ["1", "0"]
 
+    notebook.start(3)
     clicked = time.monotonic()
     trial(notebook, 1).hover()
     notebook.view(1).get_by_role("button", name="Stop trial 1", exact=True).first.click()
     wait_until(lambda: "Stopped" in trial(notebook, 1).inner_text(), 10)
     assert time.monotonic() - clicked < 4 and states(notebook).count("Running") == 1
+    assert not notebook.has_ended(3)
+    gate.touch()
+    notebook.wait_for(3)
 
     notebook.save()
     notebook.load()
@@ -282,6 +290,7 @@ def test_a_search_from_the_form_is_sorted_and_one_trial_of_it_stopped(open_noteb
     assert notebook.page.complaints == []
 
 
+@pytest.mark.slow
 def test_one_trial_is_stopped_while_the_cell_blocks(open_notebook: Opener, tmp_path: Path) -> None:
     notebook = open_notebook(SLOW, f"{SEARCH} --storage-path {tmp_path}")
     notebook.run(0)
@@ -305,8 +314,7 @@ def test_an_application_is_tried_from_the_page_while_a_cell_blocks_and_updated(
         f"{line}\nclass Echo:\n    async def __call__(self, request):\n        return {{'got': await request.json()}}"
     )
     gate = tmp_path / "gate"
-    waiting = f"import os, time\nwhile not os.path.exists({str(gate)!r}):\n    time.sleep(0.1)"
-    notebook = open_notebook(first, waiting, "%ray_serve --delete page\n%ray_serve --shutdown")
+    notebook = open_notebook(first, WAIT.format(gate=str(gate)), "%ray_serve --delete page\n%ray_serve --shutdown")
     notebook.run(0)
     wait_until(lambda: "Running" in notebook.area(0).inner_text(), 60, "the application to run")
     notebook.start(1)
@@ -358,10 +366,10 @@ def states(notebook: Notebook) -> list[str]:
 
 def test_hostile_text_is_shown_as_text(open_notebook: Opener, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    waiting = f"import os, time\nwhile not os.path.exists({str(gate)!r}):\n    time.sleep(0.1)"
+    waiting = WAIT.format(gate=str(gate))
     notebook = open_notebook(
         f"text = {HOSTILE!r}\nclass Item:\n    def __repr__(self): return {HOSTILE!r}\nitems = [Item(), Item()]",
-        f"%%ray_remote --background\nprint(text, flush=True)\n{waiting}\nraise ValueError(text)",
+        f"%%ray_remote --background\nprint(text, flush=True){waiting}raise ValueError(text)",
         "%%ray_remote\nprint(text)\nraise ValueError(text)",
         '%%ray_remote --for "item in items"\nprint(item)\nitem.missing',
     )

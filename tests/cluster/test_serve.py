@@ -99,13 +99,8 @@ def shop(lab: Shell, shop_cell: None) -> None:
 
 @pytest.fixture
 def echo(lab: Shell, web: Any) -> str:
-<<<<<<< HEAD
-    """An application that tests may update: what it answers before."""
-    if "echo" not in served.served_names() or app()["status"] != "RUNNING":
-=======
     """An application of one replica that tests may update: what it answers before."""
-    if "echo" not in control.served_names() or app()["status"] != "RUNNING" or len(replicas()) != 1:
->>>>>>> t1
+    if "echo" not in served.served_names() or app()["status"] != "RUNNING" or len(replicas()) != 1:
         serve(lab, "--name echo", ECHO.format(version="one"))
     return str(web.get("/echo").text)
 
