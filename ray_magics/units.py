@@ -1,6 +1,6 @@
 """How numbers are written everywhere: sizes in binary units, as Ray's dashboard has them; the rest in four digits.
 
-`labextension/src/format.ts` writes them alike; `tests/data/format.json` binds the two.
+`labextension/src/core/format.ts` writes them alike; `tests/data/format.json` binds the two.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from ray_magics.errors import RayMagicsError, RemoteError, RunCancelled
 from ray_magics.raylib import serve as private
 from ray_magics.run.registry import registry
 from ray_magics.verbs.serve import checks, control, served, watch
+from ray_magics.verbs.serve.details import InstanceDetails
 from ray_magics.verbs.serve.plan import ServePlan
 from tests.conftest import Shell, wait_until
 from tests.serving import (
@@ -237,7 +238,7 @@ def test_what_only_a_new_version_can_have_is_refused_by_a_served_one(lab: Shell)
 def test_what_cannot_work_is_one_line_and_nothing_changes(
     lab: Shell, web: Any, address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checks, "FREED_LATE", 0.2)  # nothing was freed
+    monkeypatch.setattr(checks, "FREED_TIMEOUT", 0.2)  # nothing was freed
     before, port = (served.served_names(), ids("site")), int(address[0].rpartition(":")[2])
     cases = {
         "": ("x = 1", "nothing to serve"),
@@ -270,9 +271,9 @@ def test_a_port_that_another_program_has_is_told_before_serve_starts() -> None:
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(UsageError, match=f"Another program listens on 127.0.0.1:{port}; .*--port {port + 1}"):
-            checks.check_address(ServePlan(port=port), None)
+            checks.check_address(ServePlan(port=port), InstanceDetails())
     with pytest.raises(UsageError, match=r"Serve cannot listen on 203\.0\.113\.9:8000: .*assign"):
-        checks.check_address(ServePlan(host="203.0.113.9"), None)
+        checks.check_address(ServePlan(host="203.0.113.9"), InstanceDetails())
 
 
 # --- what is served beside them -----------------------------------------------------------------------------------
@@ -447,7 +448,7 @@ def test_a_deployment_that_another_one_overtakes_says_so_and_takes_nothing_back(
     wait_until(lambda: "echo" not in served.served_names(), 90, "its end")
 
 
-@pytest.mark.usefixtures("echo")
+@pytest.mark.usefixtures("echo", "site")
 def test_an_application_is_deleted(lab: Shell, web: Any, capsys: Capsys) -> None:
     lab.run("%ray_serve --delete echo")
     assert 'Deleted the application "echo"' in capsys.readouterr().out and web.get("/echo").status_code == 404

@@ -121,4 +121,4 @@ def test_ray_asks_one_function_whether_to_start_a_cluster() -> None:
 
 @pytest.mark.parametrize("module", ["auth", "core", "gcs", "logs", "serve", "tune"])
 def test_every_use_of_rays_private_api_says_on_which_ray_it_was_tried(module: str) -> None:
-    assert "tried on Ray 2.60" in (inspect.getdoc(import_module(f"ray_magics.raylib.{module}")) or "")
+    assert "tried on ray 2.60" in (inspect.getdoc(import_module(f"ray_magics.raylib.{module}")) or "").lower()

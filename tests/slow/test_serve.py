@@ -94,7 +94,7 @@ def test_a_controller_that_does_not_answer_for_a_while_is_no_reason_to_give_up(
     caplog.set_level(logging.DEBUG, "ray_magics.verbs.serve.watch")
     serve(lab, "--name echo --background", ECHO.format(version="two"))
     run = registry.runs()[-1]
-    wait_until(lambda: run.phase == "updating", 60, "the update")
+    wait_until(lambda: run.rollout.phase == "updating", 60, "the update")
     os.kill(pid, signal.SIGSTOP)
     try:
         wait_until(lambda: "does not answer" in caplog.text, 60, "a question without an answer")

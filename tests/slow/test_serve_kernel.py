@@ -20,7 +20,7 @@ def test_an_interrupt_keeps_the_old_version_and_a_new_kernel_finds_it(
     assert served.error is None and answer_of(address) == "one"
     updating = kernel.start(f"{line}\n{SLEEPING_WORD}")
     starting = "any(r['version'] == 'new' for d in apps[0]['deployments'] for r in d['replicas'])"
-    look = "from ray_magics.verbs.serve import control as doing\napps = doing.snapshot('word').to_json()['apps']\n"
+    look = "from ray_magics.verbs.serve import control\napps = control.snapshot('word').to_json()['apps']\n"
     kernel.pump(lambda: any("old version" in str(data) for data in updating.data))
     kernel.interrupt()
     kernel.finish(updating)

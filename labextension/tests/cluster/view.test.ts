@@ -5,7 +5,7 @@ import { find, root, show, shown } from '../support/page';
 describe('the cluster', () => {
   it('shows resources, states and what waits', () => {
     show(clusters['40 nodes']);
-    for (const words of ['1,187.5 of 1,280', '6.1 of 10 TiB', '20,415 pending node assignment', 'no node has 8 GPUs', '40 nodes, 2 dead']) {
+    for (const words of ['1188 of 1280', '6.1 of 10 TiB', '20,415 pending node assignment', 'no node has 8 GPUs', '40 nodes, 2 dead']) {
       expect(shown()).toContain(words);
     }
     expect(find<HTMLDetailsElement>('details').open).toBe(false);
