@@ -251,7 +251,7 @@ def test_what_cannot_work_is_one_line_and_nothing_changes(
                      "missing a required argument: 'w'"),
         "--name b": ("class A:\n    def __call__(self, r):\n        return 1\nclass B(A):\n    pass", "several classes"),
         "--name c --autoscaling-config \"{'min_replica': 1}\"": (ECHO.format(version="x"), "min_replica"),
-        "--name big": ("import numpy as np\nbig = np.ones(20_000_000)\ndef f(r):\n    return big", '"big" (160 MB), which f'),
+        "--name big": ("import numpy as np\nbig = np.ones(20_000_000)\ndef f(r):\n    return big", '"big" (153 MiB), which f'),
         "--name u --user-config 1": ("def f(r):\n    return 1", "no method reconfigure"),
         "--name d": ("rows = (row for row in [1])\ndef f(r):\n    return rows", 'Cannot ship "rows" (generator), which f reads'),
     }  # fmt: skip
