@@ -6,7 +6,7 @@ card(status) -> Card -> text(card) · html(card) · LiveView(card), drawn by lab
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 from ..run.status import WorkerOutput
@@ -15,6 +15,8 @@ Json = Mapping[str, Any]
 Tone = Literal["", "muted", "strong", "error", "code"]
 Count = tuple[str, int]
 Point = tuple[float, float]
+
+_CLOCKS = frozenset({"elapsed", "rate", "remaining", "time"})  # of the data of a Special
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,10 @@ class Section:
     def to_json(self) -> Json:
         return {"type": type(self).__name__.lower(), **vars(self)}
 
+    def without_clock(self) -> Section:
+        """The section without what the page counts on by itself: equal, if a page need not be sent anything."""
+        return self
+
 
 @dataclass(frozen=True)
 class Header(Section):
@@ -120,6 +126,9 @@ class Header(Section):
     def to_json(self) -> Json:
         return {**super().to_json(), "details": [_cell_json(detail) for detail in self.details]}
 
+    def without_clock(self) -> Header:
+        return replace(self, elapsed=None)
+
 
 @dataclass(frozen=True)
 class Progress(Section):
@@ -134,6 +143,9 @@ class Progress(Section):
     total: int | None = None
     rate: float | None = None
     remaining: float | None = None
+
+    def without_clock(self) -> Progress:
+        return replace(self, rate=None, remaining=None)
 
 
 @dataclass(frozen=True)
@@ -253,6 +265,9 @@ class Special(Section):
         more = {} if self.rows is None else {"key": self.name, "rows": self.rows}
         return {"type": "special", "name": self.name, "data": self.data, **more}
 
+    def without_clock(self) -> Special:
+        return replace(self, data={name: value for name, value in self.data.items() if name not in _CLOCKS})
+
 
 @dataclass(frozen=True)
 class Card:
@@ -265,6 +280,10 @@ class Card:
     def to_json(self) -> Json:
         sections = [section.to_json() for section in self.sections]
         return {"kind": self.kind, "label": self.label, "sections": sections}
+
+    def without_clock(self) -> Card:
+        """The card without what the page counts on by itself."""
+        return replace(self, sections=tuple(section.without_clock() for section in self.sections))
 
 
 def _cell_json(cell: Cell) -> Any:

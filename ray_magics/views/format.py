@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
+from ..run.status import LIVE, WorkerOutput
 from ..units import number_text as number_text
 from ..units import size_text as size_text
-
-Snapshot = Mapping[str, Any]
+from .card import Cell, Curve, Link, Progress, State, Table
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 DASH = "\N{EN DASH}"
@@ -26,14 +25,8 @@ SIGNS = {
     "lost": "✗",
     "none": "○",
 }
-CLUSTER_STATES = {"connected": "Connected", "lost": "Connection lost", "none": "No cluster"}
-CLUSTER_ADVICE = {
-    "lost": "The cluster does not answer. Type %ray_init --restart to start or join one again.",
-    "none": "This kernel is connected to no cluster. Type %ray_init, or run a cell with %%ray_remote.",
-}
-NO_RUNS = "Nothing has run yet. Begin a cell with %%ray_remote to run it on the cluster."
+LONGEST_TEXT = 3000  # characters of a paragraph
 
-_LIVE = ("pending", "running", "stopping")
 _BARS = "▁▂▃▄▅▆▇█"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
@@ -129,42 +122,77 @@ def sentence(text: str) -> str:
     return capitalized(text) if text.endswith((".", "!", "?", "…")) else f"{capitalized(text)}."
 
 
-def is_live(run: Snapshot) -> bool:
-    return run["state"] in _LIVE
+def is_live(state: str) -> bool:
+    return state in LIVE
 
 
-def is_single(run: Snapshot) -> bool:
+def is_single(progress: Progress) -> bool:
     """One task alone: there is nothing to count."""
-    return bool(run["total"] == 1 and run.get("unit", "task") == "task")
+    return progress.total == 1 and progress.unit == "task"
 
 
-def progress(run: Snapshot) -> str:
+def amount_done(progress: Progress) -> str:
     """ "120 of 1,797 items", or nothing for a task alone."""
-    if is_single(run):
+    if is_single(progress):
         return ""
-    done, total, unit = run["done"], run["total"], one_line(run.get("unit", "task"))
+    done, total, unit = progress.done, progress.total, one_line(progress.unit)
     if total is None:
         return f"{count(done)} {plural(unit, done)}"
     return f"{count(done)} of {count(total)} {plural(unit, total)}"
 
 
-def progress_parts(run: Snapshot) -> list[str]:
+def progress_parts(progress: Progress) -> list[str]:
     """ "120 of 1,797 items", "38 items/s", "45 s left", "2 failed", "4 running" """
-    if is_single(run):
+    if is_single(progress):
         return []
-    live, left, speed = is_live(run), run["remaining"], run["rate"]
+    live, left, speed = is_live(progress.state), progress.remaining, progress.rate
     parts = (
-        progress(run),
-        "" if speed is None else rate(speed, one_line(run["unit"])),
+        amount_done(progress),
+        "" if speed is None else rate(speed, one_line(progress.unit)),
         f"{clock(max(1, left + 0.5))} left" if live and left is not None else "",
-        f"{count(run['failed'])} failed" if run["failed"] else "",
-        f"{count(run['running'])} running" if live and run["running"] else "",
+        f"{count(progress.failed)} failed" if progress.failed else "",
+        f"{count(progress.running)} running" if live and progress.running else "",
     )
     return [part for part in parts if part]
 
 
-def elapsed(run: Snapshot) -> str:
-    return clock(run["elapsed"]) if is_live(run) else seconds(run["elapsed"])
+def elapsed(state: str, value: float) -> str:
+    """In whole seconds while it goes on."""
+    return clock(value) if is_live(state) else seconds(value)
+
+
+def facts_text(facts: Iterable[tuple[str, str]]) -> str:
+    """(("goal", "lowest loss"), ("", "fast")) -> "goal: lowest loss · fast" """
+    pairs = ((one_line(name), one_line(value)) for name, value in facts)
+    return " · ".join(f"{name}: {value}" if name else value for name, value in pairs if value)
+
+
+def cell_text(cell: Cell) -> str:
+    """A plain value of a table; a dash where there is none."""
+    if isinstance(cell, (int, float)):
+        return number_text(cell)
+    return one_line(cell) if cell not in (None, "") else DASH
+
+
+def filled_columns(table: Table) -> list[int]:
+    """The places of the columns in which some row says something."""
+    return [index for index in range(len(table.columns)) if any(_says(row.cells[index]) for row in table.rows)]
+
+
+def _says(cell: Cell) -> bool:
+    if isinstance(cell, Curve):
+        return bool(curve_text(cell))
+    return bool(cell.text) if isinstance(cell, (State, Link)) else cell not in (None, "")
+
+
+def curve_text(curve: Curve, width: int = 12) -> str:
+    """((1, 3.0), (2, 2.0), (3, 1.0)) -> "█▅▁": of many points some, the last among them."""
+    values = [y for _, y in curve.points if isinstance(y, (int, float)) and math.isfinite(y)]
+    if len(values) < 2:
+        return ""
+    number = min(width, len(values))
+    picked = [values[(place + 1) * len(values) // number - 1] for place in range(number)]
+    return sparkline(picked, min(picked), max(picked))
 
 
 def state_sign(state: str) -> str:
@@ -176,28 +204,10 @@ def task_state(state: object) -> str:
     return one_line(state).lower().replace("_", " ")
 
 
-def node_state(node: Snapshot) -> str:
-    """ "alive, head" """
-    parts = ("alive" if node["alive"] else "dead", "head" if node["head"] else "", one_line(node["note"]))
-    return ", ".join(filter(None, parts))
-
-
-def node_count(nodes: list[Snapshot]) -> str:
-    """ "40 nodes, 2 dead" """
-    dead = sum(not node["alive"] for node in nodes)
-    return f"{count(len(nodes))} {plural('node', len(nodes))}{f', {count(dead)} dead' if dead else ''}"
-
-
-def line_count(worker: Snapshot) -> str:
+def line_count(worker: WorkerOutput) -> str:
     """ "1,851 lines, some on stderr" """
-    errors = any(stream == "stderr" for stream, _, _ in worker["tail"])
-    return f"{count(worker['lines'])} {plural('line', worker['lines'])}{', some on stderr' if errors else ''}"
-
-
-def cluster_sentence(cluster: Snapshot) -> str:
-    """What the cluster says about itself, else what to do about its state."""
-    message = one_line(cluster["message"], 1000)
-    return sentence(message) if message else CLUSTER_ADVICE.get(cluster["state"], "")
+    errors = any(stream == "stderr" for stream, _, _ in worker.tail)
+    return f"{count(worker.lines)} {plural('line', worker.lines)}{', some on stderr' if errors else ''}"
 
 
 def fitting(parts: Iterable[str], limit: int) -> tuple[list[str], int]:

@@ -1,4 +1,4 @@
-"""The rows of a snapshot that has too many to send them anew each time: only those that changed are sent."""
+"""The rows of a large table, too many to send them anew each time: only those that changed are sent."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ RowMessage = dict[str, Any]
 
 
 class Rows:
-    """The rows that the pages have been sent, by id. A row is never changed: a newer one takes its place.
+    """The rows of the table `key` that the pages have been sent, by id. A row is never changed: a newer one takes its
+    place.
 
     `state` is what a page begins with, changed in place; `update` is the message that brings it up to date.
     """
 
-    def __init__(self, rows: Sequence[TableRow] = ()) -> None:
+    def __init__(self, key: str, rows: Sequence[TableRow] = ()) -> None:
+        self.key = key
         self.sent_rows: dict[str, TableRow] = {row["id"]: row for row in rows}
         self.state: dict[str, Any] = {"seq": 0, "rows": self.sent_rows}
 
     def update(self, rows: Sequence[TableRow]) -> RowMessage | None:
-        """`{"rows": [Change, ...], "seq": 1}`, or None if every row is the one that was sent."""
+        """`{"table": key, "rows": [Change, ...], "seq": 1}`, or None if every row is the one that was sent."""
         sent_rows = self.sent_rows
         changes = []
         for row in rows:
@@ -33,11 +35,12 @@ class Rows:
         if len(sent_rows) != len(rows):
             self._replace(rows)
             return {**self.full_message(), "seq": self._next()}
-        return {"rows": changes, "seq": self._next()} if changes else None
+        return {"table": self.key, "rows": changes, "seq": self._next()} if changes else None
 
     def full_message(self) -> RowMessage:
         """All rows, for a page that has missed a message."""
-        return {"rows": list(self.sent_rows.values()), "seq": self.state["seq"], "whole": True}
+        rows = list(self.sent_rows.values())
+        return {"table": self.key, "rows": rows, "seq": self.state["seq"], "whole": True}
 
     def copy(self) -> dict[str, Any]:
         """The state as it is now, for a reader on another thread."""
@@ -61,7 +64,11 @@ def change(before: TableRow | None, row: TableRow) -> dict[str, Any]:
     return {**fields, "curve": curve}
 
 
-def split_rows(snapshot: Mapping[str, Any]) -> tuple[dict[str, Any], Sequence[TableRow] | None]:
-    """The snapshot without its rows, and these; None where it has none at all."""
-    head = dict(snapshot)
-    return head, head.pop("trials", None)
+def split_rows(card: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Sequence[TableRow]]]:
+    """The JSON of a card without the rows of sections that have a `key`, and these by their keys."""
+    rows = {section["key"]: section["rows"] for section in card["sections"] if section.get("key")}
+    sections = [
+        {name: value for name, value in section.items() if name != "rows"} if section.get("key") else section
+        for section in card["sections"]
+    ]
+    return {**card, "sections": sections}, rows

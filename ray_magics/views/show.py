@@ -1,4 +1,4 @@
-"""Shows statuses in a cell: nothing while it is quick, a live view while it lasts, still HTML at the end."""
+"""Shows cards in a cell: nothing while it is quick, a live view while it lasts, still HTML at the end."""
 
 from __future__ import annotations
 
@@ -7,26 +7,37 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ..line.settings import settings
 from ..run.registry import registry
 from ..run.status import RunStatus
-from .format import Snapshot as Snapshot
+from .card import Card
+from .run_card import run_card
 
 log = logging.getLogger(__name__)
-_CLOCK_FIELDS = frozenset({"elapsed", "rate", "remaining", "time"})  # what the page counts on by itself
 _MOST_VIEWS = 50
 _views: dict[str, DisplayHandle] = {}  # those that a page may still show, by the id of their cell
 
 
 class RunView:
-    """The view of one run: appears after `settings().view_after` seconds; at once if the run is in the background."""
+    """The view of one run: appears after `settings().view_after` seconds; at once if the run is in the background.
 
-    def __init__(self, at_once: bool = False, quiet: bool = False, cell: str = "") -> None:
-        self.cell, self.quiet, self.at_once = cell, quiet, at_once
+    `card` makes the document that is drawn of a status of the run.
+    """
+
+    def __init__(
+        self,
+        card: Callable[[Any], Card] = run_card,
+        *,
+        at_once: bool = False,
+        quiet: bool = False,
+        cell: str = "",
+    ) -> None:
+        self.card, self.cell, self.quiet, self.at_once = card, cell, quiet, at_once
         self.next_update = 0.0 if at_once else time.monotonic() + settings().view_after
-        self.last_drawn: Snapshot = {}
+        self.last_drawn: Card | None = None
         self.display: DisplayHandle | None = None
         self.drawing = threading.Lock()
 
@@ -37,43 +48,42 @@ class RunView:
             return 1.0
         if now >= self.next_update:
             self.next_update = now + 1 / settings().updates_per_second
-            self._draw(status().to_json())
+            self._draw(self.card(status()))
         return max(self.next_update - now, 0.0)
 
     def close(self, status: RunStatus) -> None:
         """Draws the end, if anything was drawn before or workers have printed."""
         if self.quiet or (self.display is None and not status.workers):
             return
-        snapshot = self._last_snapshot(status)
+        card = self._last_card(status)
         with self.drawing:
-            self.display = self.display or new_view(self.cell, snapshot)
-            self.display.finish(snapshot)
+            self.display = self.display or new_view(self.cell, card)
+            self.display.finish(card)
 
-    def _last_snapshot(self, status: RunStatus) -> Snapshot:
+    def _last_card(self, status: RunStatus) -> Card:
         """A cell that waits for its run prints the note or raises the error right below the view: not here, too."""
-        left_out = {} if self.at_once else {"note": "", "error": ""}
-        return {**status.to_json(), **left_out}
+        return self.card(status if self.at_once else replace(status, note="", error=""))
 
-    def _draw(self, snapshot: Snapshot) -> None:
-        content = _without_clocks(snapshot)
+    def _draw(self, card: Card) -> None:
+        content = card.without_clock()
         if content == self.last_drawn:
             return
         self.last_drawn = content
         with self.drawing:
             if self.display is None:
-                self.display = new_view(self.cell, snapshot)
+                self.display = new_view(self.cell, card)
             else:
-                self.display.update(snapshot)
+                self.display.update(card)
 
 
 class DisplayHandle:
     """What is on the screen of a front end."""
 
-    def update(self, snapshot: Snapshot) -> None:
-        """Draws a newer snapshot in its place."""
+    def update(self, card: Card) -> None:
+        """Draws a newer card in its place."""
 
-    def finish(self, snapshot: Snapshot) -> None:
-        """Leaves the last snapshot, still."""
+    def finish(self, card: Card) -> None:
+        """Leaves the last card, still."""
 
     def close(self) -> None:
         """Frees what it holds in the kernel."""
@@ -85,36 +95,36 @@ class DisplayHandle:
 class TerminalDisplay(DisplayHandle):
     """One line that is rewritten, where somebody watches a terminal; the whole text at the end."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, card: Card) -> None:
         self.is_terminal = sys.stderr.isatty()
-        self.update(snapshot)
+        self.update(card)
 
-    def update(self, snapshot: Snapshot) -> None:
+    def update(self, card: Card) -> None:
         from .text import text
 
         if self.is_terminal:
-            line = " ".join(part.strip() for part in text(snapshot).splitlines()[:2])
+            line = " ".join(part.strip() for part in text(card).splitlines()[:2])
             sys.stderr.write(f"\r\x1b[2K{line[:110]}")
             sys.stderr.flush()
 
-    def finish(self, snapshot: Snapshot) -> None:
+    def finish(self, card: Card) -> None:
         from .text import text
 
         if self.is_terminal:
             sys.stderr.write("\r\x1b[2K")
-        print(text(snapshot))
+        print(text(card))
 
 
 class HtmlDisplay(DisplayHandle):
     """HTML and text that are replaced, where widgets are missing."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, card: Card) -> None:
         from IPython.display import display
 
-        self.handle = display(bundle(snapshot), raw=True, display_id=True)
+        self.handle = display(bundle(card), raw=True, display_id=True)
 
-    def update(self, snapshot: Snapshot) -> None:
-        self.handle.update(bundle(snapshot), raw=True)
+    def update(self, card: Card) -> None:
+        self.handle.update(bundle(card), raw=True)
 
     finish = update
 
@@ -122,37 +132,37 @@ class HtmlDisplay(DisplayHandle):
 class WidgetDisplay(HtmlDisplay):
     """A widget while it lasts. The page may still show it after the end, so it is closed when its cell runs again."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, card: Card) -> None:
         from IPython.display import display
 
         from .widget import LiveView
 
-        self.widget = LiveView(snapshot, registry.command)
+        self.widget = LiveView(card, registry.command)
         self.handle = display(self.widget, display_id=True)
 
-    def update(self, snapshot: Snapshot) -> None:
-        self.widget.update(snapshot)
+    def update(self, card: Card) -> None:
+        self.widget.update(card)
 
-    def finish(self, snapshot: Snapshot) -> None:
-        self.widget.update(snapshot)
-        self.handle.update(bundle(snapshot), raw=True)
+    def finish(self, card: Card) -> None:
+        self.widget.update(card)
+        self.handle.update(bundle(card), raw=True)
 
     def close(self) -> None:
         self.widget.close()
 
 
-def bundle(snapshot: Snapshot) -> dict[str, str]:
-    """A snapshot for a saved notebook, without any widget."""
+def bundle(card: Card) -> dict[str, str]:
+    """A card for a saved notebook, without any widget."""
     from .html import html
     from .text import text
 
-    return {"text/html": html(snapshot), "text/plain": text(snapshot)}
+    return {"text/html": html(card), "text/plain": text(card)}
 
 
-def new_view(cell: str, snapshot: Snapshot) -> DisplayHandle:
-    """Draws a first snapshot in the cell that runs on this thread, as well as the front end can."""
+def new_view(cell: str, card: Card) -> DisplayHandle:
+    """Draws a first card in the cell that runs on this thread, as well as the front end can."""
     close_views(cell)
-    display = _display_class()(snapshot)
+    display = _display_class()(card)
     retain_view(cell, display)
     return display
 
@@ -181,11 +191,7 @@ def close_views(cell: str) -> None:
         display.close()
 
 
-def _without_clocks(snapshot: Snapshot) -> Snapshot:
-    return {key: value for key, value in snapshot.items() if key not in _CLOCK_FIELDS}
-
-
-def _display_class() -> Callable[[Snapshot], DisplayHandle]:
+def _display_class() -> Callable[[Card], DisplayHandle]:
     from IPython.core.getipython import get_ipython
 
     shell = get_ipython()
@@ -207,7 +213,7 @@ class LiveFeed(DisplayHandle):
 
     def __init__(
         self,
-        poll: Callable[[], Snapshot],
+        poll: Callable[[], Card],
         is_live: Callable[[], bool],
         cell: str = "",
         interval: float = 1.0,
@@ -215,12 +221,12 @@ class LiveFeed(DisplayHandle):
     ) -> None:
         self.poll, self.is_live, self.interval = poll, is_live, interval
         self.closed = threading.Event()
-        self.snapshot = poll()
-        self.display = display or new_view(cell, self.snapshot)
+        self.card = poll()
+        self.display = display or new_view(cell, self.card)
         if isinstance(self.display, TerminalDisplay):
-            self.display.finish(self.snapshot)
+            self.display.finish(self.card)
             return
-        self.display.update(self.snapshot)
+        self.display.update(self.card)
         _views[_key(cell, self.display)] = self
         threading.Thread(target=self._run, name="ray_magics-feed", daemon=True).start()
 
@@ -230,23 +236,23 @@ class LiveFeed(DisplayHandle):
 
     def freeze(self) -> None:
         self.closed.set()
-        self.display.finish(self.snapshot)
+        self.display.finish(self.card)
 
     def _run(self) -> None:
         while self._goes_on():
             if self.closed.wait(self.interval):
                 return
-            before = self.snapshot
+            before = self.card
             self._refresh()
-            if _without_clocks(self.snapshot) != _without_clocks(before):
-                self.display.update(self.snapshot)
+            if self.card.without_clock() != before.without_clock():
+                self.display.update(self.card)
         if not self.closed.is_set():
             self._refresh()
-            self.display.finish(self.snapshot)
+            self.display.finish(self.card)
 
     def _refresh(self) -> None:
         try:
-            self.snapshot = self.poll()
+            self.card = self.poll()
         except Exception as error:  # a busy cluster; the next poll may tell more
             log.debug("a live view could not be refreshed: %r", error)
 
@@ -262,7 +268,7 @@ class LastingView(RunView):
     """The view of a run that, after its end, goes on as a LiveFeed of what the run has started."""
 
     def __init__(
-        self, poll: Callable[[], Snapshot], is_live: Callable[[], bool], interval: float = 1.0, **options: Any
+        self, poll: Callable[[], Card], is_live: Callable[[], bool], interval: float = 1.0, **options: Any
     ) -> None:
         super().__init__(**options)
         self.poll, self.is_live, self.interval = poll, is_live, interval

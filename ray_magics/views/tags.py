@@ -28,18 +28,27 @@ _COLORS = {
 
 
 def state(name: str, title: str = "") -> str:
-    return f"<b>{sign(name)} {escape(title or f.capitalized(f.one_line(name)))}</b>"
+    return f"<b>{sign(name)} {safe(f.capitalized(title or name))}</b>"
 
 
 def sign(name: str) -> str:
     return f'<span style="color: {_COLORS.get(name, "inherit")}">{f.state_sign(name)}</span>'
 
 
+def strong(body: str) -> str:
+    return f"<b>{body}</b>"
+
+
+def folded(summary: str, body: str, opened: bool) -> str:
+    """`body` under its summary, which unfolds it."""
+    return f"<details{' open' if opened else ''}><summary>{summary}</summary>{body}</details>"
+
+
 def states(title: str, numbers: Iterable[tuple[str, int]]) -> str:
     counts = [f"<b>{f.count(number)}</b> {escape(f.task_state(name))}" for name, number in numbers if number]
     shown, left = f.fitting(counts, 5000)
     more = [f"and {f.count(left)} more"] if left else []
-    return div(f"{title}: {', '.join(shown + more)}") if counts else ""
+    return div(f"{safe(title)}: {', '.join(shown + more)}") if counts else ""
 
 
 def table(headings: Iterable[str], rows: Iterable[list[str]], limit: int, style: str = CELL, hidden: int = 0) -> str:

@@ -1,58 +1,71 @@
-"""Statuses as text, for terminals and logs."""
+"""Cards as text, for terminals and logs."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable, Iterator
-from textwrap import dedent
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
+from ..run.status import WorkerOutput
 from . import format as f
-from . import serve, tune
-from .format import Snapshot
+from .budget import draw_within
+from .card import (
+    Card,
+    Cell,
+    Counts,
+    Curve,
+    Facts,
+    Gauges,
+    Group,
+    Header,
+    Link,
+    Log,
+    Picture,
+    Plot,
+    Progress,
+    Section,
+    State,
+    Table,
+    Text,
+)
 
-log = logging.getLogger(__name__)
-
-_OUTPUT = 60_000  # bytes; with everything else well below 100 kB
-_ROWS = 25_000
-_ALL = 90_000
-_REPLICAS, _LOGS, _ANSWER = 20, 6, 20  # at most so many replicas, logs, and lines of an answer are shown
-
-
-def text(snapshot: Snapshot) -> str:
-    """The status with this JSON form in a few aligned lines; at most 100 kB, with a note on what was cut."""
-    try:
-        return "\n".join(_KINDS[snapshot["kind"]](snapshot))
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-        log.debug("This status cannot be drawn: %.500r", snapshot, exc_info=True)
-        return "A status that this version of ray_magics cannot show."
-
-
-def _run(run: Snapshot) -> Iterator[str]:
-    yield from _head(run)
-    yield from _workers(run, _OUTPUT)
-
-
-def _head(run: Snapshot) -> Iterator[str]:
-    head = (f"{_state(run)} {f.one_line(run['name'])}", f.one_line(run["verb"]), f.elapsed(run))
-    yield " · ".join(filter(None, head))
-    if parts := " · ".join(f.progress_parts(run)):
-        yield f"  {_progress_bar(run)}{parts}"
-    if run["why"]:
-        yield f"  {f.sentence(f.one_line(run['why'], 1000))}"
-    yield from _note_and_error(run)
+_ALL = 96_000  # bytes
+_OUTPUT = 60_000  # of all workers
+_ROWS = 25_000  # of a table
+_WIDEST = 40  # characters of a column
+_STEP = "  "
 
 
-def _note_and_error(run: Snapshot) -> Iterator[str]:
-    for text in (run["note"], run["error"]):
-        yield from _indented(f.plain(text, 3000), "  ")
+def text(card: Card) -> str:
+    """The card in a few aligned lines; at most 100 kB, with a note on what was cut."""
+    return "\n".join(_sections(card.sections, _ALL))
 
 
-def _state(run: Snapshot) -> str:
-    return f"{f.state_sign(run['state'])} {f.capitalized(f.one_line(run['state']))}"
+def _sections(sections: Sequence[Section], limit: int) -> Iterator[str]:
+    """What is below a header stands further to the right."""
+    has_header = any(isinstance(section, Header) for section in sections)
+
+    def draw(section: Section, share: int) -> str:
+        margin = _STEP if has_header and not isinstance(section, Header) else ""
+        lines = "\n".join(filter(None, _DRAWN[type(section)](section, share))).split("\n")
+        return "\n".join(f"{margin}{line}" if line else "" for line in lines)
+
+    drawn, left = draw_within(sections, limit, draw)
+    yield from filter(None, drawn)
+    if left:
+        yield f"{_STEP}and {f.count(left)} more"
 
 
-def _progress_bar(run: Snapshot) -> str:
-    return f"{_bar(run['done'], run['total'], run['failed'])} " if run["total"] else ""
+def _header(header: Header, _: int) -> Iterator[str]:
+    title = header.title or f.one_line(header.state)
+    elapsed = "" if header.elapsed is None else f.elapsed(header.state, header.elapsed)
+    head = f"{f.state_sign(header.state)} {f.capitalized(title)} {f.one_line(header.name)}".rstrip()
+    yield " · ".join(filter(None, (head, *map(_cell, header.details), elapsed)))
+
+
+def _progress(progress: Progress, _: int) -> Iterator[str]:
+    if parts := " · ".join(f.progress_parts(progress)):
+        bar = f"{_bar(progress.done, progress.total, progress.failed)} " if progress.total else ""
+        yield f"{bar}{parts}"
 
 
 def _bar(used: float, total: float, failed: float = 0, width: int = 20) -> str:
@@ -64,265 +77,114 @@ def _bar(used: float, total: float, failed: float = 0, width: int = 20) -> str:
     return "█" * used_blocks + "▒" * failed_blocks + "░" * (width - used_blocks - failed_blocks)
 
 
-def _indented(text: str, margin: str) -> Iterator[str]:
-    return (f"{margin}{line}" for line in text.splitlines())
+def _text(section: Text, _: int) -> list[str]:
+    return f.plain(section.text, f.LONGEST_TEXT).splitlines()
 
 
-def _workers(run: Snapshot, limit: int) -> list[str]:
-    workers, name = run["workers"], f.one_line(run["id"])
-    share = max(4000, limit // max(1, len(workers)))
-    blocks, left = f.fitting(("\n".join(_worker(worker, share)) for worker in workers), limit)
-    more = [f"  and {f.count(left)} more {f.plural('worker', left)}: %ray_logs {name}"] if left else []
-    return blocks + more
+def _facts(section: Facts, _: int) -> Iterator[str]:
+    yield f.facts_text(section.facts)
 
 
-def _worker(worker: Snapshot, limit: int) -> Iterator[str]:
-    lines, cut = f.fitting_tail([_line(*line) for line in worker["tail"]], worker["hidden"], limit - 1000)
-    yield f"  {f.one_line(worker['label'])}, {f.line_count(worker)}"
+def _counts(section: Counts, _: int) -> Iterator[str]:
+    counts = [f"{f.count(number)} {f.task_state(name)}" for name, number in section.counts if number]
+    shown, left = f.fitting(counts, 5000)
+    if shown:
+        yield f"{section.title}: {', '.join(shown)}{f', and {f.count(left)} more' if left else ''}"
+
+
+def _gauges(section: Gauges, _: int) -> Iterator[str]:
+    names = [f.one_line(gauge.name) for gauge in section.gauges]
+    width = max(map(len, names), default=0)
+    lines = (
+        f"{name:<{width}}  {_bar(gauge.used, gauge.total)} {f.usage(gauge.used, gauge.total, f.one_line(gauge.unit))}"
+        for name, gauge in zip(names, section.gauges, strict=True)
+    )
+    return _limited(lines, 5000)
+
+
+def _table(table: Table, limit: int) -> Iterator[str]:
+    columns = f.filled_columns(table)
+    if table.title and table.rows:
+        yield f.one_line(table.title)
+    margin = _STEP if table.title else ""
+    rows = [[_cell(row.cells[index]) for index in columns] for row in table.rows]
+    headings = [f.one_line(table.columns[index]) for index in columns]
+    if rows and any(headings):
+        rows.insert(0, headings)
+    widths = [min(_WIDEST, max(map(len, column))) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    drawn = _limited((line.rstrip() for line in lines), min(limit, _ROWS), table.hidden)
+    yield from (f"{margin}{line}" for line in drawn)
+
+
+def _cell(cell: Cell) -> str:
+    if isinstance(cell, State):
+        return f"{f.state_sign(cell.name)} {f.one_line(cell.text)}"
+    if isinstance(cell, Link):
+        url, label = f.one_line(cell.url, 300), f.one_line(cell.text)
+        return label if url in ("", label) else f"{label}: {url}"
+    if isinstance(cell, Curve):
+        return f.curve_text(cell) or f.DASH
+    return f.cell_text(cell)
+
+
+def _plot(plot: Plot, _: int) -> Iterator[str]:
+    for name, curve in plot.lines:
+        if drawn := f.curve_text(curve, 40):
+            yield " ".join(filter(None, (f.one_line(name or plot.title), drawn, f.cell_text(curve.points[-1][1]))))
+
+
+def _log(log: Log, limit: int) -> Iterator[str]:
+    limit = min(limit, _OUTPUT)
+    share = max(4000, limit // max(1, len(log.workers)))
+    blocks, left = f.fitting(("\n".join(_worker(worker, share)) for worker in log.workers), limit)
+    yield from blocks
+    if left:
+        yield f"and {f.count(left)} more {f.plural('worker', left)}{f': %ray_logs {log.run}' if log.run else ''}"
+
+
+def _worker(worker: WorkerOutput, limit: int) -> Iterator[str]:
+    lines, cut = f.fitting_tail([_line(*line) for line in worker.tail], worker.hidden, limit - 1000)
+    yield f"{f.one_line(worker.label)}, {f.line_count(worker)}"
     if cut:
-        yield f"    ({cut})"
+        yield f"{_STEP}({cut})"
     yield from lines
 
 
 def _line(stream: str, line: str, repeats: int) -> str:
     mark = "!" if stream == "stderr" else "|"
-    return f"    {mark} {f.output_line(line)}{f.repeated(repeats, ' {}')}"
+    return f"{_STEP}{mark} {f.output_line(line)}{f.repeated(repeats, ' {}')}"
 
 
-def _tune(run: Snapshot) -> Iterator[str]:
-    above = "\n".join((*_head(run), *_search(run)))
-    yield above
-    yield from _workers(run, min(_OUTPUT, _ALL - len(above.encode())))
-    if run["path"]:
-        yield f"  Results: {f.one_line(run['path'])}"
+def _picture(picture: Picture, _: int) -> Iterator[str]:
+    yield f"[{f.one_line(picture.alt) or 'picture'}]"
 
 
-def _search(run: Snapshot) -> Iterator[str]:
-    yield from _states("Trials", tune.states(run))
-    if goal := tune.goal(run):
-        yield f"  {goal}"
-    if best := tune.best(run):
-        yield f"  {tune.BEST} {best}"
-    yield from _indented(f.plain(run["best_python"], 1500), "    ")
-    trials = tune.shown(run)
-    columns = tune.columns(run, trials)
-    head = ["Trial", "State", *(heading for heading, _ in columns)]
-    rows = ([*_trial(run, trial), *(cells[row] for _, cells in columns)] for row, trial in enumerate(trials))
-    if trials:
-        yield from _table([head, *rows], "    ", len(run["trials"]) - len(trials))
-    if trials and (sentence := tune.left_out(run)):
-        yield f"    {sentence}"
-    for trial in tune.failed(trials):
-        yield from _failure(trial)
+def _group(group: Group, limit: int) -> Iterator[str]:
+    title = _cell(group.title) if group.title else ""
+    margin = _STEP if title else ""
+    yield title
+    for part in _sections(group.sections, limit - len(title.encode())):
+        yield from (f"{margin}{line}" for line in part.split("\n"))
 
 
-def _trial(run: Snapshot, trial: Snapshot) -> tuple[str, str]:
-    sign, title = tune.state(trial)
-    return tune.label(run, trial), f"{f.state_sign(sign)} {title}"
-
-
-def _failure(trial: Snapshot) -> Iterator[str]:
-    head, lines = tune.last_lines(trial["error"])
-    yield f"  Trial {tune.value(trial['number'])} failed: {head}"
-    yield from _indented("\n".join(line for line in lines[-5:] if line != head), "    ")
-
-
-def _serve(status: Snapshot) -> Iterator[str]:
-    yield dedent("\n".join(_served(status)))
-
-
-def _served(status: Snapshot) -> Iterator[str]:
-    above = list(_head(status) if status["id"] else _note_and_error(status))
-    limit = _ALL - len("\n".join(above).encode())
-    apps, left = f.fitting(("\n".join(_app(app, status["error"])) for app in status["apps"]), limit)
-    yield from (*above, *apps)
-    if left:
-        yield f"  and {f.count(left)} more {f.plural('application', left)}"
-    if sentence := serve.empty_text(status):
-        yield f"  {sentence}"
-    yield from _workers(status, min(_OUTPUT, limit - sum(len(app.encode()) for app in apps)))
-    if footer := serve.address_line(status):
-        yield f"  {footer}"
-
-
-def _app(app: Snapshot, error: str) -> Iterator[str]:
-    yield f"  {' · '.join(filter(None, _app_head(app)))}"
-    figures = f"{' · '.join(serve.figures(app))} {serve.sparkline(app['history'])}".strip()
-    for line in filter(None, (serve.version_text(app), figures)):
-        yield f"    {line}"
-    yield from _indented(serve.message(app, error), "    | ")
-    yield from _deployments(app)
-    above, parts = error + app["message"], serve.failed_first(app["deployments"])
-    yield from _limited(filter(None, ("\n".join(_deployment(part, above)) for part in parts)), 10_000, "    ")
-    yield from _replicas(app)
-    if app["answer"]:
-        yield from _answer(app["answer"])
-
-
-def _app_head(app: Snapshot) -> Iterator[str]:
-    docs = serve.word(app["docs"], 200)
-    yield f"{_serve_state(app['status'])} {serve.word(app['name'])}"
-    yield serve.word(app["url"] or app["route"], 200) or "not reachable by HTTP"
-    yield f"docs: {docs}" if docs else ""
-    yield serve.deployed_ago(app)
-
-
-def _serve_state(state: object) -> str:
-    sign, title = serve.state(state)
-    return f"{f.state_sign(sign)} {title}"
-
-
-def _deployments(app: Snapshot) -> Iterator[str]:
-    columns = serve.columns(app)
-    rows = [
-        [serve.name(app, part), _serve_state(part["status"]), *(cells[row] for _, cells in columns)]
-        for row, part in enumerate(app["deployments"])
-    ]
-    return _table([["Deployment", "State", *(heading for heading, _ in columns)], *rows], "    ") if rows else iter(())
-
-
-def _deployment(deployment: Snapshot, above: str) -> Iterator[str]:
-    name = serve.word(deployment["name"])
-    if sentence := serve.message(deployment, above):
-        yield f"    {name}:"
-        yield from _indented(sentence, "    | ")
-    if sentence := serve.autoscaling(deployment):
-        yield f"    {name}: {sentence}"
-
-
-def _replicas(app: Snapshot) -> Iterator[str]:
-    pairs = serve.not_running_first(app)
-    shown = pairs[:_REPLICAS]
-    several = len(app["deployments"]) > 1
-    columns = serve.without_empty_columns(
-        [dict(_replica(replica, deployment, several)) for deployment, replica in shown]
-    )
-    rows = ([heading, *cells] for heading, cells in columns)
-    if shown:
-        yield from _table(map(list, zip(*rows, strict=True)), "    ", len(pairs) - len(shown))
-    logs = ["\n".join(_log(replica)) for _, replica in shown if replica["log"]]
-    fitting_logs, left = f.fitting(logs[:_LOGS], 8000)
-    yield from fitting_logs
-    if left := left + len(logs[_LOGS:]):
-        yield f"    and {f.count(left)} more {f.plural('log', left)}"
-
-
-def _replica(replica: Snapshot, deployment: Snapshot, several: bool) -> Iterator[tuple[str, str]]:
-    yield "Replica", serve.word(replica["id"])
-    yield "Deployment", serve.word(deployment["name"]) if several else ""
-    yield "State", _serve_state(replica["state"])
-    yield "Version", serve.word(replica["version"])
-    yield "Process", serve.process(replica)
-    yield "Ongoing", "" if replica["ongoing"] is None else f.count(replica["ongoing"])
-    yield "Age", f.clock(replica["age"])
-
-
-def _log(replica: Snapshot) -> Iterator[str]:
-    lines = [f.output_line(line, 300) for line in replica["log"]]
-    shown = lines[-3:] if replica["state"] == "RUNNING" else lines[-10:]
-    cut = replica["lines_cut"] + len(lines) - len(shown)
-    above = f", {f.count(cut)} earlier {f.plural('line', cut)} not shown" if cut else ""
-    yield f"    Log of {serve.word(replica['id'])}{above}"
-    yield from (f"      | {line}" for line in shown)
-
-
-def _answer(request: Snapshot) -> Iterator[str]:
-    sign, title = serve.answer_line(request)
-    yield f"    Last request: {f.state_sign(sign)} {title}"
-    lines, cut = serve.answer_body(request, 2000)
-    yield from _limited((f"      {line}" for line in lines[:_ANSWER]), 8000, "      ", max(0, len(lines) - _ANSWER))
-    if cut:
-        yield f"      {cut}"
-
-
-def _cluster(cluster: Snapshot) -> Iterator[str]:
-    state = cluster["state"]
-    versions = (("Ray", cluster["ray"]), ("Python", cluster["python"]))
-    head = (
-        f"{f.state_sign(state)} {f.CLUSTER_STATES.get(state, state)} {f.one_line(cluster['address'])}".rstrip(),
-        *(f"{name} {f.one_line(version)}" for name, version in versions if version),
-        f.one_line(cluster["dashboard"], 300),
-    )
-    yield " · ".join(filter(None, head))
-    if sentence := f.cluster_sentence(cluster):
-        yield f"  {sentence}"
-    yield from _limited(_meters(cluster["meters"]), 5000)
-    yield from _states("Tasks", cluster["tasks"])
-    yield from _states("Actors", cluster["actors"])
-    yield from _limited(map(_waiting, cluster["waiting"]), 10_000)
-    yield from _nodes(cluster["nodes"])
-    if cluster["runs"]:
-        yield "  Runs of this kernel"
-        yield from _table(map(_row, cluster["runs"]), "    ")
-
-
-def _meters(meters: list[Snapshot]) -> Iterator[str]:
-    names = [f.one_line(meter["name"]) for meter in meters]
-    width = max(map(len, names), default=0)
-    for name, meter in zip(names, meters, strict=True):
-        used, total = meter["used"], meter["total"]
-        yield f"  {name:<{width}}  {_bar(used, total)} {f.usage(used, total, f.one_line(meter['unit']))}"
-
-
-def _states(title: str, states: Iterable[tuple[str, int]]) -> Iterator[str]:
-    counts = [f"{f.count(number)} {f.task_state(state)}" for state, number in states if number]
-    shown, left = f.fitting(counts, 5000)
-    if shown:
-        yield f"  {title}: {', '.join(shown)}{f', and {left} more' if left else ''}"
-
-
-def _waiting(waiting: Snapshot) -> str:
-    number, request = f.count(waiting["count"]), f.one_line(waiting["request"])
-    return f"  Waiting: {number} {f.TIMES} {request}: {f.one_line(waiting['why'])}"
-
-
-def _nodes(nodes: list[Snapshot]) -> Iterator[str]:
-    if nodes:
-        yield f"  {f.node_count(nodes)}"
-        yield from _table(map(_node, nodes), "    ")
-
-
-def _node(node: Snapshot) -> list[str]:
-    meters = (
-        f"{f.one_line(m['name'])} {f.usage(m['used'], m['total'], f.one_line(m['unit']))}" for m in node["meters"][:20]
-    )
-    return [f.one_line(node["name"]), f.node_state(node), ", ".join(meters)]
-
-
-def _runs(runs: Snapshot) -> Iterable[str]:
-    return _table(map(_row, runs["runs"])) if runs["runs"] else [f.NO_RUNS]
-
-
-def _row(run: Snapshot) -> list[str]:
-    name = f"{f.one_line(run['name'])} {f.one_line(run.get('verb', ''))}".strip()
-    failed = f"{f.count(run['failed'])} failed" if run.get("failed") and not f.is_single(run) else ""
-    return [
-        f.one_line(run["id"]),
-        _state(run),
-        name,
-        ", ".join(filter(None, (f.progress(run), failed))),
-        f.elapsed(run),
-    ]
-
-
-def _table(rows: Iterable[list[str]], margin: str = "", hidden: int = 0) -> Iterator[str]:
-    all_rows = list(rows)
-    widths = [min(40, max(map(len, column))) for column in zip(*all_rows, strict=True)]
-    lines = (margin + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in all_rows)
-    return _limited(map(str.rstrip, lines), _ROWS, margin, hidden)
-
-
-def _limited(lines: Iterable[str], limit: int, margin: str = "  ", hidden: int = 0) -> Iterator[str]:
+def _limited(lines: Iterable[str], limit: int, hidden: int = 0) -> Iterator[str]:
     shown, left = f.fitting(lines, limit)
     yield from shown
     if left + hidden:
-        yield f"{margin}and {f.count(left + hidden)} more"
+        yield f"and {f.count(left + hidden)} more"
 
 
-_KINDS: dict[str, Callable[[Snapshot], Iterable[str]]] = {
-    "run": _run,
-    "tune": _tune,
-    "serve": _serve,
-    "cluster": _cluster,
-    "runs": _runs,
+_DRAWN: dict[type[Section], Callable[[Any, int], Iterable[str]]] = {
+    Header: _header,
+    Progress: _progress,
+    Text: _text,
+    Facts: _facts,
+    Counts: _counts,
+    Gauges: _gauges,
+    Table: _table,
+    Plot: _plot,
+    Log: _log,
+    Picture: _picture,
+    Group: _group,
 }

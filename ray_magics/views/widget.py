@@ -1,4 +1,4 @@
-"""The live view in a notebook: a widget that shows the last snapshot it was given."""
+"""The live view in a notebook: a widget that shows the last card it was given."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import anywidget
 import traitlets
 
+from .card import Card
 from .html import html
 from .rows import Rows, split_rows
 from .text import text
@@ -23,10 +24,10 @@ _REQUEST_FIELDS = ("method", "path", "body", "type")
 
 
 class LiveView(anywidget.AnyWidget):
-    """Draws a snapshot, the JSON form of a status, and hands what its buttons send to `on_command`.
+    """Draws a card, and hands what its buttons send to `on_command`.
 
-    The trait `snapshot` is all of it but the trials of a search. Those are the trait `rows`, which is changed in place
-    and never sent again: what changes of them goes to the page as a message (see Rows).
+    The trait `snapshot` is the JSON of the card but for the rows of its large tables. Those are the trait `rows`, by
+    table, which is changed in place and never sent again: what changes of them goes to the page as messages (see Rows).
 
     `on_command` gets `{"action": str, "run": str, "force": bool}` and perhaps `"part": str`, `"request": dict` from
     front ends without a control channel, in the main thread when that is free. Saved without its kernel, the view is
@@ -38,39 +39,40 @@ class LiveView(anywidget.AnyWidget):
     snapshot = traitlets.Dict().tag(sync=True)
     rows = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, snapshot: Mapping[str, Any], on_command: Callable[[dict[str, Any]], Any] | None = None) -> None:
-        self.on_command = on_command
+    def __init__(self, card: Card, on_command: Callable[[dict[str, Any]], Any] | None = None) -> None:
+        self.card, self.on_command = card, on_command
         self._updating = threading.RLock()
-        head, rows = split_rows(snapshot)
-        self._rows = None if rows is None else Rows(rows)
-        super().__init__(snapshot=head, rows=self._rows.state if self._rows else {})
+        snapshot, rows = split_rows(card.to_json())
+        self._tables = {key: Rows(key, of_table) for key, of_table in rows.items()}
+        super().__init__(snapshot=snapshot, rows=self._state())
         self.on_msg(self._receive)
 
-    def update(self, snapshot: Mapping[str, Any]) -> None:
-        """Shows this whole snapshot, a row that is unchanged being the same object; from any thread, the last wins."""
-        head, rows = split_rows(snapshot)
+    def update(self, card: Card) -> None:
+        """Shows this card, a row that is unchanged being the same object; from any thread, the last wins."""
+        snapshot, rows = split_rows(card.to_json())
         with self._updating:
-            if rows is not None:
-                self._update_rows(rows)
-            self.snapshot = head
-
-    def full_snapshot(self) -> dict[str, Any]:
-        """The last snapshot, its rows included."""
-        with self._updating:
-            return {**self.snapshot, **({"trials": list(self._rows.sent_rows.values())} if self._rows else {})}
+            self.card = card
+            self._update_rows(rows)
+            self.snapshot = snapshot
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """As in ipywidgets; the rows are a copy, for they may change while they are being sent."""
         with self._updating:
             state = super().get_state(key, drop_defaults)
-            return {**state, "rows": self._rows.copy()} if "rows" in state and self._rows else state
+            copies = {name: table.copy() for name, table in self._tables.items()}
+            return {**state, "rows": copies} if "rows" in state else state
 
-    def _update_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        if self._rows is None:
-            self._rows = Rows(rows)
-            self.rows = self._rows.state
-        elif message := self._rows.update(rows):
-            self.send(message)
+    def _state(self) -> dict[str, Any]:
+        return {key: table.state for key, table in self._tables.items()}
+
+    def _update_rows(self, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Sends what has changed; a table that was not there before is sent with all of its rows, as a trait."""
+        if rows.keys() - self._tables.keys():
+            self._tables |= {key: Rows(key, of_table) for key, of_table in rows.items() if key not in self._tables}
+            self.rows = self._state()
+        for key, of_table in rows.items():
+            if message := self._tables[key].update(of_table):
+                self.send(message)
 
     def _receive(self, _widget: object, content: object, _buffers: object) -> None:
         command = read_command(content)
@@ -83,14 +85,13 @@ class LiveView(anywidget.AnyWidget):
 
     def _refresh(self) -> None:
         with self._updating:
-            if self._rows is not None:
-                self.send(self._rows.full_message())
+            for table in self._tables.values():
+                self.send(table.full_message())
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         bundle = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        snapshot = self.full_snapshot()
-        return {**data, "text/html": html(snapshot), "text/plain": text(snapshot)}, metadata
+        return {**data, "text/html": html(self.card), "text/plain": text(self.card)}, metadata
 
 
 def read_command(content: object) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.getipython import get_ipython
 
@@ -16,9 +16,10 @@ from ...line.options import argument, evaluated, magic
 from ...line.parsers import count, expression, size
 from ...run.registry import registry
 from ...run.run import Run
-from ...run.status import RunsStatus
 from .logs import last_lines
-from .status import ClusterStatus
+
+if TYPE_CHECKING:
+    from ...views.card import Card
 
 _EXPRESSIONS = ("resources", "runtime_env")
 _PLAIN_OPTIONS = ("num_cpus", "num_gpus", "object_store_memory", "namespace", "detached", "restart")
@@ -59,12 +60,13 @@ def ray_init(options: Namespace) -> None:
         %ray_init --restart --num-cpus 2
     """
     shell: Any = get_ipython()
+    from .card import cluster_card
     from .messages import card_text
     from .run import init, snapshot
 
     plain = {name: getattr(options, name) for name in _PLAIN_OPTIONS}
     connection = init(options.address, **plain, **evaluated(options, _EXPRESSIONS, shell.user_ns))
-    _show(replace(snapshot(), message=card_text(connection)).to_json())
+    _show(cluster_card(replace(snapshot(), message=card_text(connection))))
 
 
 @magic("ray_status", kind="line")
@@ -78,11 +80,12 @@ def ray_status(options: Namespace) -> None:
         %ray_status
         %ray_status --once
     """
+    from .card import cluster_card
     from .run import snapshot
 
     if options.once or not is_up():
-        return _show(snapshot().to_json())
-    _follow(snapshot, is_up)
+        return _show(cluster_card(snapshot()))
+    _follow(lambda: cluster_card(snapshot()), is_up)
 
 
 @magic("ray_runs", kind="line")
@@ -93,9 +96,11 @@ def ray_runs(options: Namespace) -> None:
     %ray_stop 3
     %ray_logs 3
     """
+    from .card import runs_card
+
     if not registry.live():
-        return _show(registry.status().to_json())
-    _follow(registry.status, lambda: bool(registry.live()))
+        return _show(runs_card(registry.status()))
+    _follow(lambda: runs_card(registry.status()), lambda: bool(registry.live()))
 
 
 @magic("ray_logs", kind="line")
@@ -164,18 +169,18 @@ def ray_shutdown(options: Namespace) -> None:
     freeze_views()
 
 
-def _show(snapshot: Mapping[str, Any]) -> None:
+def _show(card: Card) -> None:
     shell: Any = get_ipython()
     from ...views.show import bundle
 
-    shell.display_pub.publish(bundle(snapshot))
+    shell.display_pub.publish(bundle(card))
 
 
-def _follow(status: Callable[[], ClusterStatus | RunsStatus], is_live: Callable[[], bool]) -> None:
+def _follow(poll: Callable[[], Card], is_live: Callable[[], bool]) -> None:
     """A view that lives on in its cell until that cell runs again or `is_live()` is False."""
     from ...views.show import LiveFeed
 
-    LiveFeed(lambda: status().to_json(), is_live, cell_id(get_ipython()))
+    LiveFeed(poll, is_live, cell_id(get_ipython()))
 
 
 def _stop(run: Run, force: bool) -> str:

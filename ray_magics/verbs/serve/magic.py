@@ -223,6 +223,7 @@ def _explain(plan: ServePlan, source: str, namespace: dict[str, Any]) -> None:
 def carry_out(plan: ServePlan, subject: Subject, namespace: dict[str, Any], cell_source: CellSource) -> Any:
     """Does what the plan says; returns the Run of one in the background. Raises the error of any other."""
     from ...views.show import LastingView
+    from .card import serve_card
     from .checks import check
     from .poller import POLL_INTERVAL, Poller
     from .run import execute_plan
@@ -233,6 +234,7 @@ def carry_out(plan: ServePlan, subject: Subject, namespace: dict[str, Any], cell
         poller.poll,
         poller.goes_on,
         POLL_INTERVAL,
+        card=serve_card,
         at_once=plan.background,
         quiet=plan.quiet,
         cell=cell_source.cell_id,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from ... import connection
+from ...views.card import Card
 from . import control, served
+from .card import serve_card
 from .status import ServeStatus
 
 POLL_INTERVAL = 0.75  # seconds between two snapshots of a view, so that its figures are at most FRESHNESS old
@@ -16,7 +16,7 @@ _LAST = "this is how it was last seen"
 
 @dataclass
 class Poller:
-    """Snapshots of one application, or with an empty name of all; the last one stays once there is nothing newer.
+    """Cards of one application, or with an empty name of all; the last one stays once there is nothing newer.
 
     Attributes:
         version: of the application when it was first seen, for a view shows one version alone.
@@ -26,9 +26,9 @@ class Poller:
     version: int | None = None
     last: ServeStatus | None = field(default=None, repr=False)
 
-    def poll(self) -> Mapping[str, Any]:
-        """The snapshot to show now."""
-        return self._refresh().to_json()
+    def poll(self) -> Card:
+        """The card to show now."""
+        return serve_card(self._refresh())
 
     def goes_on(self) -> bool:
         """Whether there will be newer ones."""

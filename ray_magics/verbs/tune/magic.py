@@ -58,18 +58,19 @@ def _show_again(run_id: str, shell: Any) -> None:
     from ...kernel import cell_id, kernel_of
     from ...run.registry import registry
     from ...views.show import LiveFeed, new_view
+    from .card import search_card
 
     searches = [run for run in registry.runs() if run.verb == "ray_tune" and run_id in ("", run.id)]
     if not searches:
         raise UsageError(f"--show: no search {run_id}".rstrip() + " in this kernel; %ray_runs lists what there is.")
     run = searches[-1]
     if run.live:
-        LiveFeed(lambda: run.status().to_json(), lambda: run.live, cell_id(shell), 0.5)
+        LiveFeed(lambda: search_card(run.status()), lambda: run.live, cell_id(shell), 0.5)
     else:
-        snapshot = run.status().to_json()
-        view = new_view(cell_id(shell), snapshot)
+        card = search_card(run.status())
+        view = new_view(cell_id(shell), card)
         if kernel_of(shell) is None:
-            view.finish(snapshot)
+            view.finish(card)
 
 
 def _show_form(line: Line, cell: str | None, shell: Any) -> None:
@@ -147,10 +148,11 @@ def show_plan(plan: TunePlan, namespace: dict[str, Any], cell_source: CellSource
 def carry_out(plan: TunePlan, namespace: dict[str, Any], cell_source: CellSource, view: RunView | None = None) -> Any:
     """Does what the plan says and binds the result; returns what the cell shows, or a Run."""
     from ...views.show import RunView
+    from .card import search_card
     from .run import check, execute_plan
 
     check(plan)
-    view = view or RunView(at_once=plan.background, quiet=plan.quiet, cell=cell_source.cell_id)
+    view = view or RunView(search_card, at_once=plan.background, quiet=plan.quiet, cell=cell_source.cell_id)
     return execute_plan(plan, namespace, cell_source, view)
 
 

@@ -13,11 +13,13 @@ from ....errors import RunCancelled, UsageError
 from ....kernel import on_main_thread
 from ....run.registry import registry
 from ....run.run import Run
-from ....views.show import DisplayHandle, RunView, Snapshot
+from ....views.card import Card
+from ....views.show import DisplayHandle, RunView
 from ....views.widget import LiveView
+from ..card import search_card
 from .controls import Changed, ControlWithMessage, button
 
-OnEnd = Callable[[Snapshot], None]
+OnEnd = Callable[[Card], None]
 
 
 class Launch:
@@ -66,7 +68,7 @@ class Launch:
             on_main_thread(get_ipython(), self._begin)
 
     def _begin(self) -> None:
-        view = RunView(at_once=True)
+        view = RunView(search_card, at_once=True)
         view.display = EmbeddedView(self.area, self.on_end)
         try:
             self.run = self.start(view)
@@ -84,18 +86,18 @@ class EmbeddedView(DisplayHandle):
         self.area, self.on_end = area, on_end
         self.widget: LiveView | None = None
 
-    def update(self, snapshot: Snapshot) -> None:
+    def update(self, card: Card) -> None:
         if self.widget is not None:
-            return self.widget.update(snapshot)
+            return self.widget.update(card)
         before = self.area.children
-        self.widget = LiveView(snapshot, registry.command)
+        self.widget = LiveView(card, registry.command)
         self.area.children = [self.widget]
         for widget in before:
             widget.close()
 
-    def finish(self, snapshot: Snapshot) -> None:
-        self.update(snapshot)
-        self.on_end(snapshot)
+    def finish(self, card: Card) -> None:
+        self.update(card)
+        self.on_end(card)
 
     def close(self) -> None:
         if self.widget is not None:

@@ -16,8 +16,9 @@ from ipywidgets import Layout
 
 from ....line.options import option_of
 from ....run.run import Run
+from ....views.card import Card
 from ....views.html import html
-from ....views.show import DisplayHandle, Snapshot, close_views, retain_view
+from ....views.show import DisplayHandle, close_views, retain_view
 from ....views.text import text
 from .controls import ControlWithMessage, button, close_all, heading
 from .launch import Launch
@@ -55,7 +56,7 @@ class Form(DisplayHandle):
     def __init__(self, state: FormState, namespace: dict[str, Any], start: Start, cell: str = "") -> None:
         self.initial, self.namespace = state, namespace
         self.state, self.handle = state, None
-        self.last_snapshot: Snapshot | None = None
+        self.last_card: Card | None = None
         self.problems: dict[str, str] = {}
         self.lock = threading.RLock()  # widgets may call from a thread, cells end on the main one
         self.title = ControlWithMessage(_title(state))
@@ -89,7 +90,7 @@ class Form(DisplayHandle):
     def freeze(self) -> None:
         """Leaves the line, and the end of its search, in place of the controls."""
         if self.handle is not None:
-            self.handle.update(_still(self.state, self.last_snapshot), raw=True)
+            self.handle.update(_still(self.state, self.last_card), raw=True)
             self.close()
             self.handle = None
 
@@ -144,9 +145,9 @@ class Form(DisplayHandle):
         """Another cell may have defined what was missing."""
         self.refresh()
 
-    def _ended(self, snapshot: Snapshot) -> None:
+    def _ended(self, card: Card) -> None:
         """The search is over; a saved notebook keeps its picture."""
-        self.last_snapshot = snapshot
+        self.last_card = card
         if self.handle is not None:
             self.handle.update(self._bundle(), raw=True)
         with self.lock:
@@ -154,15 +155,15 @@ class Form(DisplayHandle):
 
     def _bundle(self) -> dict[str, Any]:
         bundle = self.root._repr_mimebundle_()
-        return {**(bundle[0] if isinstance(bundle, tuple) else bundle), **_still(self.state, self.last_snapshot)}
+        return {**(bundle[0] if isinstance(bundle, tuple) else bundle), **_still(self.state, self.last_card)}
 
 
-def _still(state: FormState, snapshot: Snapshot | None) -> dict[str, str]:
+def _still(state: FormState, card: Card | None) -> dict[str, str]:
     """What is seen where widgets are not drawn, as in a saved notebook: the line, and the search below it."""
     line = to_text(state)
     plain, page = line, f"<pre>{escape(line)}</pre>"
-    if snapshot is not None:
-        plain, page = f"{line}\n\n{text(snapshot)}", f"{page}{html(snapshot)}"
+    if card is not None:
+        plain, page = f"{line}\n\n{text(card)}", f"{page}{html(card)}"
     return {"text/plain": plain, "text/html": page}
 
 
