@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,10 @@ import ray_magics
 from ray_magics import registry, verbs
 from ray_magics.line.completion import complete
 from ray_magics.run.registry import registry as runs
+from ray_magics.views.html import html
+from ray_magics.views.text import text
+
+CARDS = json.loads((Path(__file__).parents[1] / "data" / "cards.json").read_text())
 
 TOY = {
     "__init__": "",
@@ -34,18 +40,41 @@ TOY = {
                 %%ray_toy --times 2
                 one line
             \"\"\"
+            from .card import toy_card
             from .run import ToyRun
             from ...run.launch import execute_run
             from ...views.show import RunView
 
             if line.dry_run:
                 return print(f"print({len(cell.splitlines())} * {line.times or 1})")
-            return execute_run(ToyRun(cell, line.times or 1), RunView(quiet=line.quiet), line.background)
+            view = RunView(toy_card, at_once=line.background, quiet=line.quiet)
+            return execute_run(ToyRun(cell, line.times or 1), view, line.background)
+    """,
+    "status": """
+        from dataclasses import dataclass
+        from ...run.status import RunStatus
+
+        @dataclass(frozen=True)
+        class ToyStatus(RunStatus):
+            lines: tuple[str, ...] = ()
+    """,
+    "card": """
+        from ...views.card import Card, Curve, Plot, Row, State, Table
+        from ...views.run_card import run_card
+        from .status import ToyStatus
+
+        def toy_card(status: ToyStatus) -> Card:
+            rows = tuple(
+                Row(str(number), (line, len(line), State("finished", "Counted")))
+                for number, line in enumerate(status.lines)
+            )
+            lengths = Curve(tuple((number, float(len(line))) for number, line in enumerate(status.lines)))
+            return run_card(status, Table(("Line", "Length", "State"), rows), Plot("Length", (("", lengths),)))
     """,
     "run": """
         from ...errors import RunCancelled
         from ...run.run import Run
-        from ...run.status import RunStatus
+        from .status import ToyStatus
 
         class ToyRun(Run):
             def __init__(self, cell, times):
@@ -61,7 +90,7 @@ TOY = {
                 self.end("cancelled", RunCancelled("the toy was stopped"))
 
             def status(self):
-                return RunStatus(**self.base_fields(), state=self.state)
+                return ToyStatus(**self.base_fields(), state=self.state, lines=tuple(self.cell_text.splitlines()))
 
             def value(self):
                 return self.times * len(self.cell_text.splitlines())
@@ -148,6 +177,28 @@ def test_a_run_of_a_new_verb_is_known_and_stopped_as_any_other(ip: Any, folder: 
     assert toy in runs.live()
     run(ip, f"%ray_stop {toy.id}")
     assert toy.wait(10) and toy.state == "cancelled" and str(toy.error) == "the toy was stopped"
+
+
+def test_the_card_of_a_new_verb_is_drawn_as_text_html_and_json(
+    ip: Any, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """labextension/tests/view.test.ts draws the same JSON."""
+    write(folder, TOY)
+    registry.load(ip)
+    toy = run(ip, "%%ray_toy --background\na\nabc")
+    expected = ["✓ Finished toy · ray_toy", "Line  Length  State", "a     1       ✓ Counted", "abc   3       ✓ Counted"]
+    drawn = capsys.readouterr().out
+    assert all(line in drawn for line in expected)
+    card = sys.modules[f"{verbs.__name__}.toy.card"].toy_card(replace(toy.status(), id="1", elapsed=0.5))
+    assert text(card).splitlines() == [
+        "✓ Finished toy · ray_toy · 0.5 s",
+        "  Line  Length  State",
+        "  a     1       ✓ Counted",
+        "  abc   3       ✓ Counted",
+        "  Length ▁█ 3",
+    ]
+    assert "abc</td>" in html(card) and "Length" in html(card)
+    assert json.loads(json.dumps(card.to_json())) == CARDS["a new verb"]
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,25 @@
-"""The rows of a search on their way to a page: what is sent, and that it adds up."""
+"""The rows of a large table on their way to a page: what is sent, and that it adds up."""
 
 import copy
 import json
 import random
 import threading
 import time
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
+from ray_magics.views.card import Card, Header, Row, Special, Table, Text
 from ray_magics.views.html import html
-from ray_magics.views.rows import Rows, change
+from ray_magics.views.rows import Rows, change, split_rows
 
-RUNNING = json.loads((Path(__file__).parents[1] / "data" / "tune.json").read_text())["running"]
+TRIALS = [{"id": f"t{n}", "number": n, "curve": [[1, n]]} for n in range(5)]
+
+
+def search(trials=TRIALS, state="running", still=()):
+    """A card with a large table that only a page can draw."""
+    data = {"elapsed": 3.0, "best": "t3"}
+    return Card((Header(state, "train", run="7"), Special("search", data, trials, still=lambda: still)))
 
 
 def row(name, points=0, **more):
@@ -39,7 +46,7 @@ class Page:
 
 def test_the_same_rows_are_no_message():
     rows = [row("a"), row("b")]
-    sent = Rows(rows)
+    sent = Rows("trials", rows)
     assert sent.update(rows) is None
     assert sent.update(copy.deepcopy(rows)) is None
     assert sent.state["seq"] == 0
@@ -47,9 +54,9 @@ def test_the_same_rows_are_no_message():
 
 def test_only_what_changed_is_sent():
     rows = [row("a", 3), row("b", 3)]
-    sent = Rows(rows)
+    sent = Rows("trials", rows)
     message = sent.update([rows[0], row("b", 5, iterations=5)])
-    assert message == {"rows": [{**facts(row("b", iterations=5)), "more": [[3, 1.5], [4, 2.0]]}], "seq": 1}
+    assert message == {"table": "trials", "rows": [{**facts(row("b", iterations=5)), "more": [[3, 1.5], [4, 2.0]]}], "seq": 1}
 
 
 def facts(one):
@@ -61,18 +68,18 @@ def test_a_curve_that_was_thinned_is_sent_whole():
 
 
 def test_a_new_row_is_sent_whole():
-    message = Rows().update([row("a", 2)])
-    assert message == {"rows": [row("a", 2)], "seq": 1}
+    message = Rows("trials").update([row("a", 2)])
+    assert message == {"table": "trials", "rows": [row("a", 2)], "seq": 1}
 
 
 def test_rows_that_went_are_gone():
-    sent = Rows([row("a"), row("b")])
-    assert sent.update([row("b")]) == {"rows": [row("b")], "seq": 1, "whole": True}
+    sent = Rows("trials", [row("a"), row("b")])
+    assert sent.update([row("b")]) == {"table": "trials", "rows": [row("b")], "seq": 1, "whole": True}
     assert list(sent.state["rows"]) == ["b"]
 
 
 def test_the_state_is_always_the_same_object():
-    sent = Rows([row("a")])
+    sent = Rows("trials", [row("a")])
     state, rows = sent.state, sent.state["rows"]
     sent.update([row("b")])
     sent.update([row("b"), row("c")])
@@ -83,7 +90,7 @@ def test_the_state_is_always_the_same_object():
 def test_messages_add_up_to_the_rows():
     chance = random.Random(3)
     rows = [row("0", 2)]
-    sent = Rows(rows)
+    sent = Rows("trials", rows)
     page = Page(sent.copy())
     for step in range(300):
         rows = [one if chance.random() < 0.7 else row(one["id"], chance.randrange(9), step=step) for one in rows]
@@ -99,7 +106,7 @@ def test_messages_add_up_to_the_rows():
 
 def test_ten_thousand_rows_that_stay_cost_next_to_nothing():
     rows = [row(f"{n}", 20) for n in range(10_000)]
-    sent = Rows(rows)
+    sent = Rows("trials", rows)
     best = min(timed(sent.update, list(rows)) for _ in range(9))
     assert best < 0.005
 
@@ -108,6 +115,13 @@ def timed(function, *arguments):
     start = time.perf_counter()
     assert function(*arguments) is None
     return time.perf_counter() - start
+
+
+def test_the_rows_of_large_tables_alone_are_apart():
+    small, large = Table(("A",), (Row("1", (1,)),)), Table(("B",), (Row("2", (2,)),), key="large")
+    card, rows = split_rows(Card((small, large, Special("search", {}, TRIALS))).to_json())
+    assert [section.get("rows") for section in card["sections"]] == [[{"id": "1", "cells": [1]}], None, None]
+    assert rows == {"large": [{"id": "2", "cells": [2]}], "search": TRIALS}
 
 
 class TestLiveView:
@@ -122,19 +136,18 @@ class TestLiveView:
     @pytest.fixture
     def view(self, sent, commands, monkeypatch):
         widget = pytest.importorskip("ray_magics.views.widget")
-        view = widget.LiveView(RUNNING, commands.append)
+        view = widget.LiveView(search(), commands.append)
         monkeypatch.setattr(view, "_send", lambda message, buffers=None: sent.append(message))
         yield view
         view.close()
 
     def changed(self, **more):
-        first, *rest = RUNNING["trials"]
-        return {**RUNNING, "trials": [{**first, **more}, *rest]}
+        first, *rest = TRIALS
+        return search([{**first, **more}, *rest])
 
     def test_keeps_the_rows_apart(self, view):
-        assert "trials" not in view.snapshot
-        assert view.rows["rows"]["a1b2_00003"] is RUNNING["trials"][3]
-        assert view.full_snapshot() == RUNNING
+        assert "rows" not in view.snapshot["sections"][1]
+        assert view.rows["search"]["rows"]["t3"] is TRIALS[3]
 
     def test_sends_only_the_rows_that_changed(self, view, sent):
         view.update(self.changed(seconds=99.0))
@@ -142,33 +155,43 @@ class TestLiveView:
         assert [one["seconds"] for one in sent[0]["content"]["rows"]] == [99.0]
 
     def test_sends_only_a_head_that_changed(self, view, sent):
-        view.update({**RUNNING, "done": 6})
+        view.update(search(state="stopping"))
         assert [list(message["state"]) for message in sent] == [["snapshot"]]
-        view.update({**RUNNING, "done": 6})
+        view.update(search(state="stopping"))
         assert len(sent) == 1
 
     def test_gives_a_page_that_is_loaded_again_all_there_is(self, view):
         view.update(self.changed(seconds=99.0))
-        state = view.get_state()
-        assert state["rows"]["seq"] == 1
-        assert state["rows"]["rows"]["a1b2_00000"]["seconds"] == 99.0
+        state = view.get_state()["rows"]["search"]
+        assert state["seq"] == 1
+        assert state["rows"]["t0"]["seconds"] == 99.0
 
     def test_gives_a_page_that_lost_a_message_all_rows(self, view, sent, commands):
-        view.update(self.changed(seconds=99.0))
-        view._handle_custom_msg({"action": "refresh", "run": "7"}, [])
-        assert sent[-1]["content"] == {"rows": view.full_snapshot()["trials"], "seq": 1, "whole": True}
+        changed = self.changed(seconds=99.0)
+        view.update(changed)
+        view._handle_custom_msg({"action": "refresh", "run": "*"}, [])
+        whole = {"table": "search", "rows": changed.sections[1].rows, "seq": 1, "whole": True}
+        assert sent[-1]["content"] == whole
         assert commands == []
 
     def test_is_still_html_of_the_whole(self, view):
-        view.update(self.changed(seconds=99.0))
-        assert view._repr_mimebundle_()[0]["text/html"] == html(self.changed(seconds=99.0))
+        card = search(still=(Text("the best is trial 3"),))
+        view.update(card)
+        assert "the best is trial 3" in html(card) == view._repr_mimebundle_()[0]["text/html"]
 
-    def test_begins_without_rows_where_none_are_known(self, view):
-        view.update(self.changed(seconds=99.0))
-        one = type(view)({"kind": "run"})
-        one.update(RUNNING)
-        assert one.full_snapshot() == RUNNING
-        assert one.get_state("rows")["rows"] == {"seq": 0, "rows": {row["id"]: row for row in RUNNING["trials"]}}
+    def test_begins_without_a_table_that_is_not_there_yet(self, view):
+        one = type(view)(Card((Header("pending", "train"),)))
+        assert one.get_state("rows")["rows"] == {}
+        one.update(search())
+        assert one.get_state("rows")["rows"] == {"search": {"seq": 0, "rows": {row["id"]: row for row in TRIALS}}}
+
+    def test_a_card_whose_clock_alone_went_on_is_the_same(self):
+        first, later = Header("running", "train", elapsed=1.0), Header("running", "train", elapsed=2.0)
+        assert Card((first,)) != Card((later,))
+        assert Card((first,)).without_clock() == Card((later,)).without_clock()
+        card = search()
+        special = replace(card.sections[1], data={"elapsed": 4.0, "best": "t3"})
+        assert replace(card, sections=(card.sections[0], special)).without_clock() == card.without_clock()
 
     @pytest.mark.parametrize(
         ("part", "command"),
@@ -186,11 +209,11 @@ class TestLiveView:
     def test_may_be_read_while_it_is_written(self, view):
         numbers = range(300)
         writer = threading.Thread(
-            target=lambda: [view.update({**RUNNING, "trials": [row(f"{k}") for k in range(n + 1)]}) for n in numbers]
+            target=lambda: [view.update(search([row(f"{k}") for k in range(n + 1)])) for n in numbers]
         )
         writer.start()
         while writer.is_alive():
-            state = view.get_state("rows")["rows"]
-            assert len(json.loads(json.dumps(state))["rows"]) in (state["seq"], len(RUNNING["trials"]))
+            state = view.get_state("rows")["rows"]["search"]
+            assert len(json.loads(json.dumps(state))["rows"]) in (state["seq"], len(TRIALS))
         writer.join()
-        assert len(view.rows["rows"]) == 300
+        assert len(view.rows["search"]["rows"]) == 300
