@@ -5,11 +5,13 @@ card(status) -> Card -> text(card) · html(card) · LiveView(card), drawn by lab
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 from ..run.status import WorkerOutput
+from ..units import number_text
 
 Json = Mapping[str, Any]
 Tone = Literal["", "muted", "strong", "error", "code"]
@@ -48,7 +50,7 @@ class Curve:
     points: tuple[Point, ...]
 
     def to_json(self) -> Json:
-        return {"points": [list(point) for point in self.points]}
+        return {"points": [list(point) for point in self.points if math.isfinite(point[1])]}
 
 
 Cell = str | float | None | State | Link | Curve  # a number is written by format.number_text, None as a dash
@@ -287,4 +289,7 @@ class Card:
 
 
 def _cell_json(cell: Cell) -> Any:
+    """JSON has no NaN and no infinity: these go as text."""
+    if isinstance(cell, float) and not math.isfinite(cell):
+        return number_text(cell)
     return cell if cell is None or isinstance(cell, (str, int, float)) else cell.to_json()

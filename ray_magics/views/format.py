@@ -169,7 +169,7 @@ def facts_text(facts: Iterable[tuple[str, str]]) -> str:
 
 def cell_text(cell: Cell) -> str:
     """A plain value of a table; a dash where there is none."""
-    if isinstance(cell, (int, float)):
+    if isinstance(cell, (int, float)) and not isinstance(cell, bool):
         return number_text(cell)
     return one_line(cell) if cell not in (None, "") else DASH
 
