@@ -18,18 +18,25 @@ Draw = Callable[[Section, int], str]
 def draw_within(sections: Sequence[Section], limit: int, draw: Draw) -> tuple[list[str], int]:
     """What `draw(section, share)` gives for the sections that fit into `limit` bytes, and how many do not.
 
-    Large sections share what the small ones leave; what a section does not use, those after it may. The data of
-    pictures does not count.
+    Large sections share what the small ones leave; what a section does not use, those after it may. After one that
+    did not fit, no large one is drawn. The data of pictures does not count.
     """
     every = list(still_sections(sections))
+    weights = [_WEIGHTS.get(type(section), 0) for section in every]
     drawn: list[str] = []
+    left = 0
     for index, section in enumerate(every):
-        part = draw(section, _share(every[index:], limit))
-        limit -= len(_PICTURE.sub("", part).encode()) + 1
-        if limit < 0:
-            return drawn, len(every) - index
-        drawn.append(part)
-    return drawn, 0
+        if left and weights[index]:
+            left += 1
+            continue
+        part = draw(section, _share(weights[index:], limit))
+        size = len(_PICTURE.sub("", part).encode()) + 1
+        if size > limit:
+            left += 1
+        else:
+            limit -= size
+            drawn.append(part)
+    return drawn, left
 
 
 def still_sections(sections: Sequence[Section]) -> Iterator[Section]:
@@ -41,9 +48,8 @@ def still_sections(sections: Sequence[Section]) -> Iterator[Section]:
             yield section
 
 
-def _share(sections: Sequence[Section], limit: int) -> int:
-    """Bytes for the first of these sections."""
-    weights = [_WEIGHTS.get(type(section), 0) for section in sections]
+def _share(weights: Sequence[int], limit: int) -> int:
+    """Bytes for the first of sections with these weights; a small one, without a weight, may take all."""
     if not weights[0]:
         return limit
     put_by = _SMALL * weights.count(0)

@@ -45,12 +45,17 @@ class Link:
 
 @dataclass(frozen=True)
 class Curve:
-    """Points of a small line in a cell, or in a section of its own; y that are not finite are skipped."""
+    """Points of a small line in a cell, or in a section of its own; y that are not finite are skipped.
+
+    `low` is the y at its foot, where that is not the lowest point.
+    """
 
     points: tuple[Point, ...]
+    low: float | None = None
 
     def to_json(self) -> Json:
-        return {"points": [list(point) for point in self.points if math.isfinite(point[1])]}
+        more = {} if self.low is None else {"low": self.low}
+        return {"points": [list(point) for point in self.points if math.isfinite(point[1])], **more}
 
 
 Cell = str | float | None | State | Link | Curve  # a number is written by format.number_text, None as a dash

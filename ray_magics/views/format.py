@@ -27,6 +27,7 @@ SIGNS = {
 }
 LONGEST_TEXT = 3000  # characters of a paragraph
 
+_MOST_COLUMNS = 30
 _BARS = "▁▂▃▄▅▆▇█"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
@@ -174,9 +175,11 @@ def cell_text(cell: Cell) -> str:
     return one_line(cell) if cell not in (None, "") else DASH
 
 
-def filled_columns(table: Table) -> list[int]:
-    """The places of the columns in which some row says something."""
-    return [index for index in range(len(table.columns)) if any(_says(row.cells[index]) for row in table.rows)]
+def filled_columns(table: Table) -> tuple[list[int], str]:
+    """The places of the first columns in which some row says something, and a note on those that are not drawn."""
+    filled = [index for index in range(len(table.columns)) if any(_says(row.cells[index]) for row in table.rows)]
+    left = len(filled) - _MOST_COLUMNS
+    return filled[:_MOST_COLUMNS], f"and {count(left)} more {plural('column', left)}" if left > 0 else ""
 
 
 def _says(cell: Cell) -> bool:
@@ -192,7 +195,7 @@ def curve_text(curve: Curve, width: int = 12) -> str:
         return ""
     number = min(width, len(values))
     picked = [values[(place + 1) * len(values) // number - 1] for place in range(number)]
-    return sparkline(picked, min(picked), max(picked))
+    return sparkline(picked, min(picked) if curve.low is None else curve.low, max(picked))
 
 
 def state_sign(state: str) -> str:

@@ -125,11 +125,12 @@ def _gauges(section: Gauges, _: int) -> Iterator[str]:
 
 
 def _table(table: Table, limit: int) -> Iterator[str]:
-    columns = f.filled_columns(table)
+    columns, note = f.filled_columns(table)
     headings = [t.safe(table.columns[index]) for index in columns]
     rows = ([_cell(row.cells[index]) for index in columns] for row in table.rows)
     title = t.div(t.strong(t.safe(table.title))) if table.title and table.rows else ""
-    yield title + t.table(headings if any(headings) else (), rows, min(limit - 300, _ROWS), _SHORT, table.hidden)
+    body = t.table(headings if any(headings) else (), rows, min(limit - 300, _ROWS), _SHORT, table.hidden)
+    yield f"{title}{body}{t.div(t.muted(note)) if note else ''}"
 
 
 def _cell(cell: Cell) -> str:

@@ -77,8 +77,10 @@ def _bar(used: float, total: float, failed: float = 0, width: int = 20) -> str:
     return "█" * used_blocks + "▒" * failed_blocks + "░" * (width - used_blocks - failed_blocks)
 
 
-def _text(section: Text, _: int) -> list[str]:
-    return f.plain(section.text, f.LONGEST_TEXT).splitlines()
+def _text(section: Text, _: int) -> Iterator[str]:
+    lines = f.plain(section.text, f.LONGEST_TEXT).splitlines()
+    mark = {"error": "| " if len(lines) > 1 else "", "code": _STEP}.get(section.tone, "")
+    return (f"{mark}{line}" for line in lines)
 
 
 def _facts(section: Facts, _: int) -> Iterator[str]:
@@ -103,7 +105,7 @@ def _gauges(section: Gauges, _: int) -> Iterator[str]:
 
 
 def _table(table: Table, limit: int) -> Iterator[str]:
-    columns = f.filled_columns(table)
+    columns, note = f.filled_columns(table)
     if table.title and table.rows:
         yield f.one_line(table.title)
     margin = _STEP if table.title else ""
@@ -114,7 +116,7 @@ def _table(table: Table, limit: int) -> Iterator[str]:
     widths = [min(_WIDEST, max(map(len, column))) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     drawn = _limited((line.rstrip() for line in lines), min(limit, _ROWS), table.hidden)
-    yield from (f"{margin}{line}" for line in drawn)
+    yield from (f"{margin}{line}" for line in (*drawn, note) if line)
 
 
 def _cell(cell: Cell) -> str:
@@ -164,7 +166,7 @@ def _group(group: Group, limit: int) -> Iterator[str]:
     title = _cell(group.title) if group.title else ""
     margin = _STEP if title else ""
     yield title
-    for part in _sections(group.sections, limit - len(title.encode())):
+    for part in _sections(group.sections, limit * 3 // 4 - len(title.encode())):  # margins take the rest
         yield from (f"{margin}{line}" for line in part.split("\n"))
 
 

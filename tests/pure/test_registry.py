@@ -137,8 +137,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def write(folder: Path, files: dict[str, str]) -> None:
     (folder / "toy").mkdir()
-    for name, text in files.items():
-        (folder / "toy" / f"{name}.py").write_text(textwrap.dedent(text))
+    for name, source in files.items():
+        (folder / "toy" / f"{name}.py").write_text(textwrap.dedent(source))
 
 
 @pytest.fixture

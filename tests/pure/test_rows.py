@@ -56,7 +56,11 @@ def test_only_what_changed_is_sent():
     rows = [row("a", 3), row("b", 3)]
     sent = Rows("trials", rows)
     message = sent.update([rows[0], row("b", 5, iterations=5)])
-    assert message == {"table": "trials", "rows": [{**facts(row("b", iterations=5)), "more": [[3, 1.5], [4, 2.0]]}], "seq": 1}
+    assert message == {
+        "table": "trials",
+        "rows": [{**facts(row("b", iterations=5)), "more": [[3, 1.5], [4, 2.0]]}],
+        "seq": 1,
+    }
 
 
 def facts(one):

@@ -110,7 +110,9 @@ def long_words():
 
 
 def many_groups():
-    groups = (Group((Header("running", f"app {n}"), Text("<" * 3000, "error"), Text("&" * 3000)), "") for n in range(99))
+    groups = (
+        Group((Header("running", f"app {n}"), Text("<" * 3000, "error"), Text("&" * 3000)), "") for n in range(99)
+    )
     return Card(tuple(groups))
 
 
@@ -168,7 +170,7 @@ def test_a_run_says_its_state_in_a_word(view, name):
 def test_the_text_of_a_run():
     assert text(run_card(RUNS["running"])).splitlines() == [
         "● Running In[4] · ray_remote · 3 s",
-        "  █▒░░░░░░░░░░░░░░░░░░ 120 of 1,797 items · 38 items/s · 45 s left · 2 failed · 4 running",
+        "  █▒░░░░░░░░░░░░░░░░░░ 120 of 1,797 items · 38 items/s · 44 s left · 2 failed · 4 running",
     ]
 
 
@@ -185,7 +187,7 @@ def test_the_last_lines_of_a_flood_are_kept(view):
 
 def test_html_reads_without_its_styles():
     words = Reader(html(run_card(RUNS["background with output"]))).words
-    assert "1,203 of 1,797 items · 1.6 items/s · 6 min 11 s left · 3 failed · 8 running" in words
+    assert "1,203 of 1,797 items · 1.6 items/s · 6 min 09 s left · 3 failed · 8 running" in words
     assert "stderr retry: connection reset ×12" in words
     assert "1,834 earlier lines not shown" in words
 
@@ -198,7 +200,7 @@ def test_the_output_of_a_single_task_is_open():
 def test_what_a_verb_adds_is_between_the_head_and_the_output():
     card = run_card(RUNS["background with output"], Text("of the verb"), stop="Stop all")
     lines = text(card).splitlines()
-    assert lines.index("  of the verb") == 2 and "|" in lines[-1]
+    assert lines.index("  of the verb") == 2 and "WARNING" in lines[-1]
     assert card.sections[0].stop == "Stop all"
     assert run_card(RUNS["finished"]).sections[0].stop == ""
 

@@ -1,18 +1,29 @@
-"""A hyperparameter search as text and as still HTML: which trials are shown, in which order, in which words."""
+"""The card of a search: which trials its text and HTML show, in which order, in which words."""
 
 import json
 import re
 
 import pytest
 
+from ray_magics.verbs.tune import card as tune
 from ray_magics.views import format as f
-from ray_magics.views import tune
-from ray_magics.views.html import html
-from ray_magics.views.text import text
+from ray_magics.views import html as as_html
+from ray_magics.views import text as as_text
+from ray_magics.views.card import Curve, Special
 from tests.pure.test_views import DATA, Reader
+from tests.statuses import tune_status
 
 TUNE = json.loads((DATA / "tune.json").read_text())
 RUNNING = TUNE["running"]
+
+
+def text(snapshot):
+    return as_text.text(tune.search_card(tune_status(snapshot)))
+
+
+def html(snapshot):
+    return as_html.html(tune.search_card(tune_status(snapshot)))
+
 
 both_views = pytest.mark.parametrize("view", [text, html])
 
@@ -28,14 +39,14 @@ def losses(*values, **changes):
 
 
 def numbers(run):
-    return [trial["number"] for trial in tune.shown(run)]
+    return [trial["number"] for trial in tune.shown_trials(tune_status(run))]
 
 
 def trial_rows(drawn):
     """The lines of the table in a text, below its head."""
     lines = drawn.splitlines()
-    head = next(place for place, line in enumerate(lines) if line.startswith("    Trial  State"))
-    return [line.strip() for line in lines[head + 1 :] if line.startswith("    ")]
+    head = next(place for place, line in enumerate(lines) if line.startswith("  Trial  State"))
+    return [line.strip() for line in lines[head + 1 :]]
 
 
 def crowd():
@@ -54,8 +65,7 @@ def crowd():
     tail = [["stderr", long, 3]] * 200
     worker = {"id": "1", "label": long, "lines": 900, "hidden": 700, "tail": tail}
     run = search([trial] * 10_000, params=names, metrics=names, metric=names[0], workers=[worker] * 40, **words)
-    states = [[f"{n}{long}", 1] for n in range(300)]
-    return {**run, "best": "t5000", "best_python": long * 100, "states": states}
+    return {**run, "best": "t5000", "best_python": long * 100}
 
 
 @pytest.mark.parametrize("name", TUNE)
@@ -95,24 +105,6 @@ def test_10000_short_trials_show_the_25_best(view):
     assert "and 9,975 more" in view(run)
 
 
-@pytest.mark.parametrize(
-    "broken",
-    [
-        pytest.param({"trials": None}, id="trials"),
-        pytest.param({"trials": [{}]}, id="trial"),
-        pytest.param({"trials": [7]}, id="number"),
-        pytest.param({"metrics": None}, id="metrics"),
-        pytest.param({"params": ["lr"] * 9}, id="more names than values"),
-        pytest.param({"states": [["RUNNING"]]}, id="states"),
-        pytest.param({"elapsed": float("inf")}, id="infinite time"),
-        pytest.param({"path": ["x"], "best_python": 3, "mode": 4}, id="types"),
-    ],
-)
-@both_views
-def test_a_broken_snapshot_never_raises(view, broken):
-    assert view({**RUNNING, **broken})
-
-
 def test_the_best_is_first():
     assert numbers(losses(0.3, 0.1, 0.2)) == [1, 2, 0]
     assert numbers(losses(0.3, 0.1, 0.2, mode="max")) == [0, 2, 1]
@@ -142,15 +134,15 @@ def test_the_text_of_a_search():
         "  Goal: lowest loss · search: random · scheduler: asha",
         "  ★ Best so far: loss 0.25, trial 0",
         "    {'lr': 0.0112}",
-        "    Trial  State       lr      model.depth  opt   bias  loss  accuracy  Curve         Iterations  Time  Node",
-        "    0 ★    ✓ Finished  0.0112  3            adam  True  0.25  0.5       █▄▂▂▁▁▁▁▁▁▁▁  20          57 s  10.0.0.1",
+        "  Trial  State       lr      model.depth  opt   bias  loss  accuracy  Curve         Iterations  Time  Node",
+        "  0 ★    ✓ Finished  0.0112  3            adam  True  0.25  0.5       █▄▂▂▁▁▁▁▁▁▁▁  20          57 s  10.0.0.1",
         "  Results: /results",
     ]
 
 
 def test_the_best_is_marked_by_a_sign():
     assert trial_rows(text(RUNNING))[0].startswith("3 ★ ")
-    assert "<b>3 ★</b>" in html(RUNNING)
+    assert ">3 ★</td>" in html(RUNNING)
     assert "Best so far: loss 0.0899, trial 3" in html(RUNNING)
     assert "Best: loss 0.1149, trial 6" in text(TUNE["finished"])
 
@@ -218,7 +210,9 @@ def test_the_last_lines_of_an_error(error, head, lines):
     ],
 )
 def test_the_curve_as_bars(values, drawn):
-    assert tune.sparkline([[place, value] for place, value in enumerate(values)]) == drawn
+    trial = {**RUNNING["trials"][0], "curve": [[place, value] for place, value in enumerate(values)]}
+    [curve] = [cell for cell in tune.trial_row(tune_status(RUNNING), trial).cells if isinstance(cell, Curve)]
+    assert f.curve_text(curve) == drawn
 
 
 @pytest.mark.parametrize(
@@ -246,6 +240,14 @@ def test_what_is_absent_is_a_dash_and_an_empty_column_is_left_out():
     assert "Node" not in text(run)
 
 
-def test_a_search_in_a_list_of_runs_is_a_run():
-    runs = {"kind": "runs", "runs": [TUNE["finished"]]}
-    assert text(runs) == "7  ✓ Finished  train ray_tune  16 of 16 trials  2 min 47 s"
+def test_the_page_draws_the_trials_itself():
+    card = tune.search_card(tune_status(RUNNING))
+    [special] = [section for section in card.sections if isinstance(section, Special)]
+    assert special.name == "search" and list(special.rows) == RUNNING["trials"]
+    assert special.data["params"] == RUNNING["params"] and "trials" not in special.data
+    assert card.sections[0].stop == "Stop all"
+
+
+def test_the_still_picture_is_made_only_when_it_is_drawn(monkeypatch):
+    monkeypatch.setattr(tune, "_still", lambda status: pytest.fail("nobody has drawn it"))
+    tune.search_card(tune_status(RUNNING)).to_json()

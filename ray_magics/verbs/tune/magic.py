@@ -59,8 +59,9 @@ def _show_again(run_id: str, shell: Any) -> None:
     from ...run.registry import registry
     from ...views.show import LiveFeed, new_view
     from .card import search_card
+    from .run import TuneRun
 
-    searches = [run for run in registry.runs() if run.verb == "ray_tune" and run_id in ("", run.id)]
+    searches = [run for run in registry.runs() if isinstance(run, TuneRun) and run_id in ("", run.id)]
     if not searches:
         raise UsageError(f"--show: no search {run_id}".rstrip() + " in this kernel; %ray_runs lists what there is.")
     run = searches[-1]
