@@ -1,6 +1,6 @@
 /** A Transport made of the model that anywidget hands to a view. */
 import { asFields } from './core/json-readers';
-import { KeyedRows, refreshRequest } from './core/keyed-rows';
+import { KeyedTables, REFRESH } from './core/keyed-rows';
 import { commandSender, type KernelConnection, type Transport } from './core/transport';
 
 /** The part of anywidget's model that is used here; see LiveView in ray_magics/views/widget.py for its traits. */
@@ -13,12 +13,12 @@ export interface Model {
 }
 
 // By the trait's value: each view of a model is handed an object of its own for the model, but the same value.
-const rowsByState = new WeakMap<object, KeyedRows>();
+const tablesByState = new WeakMap<object, KeyedTables>();
 
 /** Applies the messages about rows, once for all views of a model; returns the function that ends this. */
 export function receiveRows(model: Model): () => void {
   return listen(model, 'msg:custom', message => {
-    if (rowsOf(model)?.receive(message) === false) model.send(refreshRequest(model.get('snapshot')));
+    if (tablesOf(model)?.receive(message) === false) model.send(REFRESH);
   });
 }
 
@@ -42,17 +42,17 @@ export function transportOf(model: Model): Transport {
 }
 
 function snapshotOf(model: Model): unknown {
-  const head = model.get('snapshot');
-  return rowsOf(model)?.mergeWith(head) ?? head;
+  const card = model.get('snapshot');
+  return tablesOf(model)?.mergeWith(card) ?? card;
 }
 
-/** null for a status that has no rows. */
-function rowsOf(model: Model): KeyedRows | null {
+/** null for a card without large tables. */
+function tablesOf(model: Model): KeyedTables | null {
   const state = asFields(model.get('rows'));
-  if (typeof state.rows !== 'object') return null;
-  const rows = rowsByState.get(state) ?? new KeyedRows(state);
-  rowsByState.set(state, rows);
-  return rows;
+  if (Object.keys(state).length === 0) return null;
+  const tables = tablesByState.get(state) ?? new KeyedTables(state);
+  tablesByState.set(state, tables);
+  return tables;
 }
 
 function listen(model: Model, event: string, callback: (content: unknown) => void): () => void {

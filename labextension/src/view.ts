@@ -1,16 +1,16 @@
-/** The view of any snapshot: the renderer is picked by the snapshot's kind. */
-import { mount as mountCluster } from './cluster/view';
+/** The view of any snapshot: a card, with the parts that verbs draw themselves. */
+import { mountCard, type SpecialParts } from './core/card';
 import { classNames, h, setText } from './core/dom';
 import { plain } from './core/format';
 import { lookUp } from './core/json-readers';
 import type { Mount } from './core/live-view';
-import { mount as mountRun } from './core/run-card';
-import { mount as mountRuns } from './core/run-table';
+import { runsPart } from './core/run-table';
 import { kindOf } from './core/status';
-import { mount as mountServe } from './serve/view';
-import { mount as mountTune } from './tune/view';
+import { applicationsPart } from './serve/view';
+import { searchPart } from './tune/view';
 
-const RENDERERS: Record<string, Mount> = { run: mountRun, runs: mountRuns, cluster: mountCluster, tune: mountTune, serve: mountServe };
+const SPECIAL_PARTS: SpecialParts = { runs: runsPart, search: searchPart, applications: applicationsPart };
+const RENDERERS: Record<string, Mount> = { card: mountCard(SPECIAL_PARTS) };
 
 export const mount: Mount = (root, transport) => {
   let kind: string | null = null;

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 const sources = import.meta.glob<string>('../src/**/*.ts', { query: '?raw', import: 'default', eager: true });
 const files = Object.entries(sources).map(([path, source]) => [path.replace('../src/', ''), source] as const);
 
-const VERBS = ['cluster', 'tune', 'serve'];
+const VERBS = ['tune', 'serve'];
 
 /** What is wrong with the imports of a file, by its path below src. */
 function violations(path: string, source: string): string[] {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import runs from '../../tests/data/run.json';
 import searches from '../../tests/data/tune.json';
 import { transportOf } from '../src/anywidget-transport';
+import { cardOf, runCard } from './support/cards';
 import widget from '../src/widget';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -16,7 +17,7 @@ interface Control {
 function start(kernel?: { sendControlMessage(message: Control): { done: Promise<{ content: unknown }> } }) {
   const el = document.createElement('div');
   const model = {
-    get: () => runs.running,
+    get: (trait: string) => (trait === 'rows' ? {} : runCard(runs.running)),
     on: vi.fn(),
     off: vi.fn(),
     send: vi.fn(),
@@ -70,12 +71,15 @@ it('lets go of its model', () => {
 
 describe('the rows of a search', () => {
   type Row = Record<string, unknown>;
-  const { trials, ...head } = searches.running;
+  const { trials } = searches.running;
+  const card = cardOf(searches.running) as { sections: Row[] };
+  const head = { ...card, sections: card.sections.map(({ rows: _, ...section }) => section) };
+  const rowsOf = (snapshot: unknown): Row[] => (snapshot as typeof card).sections.find(({ key }) => key)!.rows as Row[];
   const facts = ({ curve: _, ...rest }: Row): Row => rest;
 
   /** A model as the kernel made it, with as many views as wanted; each gets a face of its own, as in anywidget. */
   function model(views: number) {
-    const state: Row = { snapshot: head, rows: { seq: 4, rows: Object.fromEntries(trials.map(row => [row.id, row])) } };
+    const state: Row = { snapshot: head, rows: { search: { seq: 4, rows: Object.fromEntries(trials.map(row => [row.id, row])) } } };
     const heard: [string, (content: unknown) => void][] = [];
     const send = vi.fn();
     const face = () => ({ get: (name: string) => state[name], on: (event: string, callback: () => void) => void heard.push([event, callback]), off: vi.fn(), send });
@@ -83,39 +87,39 @@ describe('the rows of a search', () => {
     const els = Array.from({ length: views }, () => document.createElement('div'));
     for (const el of els) widget.render({ model: face() as never, el });
     const fire = (event: string, content?: unknown): void => heard.filter(([name]) => name === event).forEach(([, callback]) => callback(content));
-    return { els, send, fire, state, tell: (content: unknown) => fire('msg:custom', content), whole: () => transportOf(face() as never).snapshot() as { trials: Row[] } };
+    return { els, send, fire, state, tell: (content: unknown) => fire('msg:custom', typeof content === 'object' && content ? { table: 'search', ...content } : content), whole: () => transportOf(face() as never).snapshot(), trialsNow: () => rowsOf(transportOf(face() as never).snapshot()) };
   }
 
   it('are one snapshot with the head', () => {
     const { whole, els } = model(1);
-    expect(whole()).toEqual(searches.running);
+    expect(whole()).toEqual(card);
     expect(whole()).toBe(whole());
     expect(els[0]!.textContent).toContain('13 trials');
   });
 
   it('take what changed, in every view of the model, and once', () => {
-    const { whole, els, tell, send } = model(2);
+    const { trialsNow, els, tell, send } = model(2);
     tell({ rows: [{ ...facts(trials[6]!), node: 'elsewhere', more: [[12, 0.11]] }], seq: 5 });
     for (const el of els) expect(el.textContent).toContain('elsewhere');
-    expect(whole().trials[6]!.curve).toEqual([...trials[6]!.curve, [12, 0.11]]);
-    expect(whole().trials[7]).toBe(trials[7]);
+    expect(trialsNow()[6]!.curve).toEqual([...trials[6]!.curve, [12, 0.11]]);
+    expect(trialsNow()[7]).toBe(trials[7]);
     expect(send).not.toHaveBeenCalled();
   });
 
   it('take a new trial and a curve that was thinned', () => {
-    const { whole, tell } = model(1);
+    const { trialsNow, tell } = model(1);
     tell({ rows: [{ ...facts(trials[6]!), curve: [[1, 0.5]] }, { ...trials[0], id: 'new', number: 13 }], seq: 5 });
-    expect(whole().trials[6]!.curve).toEqual([[1, 0.5]]);
-    expect(whole().trials.map(row => row.id).at(-1)).toBe('new');
+    expect(trialsNow()[6]!.curve).toEqual([[1, 0.5]]);
+    expect(trialsNow().map(row => row.id).at(-1)).toBe('new');
   });
 
   it('are asked for whole when a message was lost, and taken so', () => {
-    const { whole, tell, send } = model(1);
+    const { trialsNow, tell, send } = model(1);
     tell({ rows: [{ ...facts(trials[6]!), node: 'here', more: [] }], seq: 7 });
-    expect(send).toHaveBeenCalledExactlyOnceWith({ action: 'refresh', run: '7' });
-    expect(whole().trials[6]!.node).toBe('here');
+    expect(send).toHaveBeenCalledExactlyOnceWith({ action: 'refresh', run: '*' });
+    expect(trialsNow()[6]!.node).toBe('here');
     tell({ rows: trials.slice(0, 2), seq: 8, whole: true });
-    expect(whole().trials).toEqual(trials.slice(0, 2));
+    expect(trialsNow()).toEqual(trials.slice(0, 2));
     tell({ rows: [], seq: 9 });
     expect(send).toHaveBeenCalledOnce();
   });
@@ -123,26 +127,27 @@ describe('the rows of a search', () => {
   it('let pass what they have already', () => {
     const { whole, tell, send } = model(1);
     tell({ rows: [{ ...facts(trials[6]!), more: [[12, 0.11]] }], seq: 4 });
-    expect(whole()).toEqual(searches.running);
+    expect(whole()).toEqual(card);
     expect(send).not.toHaveBeenCalled();
   });
 
   it('begin anew with a new state', () => {
-    const { whole, els, state, fire } = model(1);
-    state.rows = { seq: 0, rows: {} };
+    const { trialsNow, els, state, fire } = model(1);
+    state.rows = { search: { seq: 0, rows: {} } };
     fire('change:rows');
-    expect(whole().trials).toEqual([]);
+    expect(trialsNow()).toEqual([]);
     expect(els[0]!.querySelector('tbody tr')).toBe(null);
   });
 
   it.each([[null], [7], [{}], [{ rows: 3, seq: 5 }], [{ rows: [null, 7, {}], seq: 'x' }], [{ rows: [null, 7, {}], seq: 5 }]])('let pass what is no message: %j', content => {
     const { whole, tell } = model(1);
     tell(content);
-    expect(whole()).toEqual(searches.running);
+    expect(whole()).toEqual(card);
   });
 
-  it('are no part of a status that has none', () => {
-    const face = { get: (name: string) => (name === 'rows' ? {} : runs.running) };
-    expect(transportOf(face as never).snapshot()).toBe(runs.running);
+  it('are no part of a card that has none', () => {
+    const plain = runCard(runs.running);
+    const face = { get: (name: string) => (name === 'rows' ? {} : plain) };
+    expect(transportOf(face as never).snapshot()).toBe(plain);
   });
 });

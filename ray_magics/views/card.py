@@ -14,7 +14,7 @@ from ..run.status import WorkerOutput
 from ..units import number_text
 
 Json = Mapping[str, Any]
-Tone = Literal["", "muted", "strong", "error", "code"]
+Tone = Literal["", "notice", "muted", "strong", "error", "code"]
 Count = tuple[str, int]
 Point = tuple[float, float]
 
@@ -157,7 +157,7 @@ class Progress(Section):
 
 @dataclass(frozen=True)
 class Text(Section):
-    """A paragraph; the tones "error" and "code" keep its lines."""
+    """A paragraph; a "notice" is what the reader waits for or should do, "error" and "code" keep their lines."""
 
     text: str
     tone: Tone = ""

@@ -21,7 +21,7 @@ def run_card(status: RunStatus, *body: Section, stop: str = "Stop") -> Card:
 def messages(status: RunStatus) -> tuple[Section, ...]:
     """Why it waits, its note, its error; what is not there is left out."""
     why = f.one_line(status.why, 1000)
-    every = (Text(f.sentence(why) if why else ""), Text(status.note, "muted"), Text(status.error, "error"))
+    every = (Text(f.sentence(why) if why else "", "notice"), Text(status.note, "muted"), Text(status.error, "error"))
     return tuple(section for section in every if section.text)
 
 

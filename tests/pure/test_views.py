@@ -4,31 +4,21 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
 from ray_magics.run.status import RunsStatus, WorkerOutput
 from ray_magics.verbs.cluster.card import cluster_card, runs_card
 from ray_magics.verbs.cluster.status import ResourceUsage, Waiting
-from ray_magics.verbs.serve.card import serve_card
-from ray_magics.verbs.tune.card import search_card
 from ray_magics.views import format as f
 from ray_magics.views.card import Card, Curve, Group, Header, Link, Picture, Plot, Row, Special, State, Table, Text
 from ray_magics.views.html import html
 from ray_magics.views.run_card import run_card
 from ray_magics.views.text import text
-from tests.statuses import cluster_status, run_status, runs_status, serve_status, tune_status
+from tests.cards import DATA, FILE, MAKERS, bound_cards, every_section, examples, to_json
+from tests.statuses import cluster_status, run_status
 
-DATA = Path(__file__).parents[1] / "data"
-MAKERS = {
-    "run": lambda snapshot: run_card(run_status(snapshot)),
-    "tune": lambda snapshot: search_card(tune_status(snapshot)),
-    "serve": lambda snapshot: serve_card(serve_status(snapshot)),
-    "cluster": lambda snapshot: cluster_card(cluster_status(snapshot)),
-    "runs": lambda snapshot: runs_card(runs_status(snapshot)),
-}
-EXAMPLES = {kind: json.loads((DATA / f"{kind}.json").read_text()) for kind in MAKERS}
+EXAMPLES = examples()
 RUNS = {name: run_status(snapshot) for name, snapshot in EXAMPLES["run"].items()}
 CLUSTERS = {name: cluster_status(snapshot) for name, snapshot in EXAMPLES["cluster"].items()}
 FORMATS = json.loads((DATA / "format.json").read_text())
@@ -37,14 +27,15 @@ every_example = pytest.mark.parametrize(
     "card",
     [
         pytest.param(MAKERS[kind](snapshot), id=f"{kind}-{name}")
-        for kind, examples in EXAMPLES.items()
-        for name, snapshot in examples.items()
-    ],
+        for kind, statuses in EXAMPLES.items()
+        for name, snapshot in statuses.items()
+    ]
+    + [pytest.param(every_section("running", "a name"), id="every section")],
 )
 both_views = pytest.mark.parametrize("view", [text, html])
 
-TAGS = {"div", "span", "b", "i", "a", "code", "pre", "details", "summary", "table", "tr", "th", "td"}
-ATTRIBUTES = {"style", "open", "href", "target", "rel"}
+TAGS = {"div", "img", "span", "b", "i", "a", "code", "pre", "details", "summary", "table", "tr", "th", "td"}
+ATTRIBUTES = {"style", "open", "href", "target", "rel", "src", "alt"}
 
 
 class Reader(HTMLParser):
@@ -58,7 +49,8 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.tags.add(tag)
-        self.open.append(tag)
+        if tag != "img":
+            self.open.append(tag)
         self.attributes |= {name for name, _ in attributes}
         self.links += [value for name, value in attributes if name == "href"]
 
@@ -138,6 +130,29 @@ def test_html_has_only_tags_that_survive_a_sanitiser(card):
 @every_example
 def test_no_escape_sequence_or_reversing_mark_reaches_a_reader(card):
     assert not re.search("[\x00-\x09\x0b-\x1f\u202e\u2066]", text(card) + html(card))
+
+
+def test_the_page_is_tested_with_these_cards():
+    """`python -m tests.cards` writes them anew."""
+    written = json.loads(FILE.read_text())
+    assert {name: written.get(name) for name in bound_cards()} == {
+        n: to_json(card) for n, card in bound_cards().items()
+    }
+
+
+@both_views
+def test_each_type_of_section_shows_its_text(view):
+    card = every_section("running", "name it")
+    assert view(card).count("name it") >= 20
+    assert text(card).splitlines()[0] == "● Running name it · ray_example · name it: http://127.0.0.1:8265 · 1 min 03 s"
+
+
+@both_views
+def test_foreign_text_is_no_markup_in_any_section(view):
+    drawn = view(every_section("failed", "<script>alert(1)</script>\x1b[31m\u202e"))
+    assert not re.search("[\x1b\u202e]", drawn)
+    if view is html:
+        assert "script" not in Reader(drawn).tags and not Reader(drawn).links
 
 
 @every_example

@@ -5,7 +5,6 @@ export class KeyedRows {
   private byId = new Map<string, Fields>();
   private sequence: number;
   private rows: Fields[] | null = null;
-  private merged: { head: unknown; rows: Fields[]; snapshot: unknown } | null = null;
 
   /** `state` is what a page begins with: `{seq: 4, rows: {id: row}}`. */
   constructor(state: unknown) {
@@ -32,12 +31,9 @@ export class KeyedRows {
     return isNext;
   }
 
-  /** The snapshot: `head` and the rows. The same object as long as neither has changed. */
-  mergeWith(head: unknown): unknown {
-    const rows = (this.rows ??= [...this.byId.values()]);
-    if (this.merged?.head === head && this.merged?.rows === rows) return this.merged.snapshot;
-    this.merged = { head, rows, snapshot: { ...asFields(head), trials: rows } };
-    return this.merged.snapshot;
+  /** The rows in their order; the same list as long as none has changed. */
+  list(): Fields[] {
+    return (this.rows ??= [...this.byId.values()]);
   }
 
   /** A change has "more" points at the end of the row's curve, or the whole curve. */
@@ -49,7 +45,37 @@ export class KeyedRows {
   }
 }
 
-/** The message that asks the kernel for all rows of a snapshot. */
-export function refreshRequest(snapshot: unknown): { action: 'refresh'; run: string } {
-  return { action: 'refresh', run: asId(asFields(snapshot).id) };
+/** The large tables of a card, by their keys. */
+export class KeyedTables {
+  private tables: Map<string, KeyedRows>;
+  private merged: { card: unknown; rows: Fields[][]; snapshot: unknown } | null = null;
+
+  /** `state` is what a page begins with: `{trials: {seq: 4, rows: {id: row}}}`. */
+  constructor(state: unknown) {
+    this.tables = new Map(Object.entries(asFields(state)).map(([key, table]) => [key, new KeyedRows(table)]));
+  }
+
+  /** Takes a message `{table, rows, seq, whole?}`, as KeyedRows does; any other is ignored. */
+  receive(message: unknown): boolean {
+    return this.tables.get(asId(asFields(message).table))?.receive(message) ?? true;
+  }
+
+  /** The card with the rows of its sections. The same object as long as neither has changed. */
+  mergeWith(card: unknown): unknown {
+    const rows = [...this.tables.values()].map(table => table.list());
+    const isSame = this.merged?.card === card && rows.every((list, index) => list === this.merged?.rows[index]);
+    if (!this.merged || !isSame) this.merged = { card, rows, snapshot: this.withRows(card) };
+    return this.merged.snapshot;
+  }
+
+  private withRows(card: unknown): unknown {
+    const sections = asList(asFields(card).sections).map(section => {
+      const table = this.tables.get(asId(asFields(section).key));
+      return table ? { ...asFields(section), rows: table.list() } : section;
+    });
+    return { ...asFields(card), sections };
+  }
 }
+
+/** Asks the kernel for all rows, after a message was lost. */
+export const REFRESH = { action: 'refresh', run: '*' };

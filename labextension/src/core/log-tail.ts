@@ -1,7 +1,7 @@
 /** The last lines of a log, which grow at the end and are cut at the beginning. */
 import { h, setText } from './dom';
 import { count } from './format';
-import type { OutputLine } from './status';
+import type { OutputLine } from './sections';
 
 const AT_END = 8; // pixels from the end within which a reader is taken to follow it
 

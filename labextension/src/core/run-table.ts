@@ -1,10 +1,10 @@
 /** The runs of a kernel as a table, each with its Stop. */
 import { keyedList, type Component } from './component';
-import { columnHeading, h, setAttr, setText, setVisible } from './dom';
+import { columnHeading, h, setText, setVisible } from './dom';
 import { count, word } from './format';
-import { liveView, type ViewState } from './live-view';
+import { elapsedText } from './header';
+import type { ViewState } from './live-view';
 import { progressBar, progressText } from './progress-bar';
-import { elapsedText } from './run-card';
 import { stateLabel } from './state-icon';
 import { atAge, isLive, isSingleTask, readRuns, type Run } from './status';
 import { stopButton } from './stop-button';
@@ -13,31 +13,18 @@ import type { Send } from './transport';
 
 const MAX_ROWS = 200;
 
-export const mount = liveView(runsPage, snapshot => readRuns(snapshot).some(isLive));
+/** The runs of a kernel; their clocks tick. */
+export const runsPart = { build: runsList, ticks: (data: unknown): boolean => readRuns(data).some(isLive) };
 
-function runsPage(send: Send): Component<ViewState> {
-  const title = h('span', 'state', 'Runs');
-  const amount = h('span', 'muted');
+function runsList(send: Send): Component<ViewState> {
   const table = runTable(send);
-  const empty = h('div', 'empty', 'Nothing has run yet. Begin a cell with ', h('code', '', '%%ray_remote'), ' to run it on the cluster.');
-  const node = h('section', 'card', h('div', 'head', title, amount), empty, table.node);
-  setAttr(node, 'aria-label', 'Runs');
   return {
-    node,
+    node: table.node,
     update({ snapshot, age, kernelGone }) {
-      const runs = readRuns(snapshot).map(run => atAge(run, age, kernelGone));
-      table.update(runs);
-      setText(amount, runs.length ? amountText(runs) : '');
-      setVisible(empty, runs.length === 0);
-      node.classList.toggle('ray-magics-old', kernelGone);
+      table.update(readRuns(snapshot).map(run => atAge(run, age, kernelGone)));
     },
     dispose: table.dispose,
   };
-}
-
-function amountText(runs: Run[]): string {
-  const live = runs.filter(isLive).length;
-  return live ? `${count(runs.length)}, ${count(live)} at work` : count(runs.length);
 }
 
 /** Hidden while there are no runs. */
@@ -87,7 +74,7 @@ function runRow(send: Send): Component<Run> {
       bar.update(run);
       setVisible(bar.node, isLive(run) || !single);
       setText(amount, joinText([progressText(run), run.failed && !single ? `${count(run.failed)} failed` : ''], ', '));
-      setText(elapsed, elapsedText(run));
+      setText(elapsed, elapsedText(run.state, run.elapsed));
       stop.update(run);
     },
     dispose: stop.dispose,

@@ -1,27 +1,7 @@
-/** The status of a run, as the kernel sends it (tests/data/run.json, runs.json). */
-import { asFields, asId, asList, asListOf, asNumber, asNumberOrNull, asObject, asState, asText, asTextUpTo, isTrue } from './json-readers';
+/** A run in the data of a special part, as the kernel sends it (tests/data/runs.json, tune.json, serve.json). */
+import { asFields, asId, asListOf, asNumber, asNumberOrNull, asObject, asState, asText, asTextUpTo, isTrue } from './json-readers';
 
 export type Run = ReturnType<typeof readRun>;
-export type Worker = ReturnType<typeof readWorker>;
-
-export interface OutputLine {
-  stream: string;
-  text: string;
-  repeats: number;
-}
-
-const asLongText = asTextUpTo(2000);
-
-const readWorker = asObject({
-  id: asId,
-  label: asText,
-  lines: asNumber,
-  hidden: asNumber,
-  tail: asListOf((value): OutputLine => {
-    const [stream, text, repeats] = asList(value);
-    return { stream: asText(stream), text: asLongText(text), repeats: Math.max(1, asNumber(repeats)) };
-  }),
-});
 
 export const readRun = asObject({
   id: asId,
@@ -36,9 +16,6 @@ export const readRun = asObject({
   elapsed: asNumber,
   rate: asNumberOrNull,
   remaining: asNumberOrNull,
-  why: asLongText,
-  workers: asListOf(readWorker),
-  note: asLongText,
   error: asTextUpTo(4000),
   stoppable: isTrue,
 });
@@ -53,10 +30,12 @@ export function kindOf(snapshot: unknown): string {
 
 const LIVE = ['pending', 'running', 'stopping'];
 
-export const isLive = (run: Run): boolean => LIVE.includes(run.state);
+export const isLiveState = (state: string): boolean => LIVE.includes(state);
+
+export const isLive = (run: { state: string }): boolean => isLiveState(run.state);
 
 /** One task alone: there is nothing to count. */
-export const isSingleTask = (run: Run): boolean => run.total === 1 && run.unit === 'task';
+export const isSingleTask = (run: { total: number | null; unit: string }): boolean => run.total === 1 && run.unit === 'task';
 
 /** The run `age` seconds after its snapshot: the view counts on until the next one. */
 export function atAge(run: Run, age: number, kernelGone: boolean): Run {

@@ -1,24 +1,22 @@
-/** What the workers print: one section for each worker, closed unless the run is a single task. */
+/** What the workers print: one section for each worker, folded at first unless `opened`. */
 import { keyedList, type Component } from './component';
 import { h, makeScrollRegion, setAttr, setText, setTextOrHide, setVisible, suppressShortcuts } from './dom';
 import { count, plural } from './format';
 import { asText } from './json-readers';
 import { logTail } from './log-tail';
-import { isSingleTask, type Run, type Worker } from './status';
+import type { Worker } from './sections';
 import { hiddenLinesText } from './text';
 
 const MAX_LINES = 500;
 
-export function workerOutput(): Component<Run> {
+export function workerOutput(opened: boolean): Component<Worker[]> {
   const node = h('div', 'workers');
-  let open = false;
-  const sections = keyedList<Worker>(node, worker => worker.id, () => workerSection(open));
+  const sections = keyedList<Worker>(node, worker => worker.id, () => workerSection(opened));
   return {
     node,
-    update(run) {
-      open = isSingleTask(run);
-      sections.update(run.workers);
-      setVisible(node, run.workers.length > 0);
+    update(workers) {
+      sections.update(workers);
+      setVisible(node, workers.length > 0);
     },
   };
 }

@@ -1,9 +1,8 @@
-/** Applications that Ray Serve serves, and the deployment of one of them as a run. */
+/** Applications that Ray Serve serves. */
 import { keyedList, type Component } from '../core/component';
 import { h, setAttrs, setTextOrHide, setVisible } from '../core/dom';
-import { liveView, type ViewState } from '../core/live-view';
-import { runCard } from '../core/run-card';
-import { isLive, readRun } from '../core/status';
+import type { ViewState } from '../core/live-view';
+import { isLive } from '../core/status';
 import { KERNEL_GONE, moreText } from '../core/text';
 import type { Send } from '../core/transport';
 import { applicationSection, type ApplicationProps } from './application';
@@ -12,8 +11,7 @@ import { serveText } from './text';
 
 const MAX_APPLICATIONS = 100;
 
-// A snapshot without the id of a run only describes what is served; the card has no header then.
-export const mount = liveView(send => runCard(send, applications(send), { isRun: run => run.id !== '' }), snapshot => isLive(readRun(snapshot)));
+export const applicationsPart = { build: applications };
 
 function applications(send: Send): Component<ViewState> {
   const kernelNotice = h('div', 'why');

@@ -54,7 +54,7 @@ const readFields = asObject({
   bestPython: fromKey('best_python', asTextUpTo(20_000)),
   states: asListOf(asCount),
   path: asTextUpTo(1000),
-  trials: value => cached(trialsByRows, asList(value), rows => rows.map(row => cached(trialByRow, asFields(row), readTrial))),
+  trials: fromKey('rows', value => cached(trialsByRows, asList(value), rows => rows.map(row => cached(trialByRow, asFields(row), readTrial)))),
 });
 
 export function readSearch(snapshot: unknown): Search {

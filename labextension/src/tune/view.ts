@@ -1,12 +1,11 @@
-/** A search: the card of its run with the best trial, a filter, curves, parallel coordinates and the table of trials. */
+/** The trials of a search: the best, a filter, curves, parallel coordinates and the table. */
 import type { Component } from '../core/component';
 import { countChips } from '../core/count-chips';
 import { h, setAttr, setText, setTextOrHide, setVisible } from '../core/dom';
 import { word } from '../core/format';
 import { lookUp } from '../core/json-readers';
-import { liveView, type ViewState } from '../core/live-view';
-import { runCard } from '../core/run-card';
-import { atAge, isLive, readRun } from '../core/status';
+import type { ViewState } from '../core/live-view';
+import { atAge } from '../core/status';
 import { joinText } from '../core/text';
 import type { Send } from '../core/transport';
 import { trialActions } from './actions';
@@ -23,7 +22,7 @@ import { toolbar } from './toolbar';
 
 const STATES: Record<string, string> = { TERMINATED: 'ended', ERROR: 'failed' };
 
-export const mount = liveView(send => runCard(send, searchBody(send), { stopLabel: 'Stop all' }), snapshot => isLive(readRun(snapshot)));
+export const searchPart = { build: searchBody };
 
 function searchBody(send: Send): Component<ViewState> {
   let order: SortOrder = { key: 'number', descending: false };

@@ -1,19 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { KeyedRows, refreshRequest } from '../../src/core/keyed-rows';
+import { KeyedRows, KeyedTables } from '../../src/core/keyed-rows';
 
-const head = { kind: 'tune', id: 7 };
+const card = { kind: 'card', sections: [{ type: 'text', text: 'above' }, { type: 'special', name: 'search', key: 'search' }] };
 const first = { id: 'a', node: 'one', curve: [[1, 0.5]] };
 const second = { id: 'b', node: 'two', curve: [] };
 const start = (): KeyedRows => new KeyedRows({ seq: 4, rows: { a: first, b: second } });
-const rowsOf = (rows: KeyedRows): unknown[] => (rows.mergeWith(head) as { trials: unknown[] }).trials;
+const rowsOf = (rows: KeyedRows): unknown[] => rows.list();
 
 describe('keyed rows', () => {
-  it('are part of the snapshot, which is the same object while nothing changes', () => {
+  it('are the same list while nothing changes', () => {
     const rows = start();
-    const snapshot = rows.mergeWith(head);
-    expect(snapshot).toEqual({ ...head, trials: [first, second] });
-    expect(rows.mergeWith(head)).toBe(snapshot);
-    expect(rows.mergeWith({ ...head })).not.toBe(snapshot);
+    const list = rows.list();
+    expect(list).toEqual([first, second]);
+    expect(rows.list()).toBe(list);
+    rows.receive({ seq: 5, rows: [{ id: 'c' }] });
+    expect(rows.list()).not.toBe(list);
   });
 
   it('take a changed row in its place and a new one at the end, and leave the others as they are', () => {
@@ -53,9 +54,29 @@ describe('keyed rows', () => {
   it.each([[null], [7], [{}], [{ rows: null }]])('are none where the state is odd: %j', state => {
     expect(rowsOf(new KeyedRows(state))).toEqual([]);
   });
+});
 
-  it('are asked for whole by the id of the run', () => {
-    expect(refreshRequest(head)).toEqual({ action: 'refresh', run: '7' });
-    expect(refreshRequest(null)).toEqual({ action: 'refresh', run: '' });
+describe('the large tables of a card', () => {
+  const tables = (): KeyedTables => new KeyedTables({ search: { seq: 4, rows: { a: first } }, other: { seq: 0, rows: {} } });
+
+  it('are put into their sections; the card is the same object while nothing changes', () => {
+    const all = tables();
+    const merged = all.mergeWith(card);
+    expect(merged).toEqual({ ...card, sections: [card.sections[0], { ...card.sections[1], rows: [first] }] });
+    expect(all.mergeWith(card)).toBe(merged);
+    expect(all.mergeWith({ ...card })).not.toBe(merged);
+  });
+
+  it('take what is for them, each by its own count', () => {
+    const all = tables();
+    expect(all.receive({ table: 'search', seq: 5, rows: [second] })).toBe(true);
+    expect(all.receive({ table: 'other', seq: 1, rows: [second] })).toBe(true);
+    expect(all.receive({ table: 'other', seq: 3, rows: [] })).toBe(false);
+    expect(all.receive({ table: 'nobody', seq: 9, rows: [] })).toBe(true);
+    expect((all.mergeWith(card) as { sections: { rows?: unknown[] }[] }).sections[1]!.rows).toEqual([first, second]);
+  });
+
+  it.each([[null], [7], [{}], [{ sections: 3 }], [{ sections: [null, 7, { key: 4 }] }]])('leave an odd card as it is: %j', odd => {
+    expect(() => tables().mergeWith(odd)).not.toThrow();
   });
 });

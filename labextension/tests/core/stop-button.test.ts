@@ -1,10 +1,10 @@
 import { describe, expect, it, vi } from 'vitest';
-import clusters from '../../../tests/data/cluster.json';
+import cards from '../../../tests/data/cards.json';
 import runs from '../../../tests/data/run.json';
 import tables from '../../../tests/data/runs.json';
 import { find, root, show } from '../support/page';
 
-const button = (): HTMLButtonElement => find<HTMLButtonElement>('button');
+const button = (): HTMLButtonElement => find<HTMLButtonElement>('button:not([hidden])');
 const message = (): string => find('.ray-magics-message:not([hidden])')?.textContent ?? '';
 const running = runs.running;
 
@@ -66,7 +66,7 @@ describe('Stop', () => {
   });
 
   it('does nothing where a run cannot be stopped', () => {
-    const transport = show(runs['stopping by force']);
+    const transport = show({ ...runs.stopping, stoppable: false });
     click();
     expect(transport.sent).toEqual([]);
     expect(button().getAttribute('aria-disabled')).toBe('true');
@@ -91,7 +91,7 @@ describe('Stop', () => {
   });
 
   it('is there in the cluster too', () => {
-    const transport = show(clusters.small);
+    const transport = show(cards['cluster small']);
     click();
     expect(transport.sent).toEqual([{ action: 'stop', run: '3' }]);
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import served from '../../../tests/data/serve.json';
 import widget from '../../src/widget';
+import { cardOf } from '../support/cards';
 import { root, show, shown } from '../support/page';
 import { button, choose, field, message, running, submit, type, withApp } from './served';
 
@@ -19,7 +20,7 @@ describe('the box to try it', () => {
 
   it('reaches the kernel as it is', () => {
     const sendControlMessage = vi.fn((_message: { content: unknown }) => ({ done: Promise.resolve({ content: { status: 'ok' } }) }));
-    const model = { get: () => running, on: vi.fn(), off: vi.fn(), send: vi.fn(), widget_manager: { kernel: { clientId: 'me', username: 'you', sendControlMessage } } };
+    const model = { get: (trait: string) => (trait === 'rows' ? {} : cardOf(running)), on: vi.fn(), off: vi.fn(), send: vi.fn(), widget_manager: { kernel: { clientId: 'me', username: 'you', sendControlMessage } } };
     const endWidget = widget.render({ model: model as never, el: root });
     submit();
     expect(sendControlMessage.mock.calls[0]![0].content).toEqual({

@@ -7,10 +7,13 @@ export class FakeTransport implements Transport {
   kernelGone = false;
   private callbacks = new Set<() => void>();
 
-  constructor(private current: unknown) {}
+  constructor(
+    private current: unknown,
+    private card: (snapshot: unknown) => unknown = snapshot => snapshot,
+  ) {}
 
   snapshot(): unknown {
-    return this.current;
+    return this.card(this.current);
   }
 
   isKernelGone(): boolean {

@@ -1,6 +1,7 @@
 /** A view on a page, for tests: shown, and read as a user reads it. */
 import { afterEach, beforeEach, vi } from 'vitest';
 import { mount } from '../../src/view';
+import { cardOf } from './cards';
 import { FakeTransport } from './fake-transport';
 
 export type Row = Record<string, unknown>;
@@ -21,8 +22,9 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+/** Shows a card, or the card of a status; so does `set` of the transport. */
 export function show(snapshot: unknown): FakeTransport {
-  const transport = new FakeTransport(snapshot);
+  const transport = new FakeTransport(snapshot, cardOf);
   end = mount(root, transport);
   return transport;
 }

@@ -51,7 +51,7 @@ def runs_card(status: RunsStatus) -> Card:
 def _sections(status: ClusterStatus) -> Iterator[Section]:
     yield _header(status)
     if text := f.sentence(f.one_line(status.message, 1000)) if status.message else _ADVICE.get(status.state, ""):
-        yield Text(text)
+        yield Text(text, "notice")
     if status.meters:
         yield Gauges(tuple(Gauge(m.name, m.used, m.total, m.unit) for m in status.meters))
     if status.state == "connected" or status.nodes:
