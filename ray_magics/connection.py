@@ -75,7 +75,10 @@ def session_id() -> SessionId:
 
 
 class Session:
-    """What lives as long as one connection, each part made when it is first asked for."""
+    """What lives as long as one connection: parts, each the only object of its class.
+
+    A part that has a method `close` is closed when the connection has ended.
+    """
 
     def __init__(self, id: SessionId) -> None:
         self.id = id
@@ -83,12 +86,32 @@ class Session:
         self._lock = threading.RLock()
 
     def part(self, kind: type[T]) -> T:
-        """The one object of this class that belongs to the connection."""
+        """The one object of this class that belongs to the connection, made when it is first asked for."""
         with self._lock:
             if kind not in self._parts:
                 self._parts[kind] = kind()
             part: T = self._parts[kind]
             return part
+
+    def put(self, part: T) -> T:
+        """Takes an object that was made elsewhere as the one of its class; one that was there is closed."""
+        with self._lock:
+            before = self._parts.get(type(part))
+            self._parts[type(part)] = part
+        _close(before)
+        return part
+
+    def get(self, kind: type[T]) -> T | None:
+        """The object of this class, if there is one."""
+        with self._lock:
+            return self._parts.get(kind)
+
+    def close(self) -> None:
+        """Lets go of all parts."""
+        with self._lock:
+            parts, self._parts = self._parts, {}
+        for part in parts.values():
+            _close(part)
 
     def drop(self, kind: type) -> None:
         """Lets go of the object of this class; the next one that asks gets a new one."""
@@ -96,15 +119,26 @@ class Session:
             self._parts.pop(kind, None)
 
 
+def _close(part: object) -> None:
+    if callable(close := getattr(part, "close", None)):
+        close()
+
+
 _present: list[Session] = [Session(("", "", ""))]
+_changing = threading.RLock()
 
 
 def session() -> Session:
     """The session of the present connection; of none, where there is none."""
     id = session_id()
-    if _present[0].id != id:
-        _present[:] = [Session(id)]
-    return _present[0]
+    present = _present[0]
+    if present.id == id:
+        return present
+    with _changing:
+        if _present[0] is present:
+            _present[0] = Session(id)
+            present.close()
+        return _present[0]
 
 
 def nodes(max_age: float = 0.0) -> tuple[NodeResources, ...]:

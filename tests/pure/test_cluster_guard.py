@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from ray_magics import connection
+from ray_magics.connection import Session
 from ray_magics.errors import ClusterLost, UsageError
 from ray_magics.run.run import Run
 from ray_magics.verbs.cluster import run as cluster_run
@@ -29,6 +31,7 @@ class World:
     dies: float = 1030.0
     returns: float = float("inf")
     connected: bool = True
+    session: Session = field(default_factory=lambda: Session(("10.0.0.1:6379", "node", "01000000")))
     at: dict[float, Callable[[], object]] = field(default_factory=dict)
 
     def monotonic(self) -> float:
@@ -45,7 +48,7 @@ class World:
         return there
 
     def shutdown(self) -> None:
-        self.connected = False
+        self.connected, self.session = False, Session(("", "", ""))
 
 
 @pytest.fixture
@@ -57,16 +60,15 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(cluster_run, "listens", world.listens)
     monkeypatch.setattr(watching, "listens", world.listens)
     monkeypatch.setattr(cluster_run, "is_up", lambda: world.connected)
-    monkeypatch.setattr(cluster_run, "session_id", lambda: ())
-    monkeypatch.setattr(cluster_run, "_present", cluster_run._Present())
+    monkeypatch.setattr(cluster_run, "session", lambda: world.session)
+    monkeypatch.setattr(cluster_run, "_lost", [])
     monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(shutdown=world.shutdown))
     yield world
 
 
 def watch() -> ClusterWatch:
     """The watch of a new connection, which is the present one from now on."""
-    cluster_run._present.watch = ClusterWatch(Connection(address="10.0.0.1:6379"))
-    return cluster_run._present.watch
+    return cluster_run.session().put(ClusterWatch(Connection(address="10.0.0.1:6379")))
 
 
 def test_a_dead_cluster_is_let_go_before_ray_ends_the_kernel(world: World) -> None:
@@ -86,7 +88,7 @@ def test_after_letting_go_no_verb_starts_a_cluster_by_itself(world: World, monke
 
 def test_a_service_that_is_silent_for_a_while_is_kept(world: World) -> None:
     world.returns = world.dies + cluster_run.DISCONNECT_SECONDS - 2 * cluster_run.GUARD_SECONDS
-    world.at[world.returns + 100] = cluster_run._stop_watch  # ends the guard
+    world.at[world.returns + 100] = watch  # ends the guard of the first
     cluster_run._guard(watch())
     assert world.connected and world.now > world.returns + 100
 
@@ -95,11 +97,32 @@ def test_the_guard_of_an_earlier_connection_leaves_the_present_one_alone(world: 
     earlier = watch()
     world.at[world.dies + 10] = watch
     cluster_run._guard(earlier)
-    assert world.connected and cluster_run._present.watch is not earlier
+    assert world.connected and cluster_run.session().get(ClusterWatch) is not earlier
+
+
+def test_nobody_waits_for_a_dead_cluster_that_is_let_go(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray takes some seconds to let go of it."""
+    seen: list[object] = []
+
+    def ask() -> None:
+        seen.append(cluster_run.lost(10.0))
+        with pytest.raises(UsageError, match="is gone"):
+            cluster_run.ensure_connected()
+
+    def shutdown() -> None:
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive()
+        world.shutdown()
+
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(shutdown=shutdown))
+    cluster_run._guard(watch())
+    assert "10.0.0.1:6379 is gone" in str(seen[0])
 
 
 def test_a_cluster_is_lost_once_it_was_silent_for_so_long(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster_run, "nodes", lambda max_age: ("a living node",))
+    monkeypatch.setattr(cluster_run, "_has_nodes", lambda watch, max_age: True)
     watch()
     world.now = world.dies - 1
     assert cluster_run.lost(10.0) == ""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...connection import is_up, session_id
+from ...connection import is_up, session
 from ...errors import UsageError
 from ...line.settings import settings
 from ...raylib.core import forbid_auto_init_in_our_threads
@@ -39,21 +39,9 @@ Ray ends the whole kernel, with every variable in it, 60 s after the control ser
 """
 
 
-class _Present:
-    """The present connection.
-
-    Attributes:
-        watch, session: who polls it, and which connection that is.
-        lost_status: the last status of a cluster that is gone, until another connection or %ray_shutdown.
-    """
-
-    watch: ClusterWatch | None = None
-    session: tuple[str, ...] = ()
-    lost_status: ClusterStatus | None = None
-
-
-_present = _Present()
-_lock = threading.RLock()
+_lost: list[ClusterStatus] = []  # the last status of a cluster that is gone, until another connection or %ray_shutdown
+_lock = threading.RLock()  # held while a connection is made or ended, which may take seconds
+_watch_lock = threading.RLock()
 
 
 def init(
@@ -98,7 +86,6 @@ def connect(plan: ConnectPlan, restart: bool = False) -> Connection:
     with _lock:
         if is_up():
             return _checked_same(plan)
-        _stop_watch()
         try:
             connection = join.join_or_start(plan)
         except BaseException:
@@ -115,11 +102,13 @@ def ensure_connected(say: Callable[..., Any] = print) -> Connection:
 
     Raises `UsageError` when the cluster is gone, and for what `connect` raises.
     """
+    if is_up():
+        return _checked_alive()
     with _lock:
         if is_up():
-            return _checked_alive(current())
-        if _present.lost_status is not None:
-            raise UsageError(cluster_gone_text(_present.lost_status.address))
+            return _checked_alive()
+        if _lost:
+            raise UsageError(cluster_gone_text(_lost[0].address))
         plan = make_connect_plan(os.environ, settings())
         say("Connecting to Ray ... ", end="", flush=True)
         try:
@@ -163,8 +152,7 @@ def shutdown() -> str:
     stopped = _stop_runs() if is_up() else ""
     with _lock:
         if not is_up():
-            _stop_watch()
-            _present.lost_status = None
+            _lost.clear()
             return _stop_detached() or "Nothing to shut down: this kernel is not connected to a Ray cluster."
         connection = current()
         _disconnect()
@@ -185,20 +173,23 @@ def lost(max_age: float) -> str:
     Takes a second at most.
     """
     if not is_up():
-        lost_status = _present.lost_status
-        return cluster_gone_text(lost_status.address if lost_status else "the address that it had")
-    connection = current()
-    if not connection.has_control_service:
+        return cluster_gone_text(_lost[0].address if _lost else "the address that it had")
+    return _lost_text(_watch(), max_age)
+
+
+def _lost_text(watch: ClusterWatch, max_age: float) -> str:
+    address = watch.connection.address
+    if not watch.connection.has_control_service:
         return ""
-    if not _watch().is_alive(max_age):
-        return cluster_gone_text(connection.address)
-    return "" if _has_nodes(max_age) else no_living_node_text(connection.address)
+    if not watch.is_alive(max_age):
+        return cluster_gone_text(address)
+    return "" if _has_nodes(watch, max_age) else no_living_node_text(address)
 
 
-def _has_nodes(max_age: float) -> bool:
+def _has_nodes(watch: ClusterWatch, max_age: float) -> bool:
     """False only where the cluster itself says that none of its nodes is alive."""
     try:
-        return bool(nodes(max_age))
+        return bool(living_nodes(watch.state(max_age).nodes))
     except ConnectionError:
         return True
 
@@ -212,11 +203,11 @@ def snapshot(clock: Callable[[], float] = time.time) -> ClusterStatus:
     """The cluster now, in some 2 ms; `lost` when it does not answer within a second, `none` without one."""
     if is_up():
         return _watch().status(clock)
-    return _present.lost_status or not_connected(clock)
+    return _lost[0] if _lost else not_connected(clock)
 
 
 def _checked_same(plan: ConnectPlan) -> Connection:
-    connection = _checked_alive(current())
+    connection = _checked_alive()
     different = differences(connection.plan, plan)
     if not different:
         return connection
@@ -226,10 +217,11 @@ def _checked_same(plan: ConnectPlan) -> Connection:
     )
 
 
-def _checked_alive(connection: Connection) -> Connection:
-    if reason := lost(2 * GUARD_SECONDS):
+def _checked_alive() -> Connection:
+    watch = _watch()
+    if reason := _lost_text(watch, 2 * GUARD_SECONDS):
         raise UsageError(reason)
-    return connection
+    return watch.connection
 
 
 def _end_connection(plan: ConnectPlan) -> None:
@@ -240,27 +232,26 @@ def _end_connection(plan: ConnectPlan) -> None:
 
 
 def _watch() -> ClusterWatch:
-    with _lock:
-        if _present.watch is None or _present.session != session_id():
-            _stop_watch()
-            _start_watch(join.describe_connection())
-        assert _present.watch is not None
-        return _present.watch
+    """That of the present connection, which the user may have made with `ray.init`."""
+    with _watch_lock:
+        return session().get(ClusterWatch) or _start_watch(join.describe_connection())
 
 
-def _start_watch(connection: Connection) -> None:
-    _present.watch, _present.session, _present.lost_status = ClusterWatch(connection), session_id(), None
+def _start_watch(connection: Connection) -> ClusterWatch:
+    watch = session().put(ClusterWatch(connection))
+    _lost.clear()
     warn_of_untried(connection.ray)
     forbid_auto_init_in_our_threads()
     hide_worker_lines(run_reports=lambda: registry.lately(RAYLET_LATE))
     if connection.has_control_service:
-        threading.Thread(target=_guard, args=(_present.watch,), name="ray_magics-guard", daemon=True).start()
+        threading.Thread(target=_guard, args=(watch,), name="ray_magics-guard", daemon=True).start()
+    return watch
 
 
 def _guard(watch: ClusterWatch) -> None:
     """Disconnects from a cluster whose control service has gone, so that the kernel lives on."""
     heard_at = time.monotonic()
-    while _present.watch is watch:
+    while session().get(ClusterWatch) is watch:
         if listens(watch.connection.address, GUARD_SECONDS):
             heard_at = watch.heard_at = time.monotonic()
         elif time.monotonic() - heard_at > DISCONNECT_SECONDS:
@@ -270,16 +261,10 @@ def _guard(watch: ClusterWatch) -> None:
 
 def _disconnect_lost(watch: ClusterWatch) -> None:
     with _lock:
-        if _present.watch is watch and is_up():
+        if session().get(ClusterWatch) is watch:
             log.debug("nothing listens at %s: disconnecting", watch.connection.address)
-            _present.lost_status = watch.status()
+            _lost[:] = [watch.status()]
             _disconnect()
-
-
-def _stop_watch() -> None:
-    if _present.watch is not None:
-        _present.watch.close()
-    _present.watch, _present.session = None, ()
 
 
 def _disconnect() -> None:
@@ -287,7 +272,7 @@ def _disconnect() -> None:
 
     with silence():
         ray.shutdown()
-    _stop_watch()
+    session()  # drops that of the connection that has ended
     join.restore_token_auth()
 
 
