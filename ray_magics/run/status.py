@@ -1,4 +1,4 @@
-"""What a status is: frozen facts that turn into JSON; what follows from them are properties."""
+"""What a status is: frozen facts; what follows from them are properties."""
 
 from __future__ import annotations
 
@@ -81,9 +81,9 @@ class RunStatus:
         return {**{key: getattr(self, key) for key in keys}, "stoppable": self.live}
 
     def to_json(self) -> dict[str, Any]:
+        """What a component of the page that draws more than a card needs to know of the run."""
         keys = ("running", "rate", "remaining", "why", "note", "error")
-        more = {key: getattr(self, key) for key in keys}
-        return {"kind": "run", **self.row(), **more, "workers": [worker.to_json() for worker in self.workers]}
+        return {**self.row(), **{key: getattr(self, key) for key in keys}}
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,3 @@ class RunsStatus:
     """All runs of this kernel, newest first."""
 
     runs: tuple[RunStatus, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        return {"kind": "runs", "runs": [run.row() for run in self.runs]}

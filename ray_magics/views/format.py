@@ -109,8 +109,8 @@ def rate(per_second: float, unit: str) -> str:
     """Items in a second; slow ones in a minute or an hour: (0.2, "item") -> "12 items/min" """
     times = (("s", 1), ("min", _MINUTE), ("h", _HOUR))
     time, length = next(((t, n) for t, n in times if per_second * n >= 1), times[-1])
-    value = per_second * length
-    return f"{_few(value)} {plural(unit, value)}/{time}"
+    value = _few(per_second * length)
+    return f"{value} {plural(unit, 1 if value == '1' else 2)}/{time}"
 
 
 def capitalized(text: str) -> str:

@@ -497,7 +497,8 @@ def on_the_wire(place: CellSource) -> float | None:
 
 def _ongoing(content: Mapping[str, Any]) -> int:
     snapshot = ((content.get("data") or {}).get("state") or {}).get("snapshot") or {}
-    every = (replica for app in snapshot.get("apps") or () for one in app["deployments"] for replica in one["replicas"])
+    data = next((section["data"] for section in snapshot.get("sections") or () if section["type"] == "special"), {})
+    every = (replica for app in data.get("apps") or () for one in app["deployments"] for replica in one["replicas"])
     return sum(replica["ongoing"] or 0 for replica in every)
 
 

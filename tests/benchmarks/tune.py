@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ray_magics.verbs.tune.card import search_card
+from ray_magics.views.card import Card
 from tests.benchmarks.bench import Bench, Kernel, show
 from tests.benchmarks.measure import Row, Times, figure, interleave, seconds, share
+from tests.statuses import tune_status
 
 STATIC = Path(__file__).parents[2] / "ray_magics" / "static"
 TRAIN = """
@@ -46,6 +49,7 @@ MANY = """
 import time
 from ray_magics.verbs.tune.trial_table import TrialTable
 from ray_magics.verbs.tune.status import TuneStatus
+from ray_magics.verbs.tune.card import search_card
 from ray_magics.views.show import RunView
 table = TrialTable(("lr", "width"), "loss", "min")
 def report(number, iteration):
@@ -57,14 +61,14 @@ for number in range(10_000):
 def status():
     return TuneStatus("1", "train", "ray_tune", "running", time.monotonic(), unit="trial", total=12_000, metric="loss",
         mode="min", params=table.params, metrics=table.metrics, states=table.counts(), rows=table.to_rows())
-view = RunView(at_once=True)
+view = RunView(search_card, at_once=True)
 """
 STEADY = """
 taken = []
 for beat in range(40):
     for number in range(25 * beat, 25 * beat + 25): report(number % 100, 20 + beat)
     began = time.perf_counter()
-    view.next = 0
+    view.next_update = 0
     view.offer(status)
     taken.append(time.perf_counter() - began)
     time.sleep(max(0.25 - taken[-1], 0))
@@ -121,8 +125,9 @@ def on_the_wire(bench: Bench, kernel: Kernel) -> Iterator[Row]:
 
 OPEN = """async ([js, css, whole]) => {
   const style = document.createElement('style'); style.textContent = css; document.head.append(style);
-  const { trials, ...head } = whole;
-  const state = { snapshot: head, rows: { seq: 0, rows: Object.fromEntries(trials.map(t => [t.id, t])) } };
+  const trials = whole.sections.find(({ key }) => key).rows;
+  const head = { ...whole, sections: whole.sections.map(({ rows, ...section }) => section) };
+  const state = { snapshot: head, rows: { search: { seq: 0, rows: Object.fromEntries(trials.map(t => [t.id, t])) } } };
   const calls = [];
   window.model = {
     get: name => state[name], on: (event, call) => calls.push([event, call]), off: () => {}, send: () => {},
@@ -147,8 +152,9 @@ UPDATE = """async () => {
   });
   window.seq += 1;
   const began = performance.now();
-  model.set({ ...head, elapsed: head.elapsed + window.seq });
-  model.fire('msg:custom', { rows, seq: window.seq });
+  const [first, ...rest] = head.sections;
+  model.set({ ...head, sections: [{ ...first, elapsed: first.elapsed + window.seq }, ...rest] });
+  model.fire('msg:custom', { table: 'search', rows, seq: window.seq });
   document.body.offsetHeight;
   await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
   return performance.now() - began;
@@ -163,7 +169,7 @@ def in_the_page(bench: Bench) -> Iterator[Row]:
         page = browser.new_page(viewport={"width": 1000, "height": 1200})
         page.set_content("<!doctype html><body><div id=out></div></body>")
         files = [(STATIC / name).read_text("utf-8") for name in ("widget.js", "widget.css")]
-        first = page.evaluate(OPEN, [*files, json.loads(json.dumps(snapshot(10_000)))]) / 1000
+        first = page.evaluate(OPEN, [*files, json.loads(json.dumps(card(10_000).to_json()))]) / 1000
         page.wait_for_timeout(2000)
         taken = []
         for _ in range(bench.rounds(40, 10)):
@@ -174,13 +180,14 @@ def in_the_page(bench: Bench) -> Iterator[Row]:
     yield show(bench, figure("  50 changed rows, median", Times(taken).median, 0.05, seconds, text))
 
 
-def snapshot(trials: int) -> dict[str, Any]:
+def card(trials: int) -> Card:
     """A search in the middle of its work, with 20 points to a curve."""
     known = json.loads((Path(__file__).parents[1] / "data" / "tune.json").read_text("utf-8"))["running"]
     dice = random.Random(1)
     rows = [_row(number, trials, dice) for number in range(trials)]
     states = [["RUNNING", 10], ["TERMINATED", trials - 10]]
-    return {**known, "trials": rows, "total": trials + 2000, "best": rows[0]["id"], "states": states, "workers": []}
+    changes = {"trials": rows, "total": trials + 2000, "best": rows[0]["id"], "states": states, "workers": []}
+    return search_card(tune_status({**known, **changes}))
 
 
 def _row(number: int, trials: int, dice: random.Random) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from tests.conftest import QUICK
 PRELUDE = """
 import contextlib, io, json, os, pathlib, sys, threading, time
 from ray_magics.verbs.cluster import detached, messages, run, watch
+from ray_magics.verbs.cluster.card import cluster_card
 from ray_magics.errors import UsageError
 seen = {}
 
@@ -117,7 +118,7 @@ until(lambda: len(run.snapshot().waiting) == 4 and counts <= set(run.snapshot().
 status = run.snapshot()
 seen["waiting"] = [[w.request, w.count, w.why] for w in status.waiting]
 seen["tasks"], seen["actors"], seen["cpus"] = dict(status.tasks), dict(status.actors), cpus
-seen["json"] = status.to_json()["kind"]
+seen["json"] = cluster_card(status).to_json()["label"]
 for nap_ in naps + never:
     ray.cancel(nap_, force=True)
 
@@ -332,7 +333,7 @@ def test_what_waits_says_why(local):
 
 def test_tasks_and_actors_are_counted_by_state(local):
     assert local["tasks"]["RUNNING"] == local["cpus"] and local["tasks"]["PENDING_NODE_ASSIGNMENT"] == 6
-    assert local["actors"] == {"ALIVE": 1} and local["json"] == "cluster"
+    assert local["actors"] == {"ALIVE": 1} and local["json"] == "Ray cluster"
 
 
 def test_a_dead_cluster_is_lost_at_once_and_what_was_known_stays(local):

@@ -19,6 +19,7 @@ from IPython.core.error import UsageError
 
 from ray_magics.errors import RayMagicsError, RemoteError, RunCancelled
 from ray_magics.run.registry import registry
+from ray_magics.verbs.tune.card import search_card
 from ray_magics.verbs.tune.messages import describe_grid
 from ray_magics.views.text import text
 from tests.conftest import Shell, wait_until
@@ -132,9 +133,9 @@ def test_nothing_to_resume_is_a_new_search_that_says_so_or_a_mistake(lab: Shell,
 def test_the_cell_itself_is_a_trial_and_its_number_the_metric(lab: Shell, of_cell: Search) -> None:
     run, grid = of_cell.run, of_cell.grid
     assert grid.best.metrics["score"] == 12.0 and "y" not in of_cell.names
-    shown = text(run.status().to_json())
+    shown = text(search_card(run.status()))
     assert "Best: score 12" in shown and "y is 11" in shown and "y is 12" in run.logs()
-    assert [row["state"] for row in run.status().to_json()["trials"]] == ["TERMINATED", "TERMINATED"]
+    assert [row["state"] for row in run.status().rows] == ["TERMINATED", "TERMINATED"]
     words = describe_grid(grid)
     assert words.startswith("ResultGrid of 2 trials: ") and words.endswith(".best.config: {'a': 2}")
 
@@ -196,7 +197,7 @@ def test_failed_trials_show_their_line_and_the_others_go_on(lab: Shell) -> None:
     assert grid.num_errors == 2 and grid.best.config == {"x": 0}
     (run,) = registry.runs()[-1:]
     assert run.state == "finished" and run.note == "2 trials failed; the first, trial 2: KeyError: 'lost'"
-    errors = [row["error"] for row in run.status().to_json()["trials"]]
+    errors = [row["error"] for row in run.status().rows]
     assert errors[:2] == ["", ""] and errors[3].startswith("TypeError: a report has names for keys, not 1")
     assert re.search(r"KeyError: 'lost'\nCell In\[\d+\], line 3: raise KeyError\('lost'\)", errors[2])
 

@@ -139,7 +139,7 @@ def test_the_error_of_a_cell_can_be_caught(executed: Notebook) -> None:
 
 def test_a_stopped_run_says_that_it_is_cancelled(executed: Notebook) -> None:
     assert "Cancelled" in executed.text("background")
-    assert "Cancelled" in executed.text("stop").splitlines()[0]
+    assert "Cancelled" in executed.text("stop").splitlines()[2]  # below the number of runs and the headings
 
 
 def test_the_script_that_dry_run_prints_is_plain_ray(executed: Notebook) -> None:

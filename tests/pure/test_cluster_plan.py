@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -21,7 +20,6 @@ from ray_magics.resources import (
     resources_text,
     why_waiting,
 )
-from ray_magics.run.status import RunStatus
 from ray_magics.units import size_text
 from ray_magics.verbs.cluster import detached, probe
 from ray_magics.verbs.cluster.logs import last_lines
@@ -35,7 +33,7 @@ from ray_magics.verbs.cluster.plan import (
     wants_token,
 )
 from ray_magics.verbs.cluster.snapshot import cluster_meters, count_states, node_status, waiting_requests
-from ray_magics.verbs.cluster.status import ClusterStatus, NodeStatus, ResourceUsage, Waiting
+from ray_magics.verbs.cluster.status import NodeStatus, ResourceUsage, Waiting
 
 GIB = 2**30
 DEFAULTS = SimpleNamespace(address="")
@@ -289,26 +287,6 @@ def test_requests_of_the_same_kind_are_one_line():
         Waiting("CPU 4, GPU 1", 1, "no node has a GPU"),
     )
     assert count_states(["DEAD", "ALIVE", "ALIVE"]) == (("ALIVE", 2), ("DEAD", 1))
-
-
-def test_the_json_of_a_cluster_has_the_fields_that_the_views_read():
-    examples = json.loads((Path(__file__).parents[1] / "data" / "cluster.json").read_text())
-    status = ClusterStatus(
-        "connected",
-        nodes=(node_status(HEAD),),
-        meters=cluster_meters([HEAD]),
-        tasks=(("RUNNING", 3),),
-        waiting=(Waiting("CPU 1", 1, "because"),),
-        runs=(RunStatus("3", "In[4]", "ray_remote", "running", 1.0),),
-    )
-    ours, theirs = json.loads(json.dumps(status.to_json())), examples["waiting"]
-    assert ours.keys() == theirs.keys()
-    for part in ("nodes", "meters", "waiting", "runs"):
-        assert ours[part][0].keys() == theirs[part][0].keys(), part
-    assert ours["tasks"] == [["RUNNING", 3]]
-
-
-# logs
 
 
 def test_a_log_moves_no_cursor_and_names_no_window():

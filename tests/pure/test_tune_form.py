@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from IPython.core.error import UsageError
 from IPython.core.inputtransformer2 import TransformerManager
 
+from ray_magics.verbs.tune.card import search_card
 from ray_magics.verbs.tune.config_keys import required_keys
 from ray_magics.verbs.tune.form.calls_code import calls_code
 from ray_magics.verbs.tune.form.guess import guessed_rows
@@ -28,9 +29,10 @@ from ray_magics.verbs.tune.form.problems import problems
 from ray_magics.verbs.tune.form.state import SWITCHES, TEXTS, FormState
 from ray_magics.verbs.tune.magic import ray_tune
 from ray_magics.verbs.tune.space import CONSTANT, KINDS, make_space
-from tests.pure.test_views import DATA
+from tests.cards import DATA
+from tests.statuses import tune_status
 
-SNAPSHOT = json.loads((DATA / "tune.json").read_text())["running"]
+SEARCH = tune_status(json.loads((DATA / "tune.json").read_text())["running"])
 LR = Parameter("lr", "loguniform", ("1e-4", "1e-1"))
 DEPTH = Parameter("depth", "randint", ("1", "8"))
 HOSTILE = '<img src=x onerror="alert(1)">'
@@ -423,14 +425,14 @@ class Search:
 
     def __init__(self, view: Any) -> None:
         self.view, self.live, self.stops = view, True, 0
-        view.display.update(SNAPSHOT)
+        view.display.update(search_card(SEARCH))
 
     def stop(self) -> None:
         self.stops += 1
 
     def end(self) -> None:
         self.live = False
-        self.view.display.finish({**SNAPSHOT, "state": "finished"})
+        self.view.display.finish(search_card(replace(SEARCH, state="finished")))
 
 
 def form_of(given: FormState, start: Any = None, namespace: dict[str, Any] = NAMESPACE) -> Form:
@@ -513,7 +515,7 @@ def test_start_gets_the_words_of_the_line_and_stop_stops_the_run() -> None:
     launch = form.launch
     launch.start_button.click()
     assert started == [arguments(form.state)] and launch.start_button.disabled and not launch.stop_button.disabled
-    assert launch.area.children[0].snapshot["state"] == "running"
+    assert launch.area.children[0].card.sections[0].state == "running"
     launch.stop_button.click()
     assert launch.run.stops == 1
 
@@ -523,9 +525,9 @@ def test_after_the_end_the_search_can_start_again() -> None:
     form.launch.start_button.click()
     form.launch.run.end()
     assert not form.launch.start_button.disabled and form.launch.stop_button.disabled
-    assert form.launch.area.children[0].snapshot["state"] == "finished"
+    assert form.launch.area.children[0].card.sections[0].state == "finished"
     form.launch.start_button.click()
-    assert len(form.launch.area.children) == 1 and form.launch.area.children[0].snapshot["state"] == "running"
+    assert len(form.launch.area.children) == 1 and form.launch.area.children[0].card.sections[0].state == "running"
 
 
 @pytest.mark.parametrize(

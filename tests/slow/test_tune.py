@@ -26,7 +26,7 @@ def test_a_failed_trial_shows_its_line_and_the_others_go_on(lab: Shell) -> None:
     assert grid.num_errors == 1 and grid.best.config == {"x": 1}
     (run,) = registry.runs()[-1:]
     assert run.state == "finished" and run.note == "1 trial failed; the first, trial 1: KeyError: 'lost'"
-    (error,) = [row["error"] for row in run.status().to_json()["trials"] if row["error"]]
+    (error,) = [row["error"] for row in run.status().rows if row["error"]]
     assert re.search(r"KeyError: 'lost'\nCell In\[\d+\], line 3: raise KeyError\('lost'\)", error)
 
 

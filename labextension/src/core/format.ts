@@ -91,7 +91,8 @@ export function clock(value: number): string {
 /** Items in a second; slow ones in a minute or an hour: 0.2 -> "12 items/min" */
 export function rate(perSecond: number, unit: string): string {
   const [value, time] = perSecond >= 1 ? [perSecond, 's'] : perSecond >= 1 / 60 ? [perSecond * 60, 'min'] : [perSecond * 3600, 'h'];
-  return `${few(value)} ${plural(unit, value)}/${time}`;
+  const text = few(value);
+  return `${text} ${plural(unit, text === '1' ? 1 : 2)}/${time}`;
 }
 
 /** "running" -> "Running" */

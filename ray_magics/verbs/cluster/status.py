@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from ...run.status import RunStatus
 
@@ -58,19 +58,3 @@ class ClusterStatus:
     actors: tuple[tuple[str, int], ...] = ()
     waiting: tuple[Waiting, ...] = ()
     runs: tuple[RunStatus, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data for the views; the fields are those of tests/data/cluster.json."""
-        return {
-            "kind": "cluster",
-            **{name: getattr(self, name) for name in _SCALARS},
-            "meters": [asdict(meter) for meter in self.meters],
-            "nodes": [{**asdict(node), "meters": [asdict(m) for m in node.meters]} for node in self.nodes],
-            "tasks": [list(pair) for pair in self.tasks],
-            "actors": [list(pair) for pair in self.actors],
-            "waiting": [asdict(request) for request in self.waiting],
-            "runs": [run.row() for run in self.runs],
-        }
-
-
-_SCALARS = ("state", "address", "dashboard", "ray", "python", "time", "message")

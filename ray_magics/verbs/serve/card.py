@@ -50,13 +50,11 @@ _SIGNS = {
     "STOPPING": "stopping",
     "PENDING_MIGRATION": "stopping",
 }
-_OF_THE_CARD = ("kind", "workers")  # what the card itself says
 
 
 def serve_card(status: ServeStatus) -> Card:
     """A deployment under way or done with its applications; without a run, these alone."""
-    data = {name: value for name, value in status.to_json().items() if name not in _OF_THE_CARD}
-    applications = Special("applications", data, still=lambda: tuple(_still(status)))
+    applications = Special("applications", status.to_json(), still=lambda: tuple(_still(status)))
     if status.id:
         return run_card(status, applications)
     return Card((*messages(status), applications), "Applications of Ray Serve")

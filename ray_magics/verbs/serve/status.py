@@ -183,4 +183,4 @@ class ServeStatus(RunStatus):
 
     def to_json(self) -> dict[str, Any]:
         more = {"http": self.http, "grpc": self.grpc, "lifetime": self.lifetime, "fresh": FRESHNESS}
-        return {**super().to_json(), "kind": "serve", **more, "apps": [app.to_json() for app in self.apps]}
+        return {**super().to_json(), **more, "apps": [app.to_json() for app in self.apps]}

@@ -22,13 +22,11 @@ _ENDS = {
     STOPPED_EARLY: State("finished", "Stopped early"),
     STOPPED_BY_USER: State("cancelled", "Stopped"),
 }
-_OF_THE_CARD = ("kind", "trials", "workers")  # what the card itself says
 
 
 def search_card(status: TuneStatus) -> Card:
     """The run of a search, and its trials."""
-    data = {name: value for name, value in status.to_json().items() if name not in _OF_THE_CARD}
-    search = Special("search", data, status.rows, still=lambda: tuple(_still(status)))
+    search = Special("search", status.to_json(), status.rows, still=lambda: tuple(_still(status)))
     return run_card(status, search, stop="Stop all")
 
 

@@ -134,11 +134,9 @@ class TuneStatus(RunStatus):
         keys = ("metric", "mode", "search", "scheduler", "best", "best_python", "path")
         return {
             **super().to_json(),
-            "kind": "tune",
             **{key: getattr(self, key) for key in keys},
             "params": list(self.params),
             "metrics": list(self.metrics),
             "scales": dict(self.scales),
             "states": [[state, self.states[state]] for state in STATES if self.states.get(state)],
-            "trials": list(self.rows),
         }
