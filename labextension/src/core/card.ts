@@ -156,16 +156,18 @@ function text(tone: string): Component<SectionState> {
 function group(context: Context, section: Fields): Component<SectionState> {
   const { title, opened } = readGroup(section);
   const isFolded = title.kind !== 'text' || title.text !== '';
-  const label = stateLabel();
+  const label = title.kind === 'state' ? stateLabel() : null;
+  const text = h('span', 'title');
   const body = h('div', 'group-body');
   const sections = sectionList(body, context);
-  const node = isFolded ? h('details', 'section group', h('summary', '', label.node), body) : h('div', 'section group', body);
+  const node = isFolded ? h('details', 'section group', h('summary', '', label?.node ?? text), body) : h('div', 'section group', body);
   if (node instanceof HTMLDetailsElement) node.open = opened;
   return {
     node,
     update(state) {
       const { title: now, sections: inside } = readGroup(state.section);
-      if ('text' in now) label.update({ icon: now.kind === 'state' ? now.state : '', text: now.text });
+      if (now.kind === 'state') label?.update({ icon: now.state, text: now.text });
+      else if (now.kind === 'text') setText(text, now.text);
       const head = inside.find(one => one.type === 'header');
       const header = head ? readHeader(head) : state.header;
       sections.update(inside.map(one => ({ ...state, section: one, header })));

@@ -95,7 +95,7 @@ function cellView(kind: Cell['kind']): CellView {
 }
 
 function textCell(kind: 'text' | 'number'): Component<Cell> {
-  const node = h('td', kind === 'number' ? 'number' : '');
+  const node = h('td', kind === 'number' ? 'number' : 'cell-text');
   return { node, update: cell => setText(node, ('text' in cell && cell.text) || NO_VALUE) };
 }
 

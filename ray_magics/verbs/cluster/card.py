@@ -54,7 +54,7 @@ def _sections(status: ClusterStatus) -> Iterator[Section]:
         yield Text(text, "notice")
     if status.meters:
         yield Gauges(tuple(Gauge(m.name, m.used, m.total, m.unit) for m in status.meters))
-    if status.state == "connected" or status.nodes:
+    if status.state == "connected":
         yield Counts("Tasks", status.tasks)
         yield Counts("Actors", status.actors)
     if status.waiting:
@@ -74,7 +74,7 @@ def _header(status: ClusterStatus) -> Header:
 
 
 def _waiting(waiting: Sequence[Waiting]) -> Table:
-    rows = tuple(Row(one.request, (one.count, one.request, one.why)) for one in waiting)
+    rows = tuple(Row(one.request, (f.count(one.count), one.request, one.why)) for one in waiting)
     return Table(("Waiting", "Asks for", "Why"), rows)
 
 
