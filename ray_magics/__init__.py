@@ -6,7 +6,7 @@
     cross_val_score(model(seed), X, y).mean()
 
 A magic is a caption over plain Ray: it reads the cell, makes a plan, runs that plan with Ray's public API and shows
-it. ``--dry-run`` prints the plan and the plain script. Where things live is told in CONTRIBUTING.md.
+it. ``--dry-run`` prints the plan and the plain script. CONTRIBUTING.md says where things live.
 
     init  shutdown         find or start a cluster, and end it             %ray_init  %ray_shutdown
     remote                 code as a task, or once per item                %%ray_remote

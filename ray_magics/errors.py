@@ -94,7 +94,7 @@ def _lines(error: BaseException | str) -> list[str]:
 
 
 def invalid_cell(error: SyntaxError, source: str, label: str) -> InvalidCell:
-    """The same error, told of the cell `label`; Python leaves the line out where it finds no file."""
+    """The same error, about the cell `label`; Python leaves the line out where it finds no file."""
     lines, number = source.splitlines(), error.lineno or 1
     text = error.text or (lines[number - 1] if 0 < number <= len(lines) else "")
     return InvalidCell(error.msg, (label, number, error.offset, text, error.end_lineno, error.end_offset))

@@ -44,7 +44,7 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class Argument:
-    """One declared option or positional argument, with what argparse is told about it."""
+    """One declared option or positional argument, with what argparse gets to know about it."""
 
     flags: tuple[str, ...]
     settings: Mapping[str, Any]

@@ -14,7 +14,7 @@ from .channel import output_channel
 
 
 def task_spec(run: str, cell: Cell, cell_source: CellSource, payload: Payload, **more: Any) -> TaskSpec:
-    """What workers are told of the code of a run; `more` are further fields of the spec."""
+    """What workers get to know of the code of a run; `more` are further fields of the spec."""
     return TaskSpec(
         run=run,
         source=cell_source.code,

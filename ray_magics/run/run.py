@@ -177,7 +177,7 @@ class Run:
     def watch_cluster(self, now: float, lost: Callable[[float], str] | None = None) -> None:
         """Ends the run with its cluster; Ray itself would wait, and in the end take the kernel along.
 
-        `lost` says what to tell of a cluster that was not heard for so many seconds, "" while it is there.
+        `lost` is the sentence about a cluster that was not heard for so many seconds, "" while it is there.
         """
         if now > self._cluster_at and self.live:
             self._cluster_at = now + 1.0

@@ -16,7 +16,7 @@ def reason_to_wait(
     label_selector: Mapping[str, str] | None = None,
     own: int = 0,
 ) -> str:
-    """What a run waits for that asks for `request` and whose first worker has not begun; "" for nothing to tell.
+    """What a run waits for that asks for `request` and whose first worker has not begun; "" for no reason.
 
     Args:
         elapsed: seconds since the run began.

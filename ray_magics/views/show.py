@@ -253,7 +253,7 @@ class LiveFeed(DisplayHandle):
     def _refresh(self) -> None:
         try:
             self.card = self.poll()
-        except Exception as error:  # a busy cluster; the next poll may tell more
+        except Exception as error:  # a busy cluster; the next poll may know more
             log.debug("a live view could not be refreshed: %r", error)
 
     def _goes_on(self) -> bool:

@@ -72,7 +72,7 @@ def _lazy_reply(task: Task, namespace: Namespace, value: Any) -> Any:
 
 
 def bound_names(spec: TaskSpec, namespace: Namespace) -> list[str]:
-    """The names that come back; where the source does not tell them all, whatever is new."""
+    """The names that come back; where the source does not name them all, whatever is new."""
     names = [name for name in spec.binds if name in namespace]
     if spec.binds_unknown:
         foreign = {*names, *spec.captured, *HELPERS}

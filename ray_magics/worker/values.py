@@ -43,7 +43,7 @@ def pickler_class() -> Any:
 
     Functions of the namespace are written without their globals and bound to the reader's namespace instead; the
     names they read are collected in ``referenced``. Object refs and actor handles go to ``references``: Ray counts
-    only those that it sees as arguments. Protocol 5; `offer` is told of each buffer (True: keep it in the stream).
+    only those that it sees as arguments. Protocol 5; `offer` is called with each buffer (True: keep it in the stream).
     """
     from ray import cloudpickle
 

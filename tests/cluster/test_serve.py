@@ -108,7 +108,7 @@ def echo(lab: Shell, web: Any) -> str:
 
 @pytest.fixture
 def first_look(site: set[str]) -> None:
-    """Figures and answers begin anew, as in a kernel that looks for the first time; logs tell time in whole seconds."""
+    """Figures and answers begin anew, as in a kernel that looks for the first time; logs have times in whole seconds."""
     second = int(time.time())
     wait_until(lambda: int(time.time()) > second)
     connection.session().drop(watch.ServeWatch)

@@ -13,7 +13,7 @@ import pytest
 
 from ray_magics.errors import RayApiMissing
 from ray_magics.raylib import __main__ as report
-from ray_magics.raylib import auth, core, gcs, logs, private, serve
+from ray_magics.raylib import auth, core, gcs, logs, private, serve_spec
 from ray_magics.verbs.cluster import watch
 from ray_magics.verbs.cluster.plan import Connection
 
@@ -160,7 +160,7 @@ def test_an_answer_with_other_fields_is_a_missing_name(error: Exception) -> None
 def test_serve_says_in_one_line_what_it_lacks(take_away: Any) -> None:
     take_away("ray.serve._private.build_app:build_app")
     with pytest.raises(RayApiMissing, match=r"has no ray\.serve\._private\.build_app:build_app"):
-        serve.build(None, "app", None)
+        serve_spec.build(None, "app", None)
 
 
 def test_the_extension_loads_whatever_ray_lacks(take_away: Any, shell: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from ray_magics.errors import RayMagicsError
 from ray_magics.raylib import logs as worker_logs
-from ray_magics.raylib import serve as private
+from ray_magics.raylib import serve_spec
 from ray_magics.verbs.serve.figures import parse_access_line
 
 serve = pytest.importorskip("ray.serve")
@@ -28,12 +28,15 @@ def test_an_application_is_built_from_these_parts() -> None:
 
 def test_a_deployment_tells_its_options_and_what_it_reserves() -> None:
     deployment = serve.deployment(max_ongoing_requests=7, ray_actor_options={"num_cpus": 0.5})(lambda request: 1)
-    assert "max_ongoing_requests" in private.configured_options(deployment)
-    assert private.resources_of(deployment) == {"CPU": 0.5}
+    assert "max_ongoing_requests" in serve_spec.configured_options(deployment)
+    assert serve_spec.resources_of(deployment) == {"CPU": 0.5}
     scaled = deployment.options(autoscaling_config={"min_replicas": 0, "max_replicas": 2})
-    assert private.autoscaling_config_of(scaled).min_replicas == 0 and private.autoscaling_config_of(deployment) is None
+    assert (
+        serve_spec.autoscaling_config_of(scaled).min_replicas == 0
+        and serve_spec.autoscaling_config_of(deployment) is None
+    )
     outer = serve.deployment(type("Outer", (), {})).bind(inner := deployment.bind())
-    assert private.bound_applications(outer) == [inner]
+    assert serve_spec.bound_applications(outer) == [inner]
 
 
 def test_the_controller_has_these_methods_and_messages_these_fields() -> None:
@@ -55,8 +58,8 @@ def test_options_of_a_running_deployment_change_in_its_message() -> None:
 
     config = DeploymentConfig.model_validate({"num_replicas": 1, "user_config": {"a": 1}, "max_ongoing_requests": 7})
     message = serve_pb2.DeploymentArgs(deployment_name="M", deployment_config=config.to_proto_bytes(), ingress=True)
-    spec = private.DeploySpec("app", {"M": message.SerializeToString()})
-    changed = private.reconfigured(spec, "M", {"user_config": {"a": 2}, "num_replicas": 3}).deployments["M"]
+    spec = serve_spec.DeploySpec("app", {"M": message.SerializeToString()})
+    changed = serve_spec.reconfigured(spec, "M", {"user_config": {"a": 2}, "num_replicas": 3}).deployments["M"]
     found = DeploymentConfig.from_proto_bytes(serve_pb2.DeploymentArgs.FromString(changed).deployment_config)
     assert (found.user_config, found.num_replicas, found.max_ongoing_requests) == ({"a": 2}, 3, 7)
 
@@ -65,7 +68,9 @@ def test_a_scaling_policy_of_the_user_survives_a_change_in_place() -> None:
     scaling = {"min_replicas": 1, "max_replicas": 2, "policy": {"policy_function": policy}}
     deployment = serve.deployment(autoscaling_config=scaling)(Plain)
     spec = spec_of(built(deployment.bind()))
-    before, after = (args_of(one)["Plain"] for one in (spec, private.reconfigured(spec, "Plain", {"user_config": 1})))
+    before, after = (
+        args_of(one)["Plain"] for one in (spec, serve_spec.reconfigured(spec, "Plain", {"user_config": 1}))
+    )
     kept = [config_of(args).autoscaling_config.policy._serialized_policy_def for args in (before, after)]
     assert kept[0] and kept[0] == kept[1] and config_of(before).user_config != config_of(after).user_config
 
@@ -73,20 +78,20 @@ def test_a_scaling_policy_of_the_user_survives_a_change_in_place() -> None:
 @pytest.mark.parametrize("changes", [{"num_replicas": "auto"}, {"max_ongoing_requests": 0}, {"user_config": {1, 2}}])
 def test_what_ray_refuses_in_place_is_a_value_error(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
-        private.reconfigured(spec_of(built(serve.deployment(Plain).bind())), "Plain", changes)
+        serve_spec.reconfigured(spec_of(built(serve.deployment(Plain).bind())), "Plain", changes)
 
 
 def test_the_new_parts_join_the_old_application_out_of_reach() -> None:
     from ray.serve.generated import serve_pb2
 
-    def spec(*names: str, scaler: bool) -> private.DeploySpec:
+    def spec(*names: str, scaler: bool) -> serve_spec.DeploySpec:
         args = {name: serve_pb2.DeploymentArgs(deployment_name=name) for name in names}
         args[names[0]].ingress, args[names[0]].route_prefix, args[names[-1]].ingress_request_router = True, "/", True
         application = serve_pb2.ApplicationArgs(external_scaler_enabled=scaler).SerializeToString()
-        return private.DeploySpec("app", {name: one.SerializeToString() for name, one in args.items()}, application)
+        return serve_spec.DeploySpec("app", {name: one.SerializeToString() for name, one in args.items()}, application)
 
     old, new = spec("A", "B", scaler=True), spec("C", "B", "D", scaler=False)
-    joined = private.with_added_deployments(old, new)
+    joined = serve_spec.with_added_deployments(old, new)
     found = args_of(joined).values()
     assert [(one.deployment_name, one.ingress, one.route_prefix, one.ingress_request_router) for one in found] == [
         ("A", True, "/", False), ("B", False, "", True), ("C", False, "", False), ("D", False, "", False),
@@ -129,24 +134,24 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ray.get_runtime_context", Context)
 
 
-def built(application: Any, **changes: Any) -> private.BuiltApplication:
-    one = private.build(application, "app", "/app")
+def built(application: Any, **changes: Any) -> serve_spec.BuiltApplication:
+    one = serve_spec.build(application, "app", "/app")
     return replace(one, ray_app=replace(one.ray_app, **changes))
 
 
-def rich() -> private.BuiltApplication:
+def rich() -> serve_spec.BuiltApplication:
     """An application that uses every field of the messages."""
     options = {"user_config": {"t": 1}, "max_ongoing_requests": 7, "logging_config": {"log_level": "DEBUG"},
                "autoscaling_config": {"min_replicas": 0, "max_replicas": 3}}  # fmt: skip
     inner = serve.deployment(ray_actor_options={"num_cpus": 0.5}, max_surge_percent=50)(Multi).bind()
     outer = serve.deployment(**options)(type("Outer", (Plain,), {"__init__": lambda self, model: None})).bind(inner)
-    router = private.build(
+    router = serve_spec.build(
         serve.deployment(name="Router", ray_actor_options={"num_cpus": 0})(Plain).bind(), "app", None
     ).ray_app.deployments[0]
     return built(outer, external_scaler_enabled=True, ingress_request_router_deployment=router)
 
 
-def args_of(spec: private.DeploySpec) -> dict[str, Any]:
+def args_of(spec: serve_spec.DeploySpec) -> dict[str, Any]:
     from ray.serve.generated import serve_pb2
 
     return {name: serve_pb2.DeploymentArgs.FromString(data) for name, data in spec.deployments.items()}
@@ -158,8 +163,8 @@ def config_of(args: Any) -> Any:
     return serve_pb2.DeploymentConfig.FromString(args.deployment_config)
 
 
-def spec_of(application: private.BuiltApplication) -> private.DeploySpec:
-    return private.make_deploy_spec(application)
+def spec_of(application: serve_spec.BuiltApplication) -> serve_spec.DeploySpec:
+    return serve_spec.make_deploy_spec(application)
 
 
 def fields_of(args: Any) -> dict[str, Any]:
@@ -221,7 +226,7 @@ def test_what_runs_is_sent_again_as_it_was_sent_first() -> None:
             uses_multiplexing=args.uses_multiplexing,
         )  # fmt: skip
         route = serve_pb2.DeploymentRoute(deployment_info=info.to_proto(), route=args.route_prefix)
-        again = private.deployment_args(name, route, "01000000", args.ingress)
+        again = serve_spec.deployment_args(name, route, "01000000", args.ingress)
         for field, value in fields_of(args).items():
             assert fields_of(again)[field] == value, f"{name}.{field}"
 
@@ -235,7 +240,7 @@ def test_pickled_code_tells_whether_it_is_multiplexed() -> None:
     of_notebook = {"__name__": "__main__", "serve": serve}
     exec(CELL, of_notebook)
     for multi, plain in ((Multi, Plain), (of_notebook["Multi"], of_notebook["Plain"])):
-        found = [private._uses_multiplexing(cloudpickle.dumps(one)) for one in (multi, plain, plain.__init__)]
+        found = [serve_spec._uses_multiplexing(cloudpickle.dumps(one)) for one in (multi, plain, plain.__init__)]
         assert found == [True, False, False]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ray_magics.raylib.serve import DeploySpec
+from ray_magics.raylib.serve_spec import DeploySpec
 from ray_magics.verbs.serve.details import ApplicationDetails, DeploymentDetails, InstanceDetails, ReplicaDetails
 from ray_magics.verbs.serve.rollout import (
     AWAITING_DELETION,
@@ -44,7 +44,7 @@ def deployment(name: str, target: int = 1, status: str = "UPDATING", **states: s
         pytest.param("AB", "", {"starts_idle": True}, [UPDATING], id="first version, idle"),
         pytest.param("A", "A", {"previous": None}, [UPDATING], id="over one that never came up"),
         pytest.param("A", "A", {}, [UPDATING], id="Ray replaces the replicas of one deployment"),
-        pytest.param("A", "A", {"starts_idle": True}, [CHECKING, UPDATING], id="idle: only a check tells"),
+        pytest.param("A", "A", {"starts_idle": True}, [CHECKING, UPDATING], id="idle: only a check shows it"),
         pytest.param("AB", "AB", {}, [CHECKING, UPDATING], id="several change"),
         pytest.param("AB", "A", {}, [CHECKING, JOINING, UPDATING], id="one is new"),
         pytest.param("A", "AB", {}, [CHECKING, UPDATING], id="one goes"),

@@ -204,7 +204,7 @@ def test_a_stop_of_a_run_whose_cluster_is_silent_does_not_wait_for_it() -> None:
     ("others", "after", "why"),
     [
         pytest.param(2, 1.5, "waits for CPU: 2 of 2 are in use", id="others hold the CPUs"),
-        pytest.param(0, 3.0, "", id="its own workers are starting: nothing to tell yet"),
+        pytest.param(0, 3.0, "", id="its own workers are starting: no reason yet"),
         pytest.param(0, 6.0, "waits for a worker process to start", id="its own workers start slowly"),
     ],
 )

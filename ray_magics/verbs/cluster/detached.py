@@ -37,7 +37,7 @@ _ERROR = re.compile(r"\b\w*(Error|Exception): ")
 
 @dataclass(frozen=True)
 class DetachedCluster:
-    """A cluster as its state file describes it; `created` tells the process from a later one with the same pid."""
+    """A cluster as its state file describes it; `created` distinguishes its process from a later one with this pid."""
 
     address: str
     pid: int

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _EXPRESSIONS = ("resources", "runtime_env")
 _PLAIN_OPTIONS = ("num_cpus", "num_gpus", "object_store_memory", "namespace", "detached", "restart")
-_LOG_LINES = 1000  # printed by %ray_logs unless it is told how many
+_LOG_LINES = 1000  # printed by %ray_logs unless the user says how many
 
 
 def _live_runs(_namespace: Mapping[str, Any]) -> list[str]:

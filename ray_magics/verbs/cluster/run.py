@@ -97,8 +97,8 @@ def connect(plan: ConnectPlan, restart: bool = False) -> Connection:
 
 def ensure_connected(say: Callable[..., Any] = print) -> Connection:
     """The connection that every verb uses: the present one, or the one the settings or `RAY_ADDRESS` name,
-    or the user's detached cluster, or a new one on this machine. A new connection is told in one line, which begins
-    before the waiting. `say` is called as `print` is.
+    or the user's detached cluster, or a new one on this machine. A new connection is announced in one line, which
+    begins before the waiting. `say` is called as `print` is.
 
     Raises `UsageError` when the cluster is gone, and for what `connect` raises.
     """

@@ -1,4 +1,4 @@
-"""The state of a cluster, as its control service told it, turned into a status. Pure Python."""
+"""The state of a cluster, as its control service reported it, turned into a status. Pure Python."""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ from typing import Any
 from ...errors import UsageError, first_line
 from ...line.parsers import close_to
 from ...raylib import serve as private
-from ...raylib.serve import BuiltApplication
+from ...raylib import serve_spec
+from ...raylib.serve_spec import BuiltApplication
 from ...ship.captures import Capture, reads_of
 from ...ship.inspection import nbytes_of
 from ...ship.picklable import cannot_ship, is_picklable
@@ -23,7 +24,7 @@ MAX_CODE_SIZE = 100 * 2**20  # bytes
 NOTEBOOK_DEFAULTS: Mapping[str, Any] = {
     "max_ongoing_requests": 100,  # Ray's 5 makes a burst of requests wait for one another
     "max_surge_percent": 100,  # an update starts its replicas beside the old ones
-    "max_constructor_retry_count": 1,  # a mistake in a constructor is told after the first try, not the third
+    "max_constructor_retry_count": 1,  # a mistake in a constructor is an error after the first try, not the third
 }
 
 
@@ -31,8 +32,8 @@ def build_application(subject: Subject, plan: ServePlan, namespace: dict[str, An
     """The application of a plan. Raises UsageError for what Serve would refuse."""
     try:
         with private.quiet():
-            built = private.build(_application(subject, plan), plan.name, plan.route_prefix)
-            return private.with_deployments(built, _configured(built, plan))
+            built = serve_spec.build(_application(subject, plan), plan.name, plan.route_prefix)
+            return serve_spec.with_deployments(built, _configured(built, plan))
     except (ValueError, TypeError) as error:
         _name_culprit(subject, namespace, error)
         raise UsageError(f"Ray Serve refuses this: {first_line(error)}") from error
@@ -41,12 +42,12 @@ def build_application(subject: Subject, plan: ServePlan, namespace: dict[str, An
 def build_check(subject: Subject, plan: ServePlan) -> BuiltApplication:
     """The application with one replica of each deployment, under a name of its own and out of reach of requests."""
     with private.quiet():
-        check = private.build(_application(subject, plan), f"{plan.name}{CHECK_SUFFIX}", None)
+        check = serve_spec.build(_application(subject, plan), f"{plan.name}{CHECK_SUFFIX}", None)
         deployments = {
             name: deployment.options(num_replicas=1, autoscaling_config=None)
             for name, deployment in _configured(check, plan).items()
         }
-        return private.with_deployments(check, deployments)
+        return serve_spec.with_deployments(check, deployments)
 
 
 def _name_culprit(subject: Subject, namespace: dict[str, Any], error: Exception) -> None:
@@ -65,7 +66,7 @@ def _pickle_error(error: Exception) -> Exception:
 def check_size(built: BuiltApplication, namespace: dict[str, Any]) -> None:
     """Serve's controller keeps the code of every deployment with its values; large ones block it. Raises UsageError."""
     for name, deployment in built.deployments.items():
-        if private.code_size(deployment) <= MAX_CODE_SIZE:
+        if serve_spec.code_size(deployment) <= MAX_CODE_SIZE:
             continue
         reads = [read for read in reads_of(deployment.func_or_class, namespace) if read in namespace]
         sizes = {read: nbytes_of(namespace[read]) or 0 for read in reads}
@@ -93,7 +94,7 @@ def _application(subject: Subject, plan: ServePlan) -> Any:
 
 
 def _check_arguments(definition: Any, arguments: Mapping[str, Any], label: str) -> None:
-    """A constructor that would not take these arguments is told before anything starts."""
+    """A constructor that would not take these arguments is an error before anything starts."""
     if not inspect.isclass(definition):
         if arguments:
             raise UsageError(f"--bind: {label} is a function; only classes are bound to arguments.")
@@ -112,7 +113,7 @@ def _configured(built: BuiltApplication, plan: ServePlan) -> dict[str, Any]:
     """Each deployment with the notebook's defaults, the ingress with the options of the line."""
     deployments = {}
     for name, deployment in built.deployments.items():
-        by_user = private.configured_options(deployment)
+        by_user = serve_spec.configured_options(deployment)
         options = {option: value for option, value in NOTEBOOK_DEFAULTS.items() if option not in by_user}
         if plan.replace:
             options["max_surge_percent"] = 0
@@ -148,14 +149,14 @@ def _check_autoscaling(config: Any) -> None:
 def replica_requests(built: BuiltApplication, one_each: bool) -> list[ReplicaRequest]:
     """What the replicas reserve that start together: all of a first version, of an update `one_each` deployment."""
     return [
-        ReplicaRequest(name, private.resources_of(deployment), 1 if one_each else initial_replicas(deployment))
+        ReplicaRequest(name, serve_spec.resources_of(deployment), 1 if one_each else initial_replicas(deployment))
         for name, deployment in built.deployments.items()
     ]
 
 
 def initial_replicas(deployment: Any) -> int:
     """How many replicas a deployment starts with."""
-    config = private.autoscaling_config_of(deployment)
+    config = serve_spec.autoscaling_config_of(deployment)
     if config is None:
         return int(deployment.num_replicas or 1)
     initial = getattr(config, "initial_replicas", None)

@@ -1,4 +1,4 @@
-"""What is told before anything starts: another program's port, another application's route, too little capacity."""
+"""What is refused before anything starts: another program's port, another application's route, too little capacity."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from ... import connection
 from ...errors import UsageError
 from ...raylib.logs import hide_worker_lines
-from ...raylib.serve import BuiltApplication
+from ...raylib.serve_spec import BuiltApplication
 from ...run.launch import be_ready
 from .application import build_application, check_size, replica_requests
 from .capacity import capacity_error, find_unplaceable, with_freed
@@ -38,7 +38,7 @@ def check(plan: ServePlan, subject: Subject, namespace: dict[str, Any], cell_id:
 
 
 def check_address(plan: ServePlan, details: InstanceDetails) -> None:
-    """Serve listens on one address for all applications; a port that another program has is told before."""
+    """Serve listens on one address for all applications; a port that another program has is refused before."""
     if not details.is_up:
         check_free(plan.host or LOOPBACK, plan.port or DEFAULT_PORT, "--port")
         if plan.grpc_port is not None:

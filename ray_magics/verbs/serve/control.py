@@ -9,6 +9,7 @@ from typing import Any
 from ... import connection
 from ...errors import Label, UsageError, first_line
 from ...raylib import serve as private
+from ...raylib import serve_spec
 from ...raylib.logs import hide_worker_lines
 from ...run.registry import registry
 from .details import ApplicationDetails
@@ -74,12 +75,12 @@ def reconfigure(name: str, options: Mapping[str, Any]) -> None:
     if "ray_actor_options" in options:
         raise UsageError("--num-cpus and --num-gpus need new replicas: run the cell that made the application again.")
     try:
-        private.deploy(private.reconfigured(running_spec(app), app.ingress, options))
+        private.deploy(serve_spec.reconfigured(running_spec(app), app.ingress, options))
     except ValueError as error:
         raise UsageError(f"Ray Serve refuses this: {first_line(error)}") from error
 
 
-def running_spec(app: ApplicationDetails) -> private.DeploySpec:
+def running_spec(app: ApplicationDetails) -> serve_spec.DeploySpec:
     """What to send Serve's controller to have an application as it is now."""
     return private.running_spec(app.name, list(app.deployments), app.ingress, app.external_scaler)
 

@@ -23,7 +23,7 @@ def startup_error(
 
     Args:
         consequence: what it means for who is served, as ``the old version of "digits" keeps serving``.
-        last_printed: the last lines of a replica that told nothing else.
+        last_printed: the last lines of a replica that left nothing else.
     """
     failure = find_failure(message, deployment)
     if failure is None:

@@ -17,7 +17,7 @@ _AUTOSCALE = re.compile(r"(\d+):(\d+)(?:@(\d+(?:\.\d+)?))?\Z")
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """What ``%%ray_serve`` and ``ray_magics.serve`` are told, as values; None where they are told nothing.
+    """What ``%%ray_serve`` and ``ray_magics.serve`` get as options, as values; None where they get none.
 
     Attributes:
         autoscale: fields of Ray's AutoscalingConfig.

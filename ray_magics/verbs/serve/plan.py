@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import UsageError
-from ...raylib.serve import bound_applications
+from ...raylib.serve_spec import bound_applications
 from .options import UNSET, ServeOptions
 
 DEFAULT_NAME, DEFAULT_PORT, LOOPBACK = "default", 8000, "127.0.0.1"
@@ -65,7 +65,7 @@ class ServePlan:
 
 
 def make_plan(options: ServeOptions) -> ServePlan:
-    """The plan of what the magic or the Python function is told. Raises UsageError for options that contradict."""
+    """The plan of the options of the magic or the Python function. Raises UsageError for options that contradict."""
     name = application_name(DEFAULT_NAME if options.name is None else options.name)
     if options.replace and options.keep_old:
         raise UsageError("--keep-old and --replace exclude each other; --keep-old is what happens without either.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ...raylib.serve import DeploySpec
+from ...raylib.serve_spec import DeploySpec
 from .details import ApplicationDetails, InstanceDetails
 from .served import CHECK_SUFFIX
 
@@ -59,7 +59,7 @@ class Rollout:
 
         Replicas of one deployment are replaced beside the old ones by Ray. Deployments of other names start as further
         parts of the old application. Where several change, or one has no replica until it is asked, only a check of
-        all of them tells that none will fail.
+        all of them shows that none will fail.
         """
         new, existing = self.new_deployments, self.existing_deployments
         if self.previous is None or self.stops_first or (new == existing and len(new) == 1 and not self.starts_idle):

@@ -11,7 +11,8 @@ from typing import Any
 from ...cell.source import CellSource
 from ...errors import RayMagicsError, RunCancelled, ServeUnavailable, UsageError, last_line, remote_error
 from ...raylib import serve as private
-from ...raylib.serve import BuiltApplication, DeploySpec
+from ...raylib import serve_spec
+from ...raylib.serve_spec import BuiltApplication, DeploySpec
 from ...resources import STARTS
 from ...run.binding import Binding
 from ...run.interrupts import interrupt_raises
@@ -128,11 +129,11 @@ class ServeRun(Run):
     def _enter_next_phase(self) -> None:
         self.rollout = self.rollout.advance(time.monotonic())
         if self.rollout.phase == CHECKING:
-            private.deploy(private.make_deploy_spec(build_check(self.subject, self.plan)))
+            private.deploy(serve_spec.make_deploy_spec(build_check(self.subject, self.plan)))
         else:
-            self.spec = self.spec or private.make_deploy_spec(self.built)
+            self.spec = self.spec or serve_spec.make_deploy_spec(self.built)
             previous = self.rollout.previous if self.rollout.phase == JOINING else None
-            private.deploy(private.with_added_deployments(previous, self.spec) if previous else self.spec)
+            private.deploy(serve_spec.with_added_deployments(previous, self.spec) if previous else self.spec)
         current_watch().refresh(0.0)
 
     def tick(self) -> None:

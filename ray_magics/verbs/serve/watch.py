@@ -1,4 +1,4 @@
-"""Polls Serve for the views: what its controller says, what its replicas do, what their logs tell."""
+"""Polls Serve for the views: what its controller says, what its replicas do, what their logs say."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ class ServeWatch:
         return self.tails.get(key) or LogTail("", False)
 
     def _tail(self, key: str, path: str, from_end: bool) -> LogTail:
-        if not path:  # its process has not told yet
+        if not path:  # its process has not reported it yet
             return LogTail("", False)
         if key not in self.tails:
             self.tails[key] = LogTail(os.path.join(private.logs_dir(), path.lstrip("/")), from_end)

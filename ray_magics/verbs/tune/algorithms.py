@@ -104,7 +104,7 @@ class AlgorithmChoice:
 
 
 def algorithm_parser(what: str, known: Mapping[str, Algorithm], example: str) -> Parser[AlgorithmText]:
-    """Reads ``--scheduler`` or ``--search``; a misspelt short name is told while the line is read."""
+    """Reads ``--scheduler`` or ``--search``; a misspelt short name is an error while the line is read."""
 
     def read(text: str) -> AlgorithmText:
         node = ast.parse(text.strip(), mode="eval").body

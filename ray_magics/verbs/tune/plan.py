@@ -180,7 +180,7 @@ def _check_stop(stop: Any) -> None:
 
 
 def _check_storage(path: str) -> None:
-    """A folder that cannot be written is told now, not by the first trial."""
+    """A folder that cannot be written is an error now, not at the first trial."""
     if not path or "://" in path:
         return
     folder = os.path.abspath(os.path.expanduser(path))

@@ -264,7 +264,7 @@ def results_so_far(path: str, trainable: Any) -> Any:
 
     try:
         return tune.Tuner.restore(path, trainable).get_results()
-    except Exception as error:  # best effort, after a failure that is told anyway
+    except Exception as error:  # best effort, after a failure that is shown anyway
         log.debug("no results in %s: %s", path, error)
         return None
 

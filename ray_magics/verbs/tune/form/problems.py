@@ -17,7 +17,7 @@ _ANY_RANGE = Parameter("_", "uniform", ("0", "1"))  # stands for rows that are n
 
 
 def problems(state: FormState, namespace: Mapping[str, Any]) -> dict[str, str]:
-    """Every mistake as the line would tell it, by control: "metric", "row 0", "trainable" …; "line" for all of it."""
+    """Every mistake as the line would report it, by control: "metric", "row 0", "trainable" …; "line" for all of it."""
     texts = {name: getattr(state, name) for name in ("trainable", *TEXTS)}
     mistakes = {name: problem for name, text in texts.items() if (problem := text_refusal(name, text))}
     row_mistakes, right = row_problems(state.rows, namespace)

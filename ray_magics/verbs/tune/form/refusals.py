@@ -1,6 +1,6 @@
 """What the magic itself would refuse, as a sentence to stand beside a control; "" if nothing is wrong.
 
-Nothing of the user's is called and Ray is not imported: what only a call can tell is told by Start.
+Nothing of the user's is called and Ray is not imported: what only a call can find out is found by Start.
 """
 
 from __future__ import annotations
