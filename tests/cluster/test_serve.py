@@ -21,7 +21,6 @@ from IPython.core.error import UsageError
 
 from ray_magics import connection
 from ray_magics.errors import RayMagicsError, RemoteError, RunCancelled
-from ray_magics.raylib import serve as private
 from ray_magics.run.registry import registry
 from ray_magics.verbs.serve import checks, control, served, watch
 from ray_magics.verbs.serve.details import InstanceDetails
@@ -441,11 +440,6 @@ def test_a_deployment_that_another_one_overtakes_says_so_and_takes_nothing_back(
     wait_until(new_one_starts, 60, "both")
     serve(lab, "--name echo", ECHO.format(version="overtook"))
     assert first.state == "cancelled" and web.get("/echo").text == "overtook"
-    second = serve(lab, "--name echo --background", SLEEPS.format(seconds=20))
-    wait_until(new_one_starts, 60, "both")
-    private.delete("echo")  # as another notebook would
-    assert second.wait(60) and "was deleted meanwhile" in str(second.error)
-    wait_until(lambda: "echo" not in served.served_names(), 90, "its end")
 
 
 @pytest.mark.usefixtures("echo", "site")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ray_magics.verbs.serve import card as serve
+from ray_magics.verbs.serve.measurements import elsewhere_note
 from ray_magics.verbs.serve.status import Answer, RequestFigures
 from ray_magics.views import format as f
 from ray_magics.views import html as as_html
@@ -331,3 +332,15 @@ def test_the_page_draws_the_applications_itself(name):
     assert [app["name"] for app in special.data["apps"]] == [app["name"] for app in SERVE[name]["apps"]]
     assert "workers" not in special.data
     assert bool(card.to_json()["sections"][0]["type"] == "header") is bool(SERVE[name]["id"])
+
+
+@pytest.mark.parametrize(
+    ("own_ip", "note"),
+    [
+        pytest.param("127.0.0.1", "", id="all on this machine"),
+        pytest.param("10.0.0.1", "3 of 3 replicas run on other machines: their logs and", id="all elsewhere"),
+    ],
+)
+def test_a_view_says_of_which_machines_it_knows_nothing(own_ip, note):
+    apps = serve_status(RUNNING).apps
+    assert elsewhere_note(apps, own_ip).startswith(note) and bool(elsewhere_note(apps, own_ip)) is bool(note)

@@ -14,6 +14,7 @@ from ...raylib.logs import hide_worker_lines
 from ...run.registry import registry
 from .details import ApplicationDetails
 from .handle import Handle, Origin
+from .measurements import elsewhere_note
 from .plan import DEFAULT_PORT, LOOPBACK, ServePlan
 from .served import ask_controller, served_names, served_sentence
 from .status import ServeStatus
@@ -159,13 +160,21 @@ def served_fields(is_wanted: Callable[[str], bool], note: str = "") -> dict[str,
     watch = current_watch()
     apps = watch.applications(is_wanted)
     lifetime = "kernel" if connection.owns_cluster() else "cluster"
+    proxy_gone = _PROXY_GONE if watch.refused and any(app.url for app in apps) else ""
     return {
-        "note": note or (_PROXY_GONE if watch.refused and any(app.url for app in apps) else ""),
+        "note": note or proxy_gone or elsewhere_note(apps, own_node_ip()),
         "http": watch.details.http_address,
         "grpc": watch.details.grpc_address,
         "lifetime": lifetime if watch.details.is_up else "",
         "apps": apps,
     }
+
+
+def own_node_ip() -> str:
+    """The address of this kernel's machine, as Ray names its nodes."""
+    import ray
+
+    return str(ray.util.get_node_ip_address())
 
 
 def snapshot(name: str = "") -> ServeStatus:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .details import ApplicationDetails, DeploymentDetails, InstanceDetails, ReplicaDetails
@@ -128,4 +128,16 @@ def _replica(app: str, replica: ReplicaDetails, measurements: Measurements) -> R
         age=measurements.age(replica.started_at),
         log=tuple(lines),
         lines_cut=cut,
+    )
+
+
+def elsewhere_note(apps: Iterable[ApplicationStatus], own_ip: str) -> str:
+    """What a view leaves out: requests and logs of replicas on machines other than `own_ip`; "" if there are none."""
+    running = [r for app in apps for part in app.deployments for r in part.replicas if r.state == "RUNNING" and r.node]
+    elsewhere = sum(replica.node != own_ip for replica in running)
+    if not elsewhere:
+        return ""
+    run = "runs" if elsewhere == 1 else "run"
+    return (
+        f"{elsewhere} of {len(running)} replicas {run} on other machines: their logs and figures are not in this view."
     )
