@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 Deliver = Callable[[OutputMessage], None]
 NAMESPACE = "ray_magics"
+END_MARK = "end"  # the task of a message behind which there is no other
 
 
 class OutputChannel:
@@ -54,6 +55,13 @@ class OutputChannel:
                 self.actor = self._start()
                 self.listens_since = float("inf")
                 threading.Thread(target=self._fetch, args=(self.actor,), name=self.name, daemon=True).start()
+
+    def mark(self, run: str) -> bool:
+        """Sends a message of the task `END_MARK` after all that workers have sent; whether the actor can be asked."""
+        if self.actor is None or self.listens_since == float("inf"):
+            return False
+        self.actor.put.remote(OutputMessage(run, END_MARK, "").to_wire())
+        return True
 
     def _start(self) -> Any:
         import ray

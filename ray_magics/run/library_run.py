@@ -12,11 +12,12 @@ from typing import Any
 from ..worker.records import OutputMessage
 from ..worker.values import Namespace
 from .binding import Binding
-from .channel import output_channel
+from .channel import END_MARK, output_channel
 from .output import RunOutput
 from .run import Event, Run
 
-MESSAGES_LATE = 0.3  # seconds that the end waits for output still under way
+MESSAGES_LATE = 2.0  # seconds that the end waits for the mark behind all output
+CHANNEL_STARTS_LATE = 0.3  # seconds that it waits for output where the channel has not started yet
 GIVE_UP_AFTER = 4  # grace periods after which a stop by force is given up
 
 
@@ -89,11 +90,14 @@ class LibraryRun(Run):
         self.output.take_message(message, self.output_label(message))
 
     def _take_late_messages(self) -> None:
-        end = time.monotonic() + MESSAGES_LATE
+        """What workers have sent before the end of the library's loop, up to the mark behind it."""
+        end = time.monotonic() + (MESSAGES_LATE if self.channel.mark(self.id) else CHANNEL_STARTS_LATE)
         while time.monotonic() < end:
             with contextlib.suppress(queue.Empty):
                 event = self.events.get(timeout=max(end - time.monotonic(), 0.01))
                 if event[0] == "message":
+                    if event[1].task == END_MARK:
+                        return
                     self._take_message(event[1])
 
     def tick(self) -> None:

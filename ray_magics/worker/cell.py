@@ -11,7 +11,7 @@ from .failure import describe, throw
 from .interpreter import execute, fingerprints, open_namespace, program
 from .records import TaskSpec
 from .task import Task, where
-from .values import Namespace, pack
+from .values import Namespace, pack, seal
 
 VALUE = "value of the cell"  # the packed name of the last expression; no identifier, so it collides with none
 
@@ -48,7 +48,7 @@ def run_cell(wire: Mapping[str, Any], payload: bytes, references: Sequence[Any],
 
 
 def _reply(task: Task, namespace: Namespace, changed: Sequence[str], value: Any) -> Any:
-    """``(reply, payload, buffers, references)``: a TaskReply, pickled pairs, their large buffers, object refs.
+    """A TaskReply and the pickled pairs, see `values.seal`.
 
     What cannot be pickled stays away and is named in the reply, with the reason.
     """
@@ -62,7 +62,7 @@ def _reply(task: Task, namespace: Namespace, changed: Sequence[str], value: Any)
         display=represent(value) if VALUE in refused else None,
         seconds=task.seconds,
     )
-    return reply.to_wire(), packer.payload, packer.buffers, packer.references
+    return seal(reply.to_wire(), packer)
 
 
 def _lazy_reply(task: Task, namespace: Namespace, value: Any) -> Any:

@@ -93,7 +93,7 @@ def figures(sink: Sink) -> Iterator[None]:
     """Figures that the cell shows or leaves open appear in the notebook as PNG; none stays open."""
     if "inline" in os.environ.get("MPLBACKEND", "inline"):
         os.environ["MPLBACKEND"] = f"module://{BACKEND}"
-    if not any(isinstance(finder, BackendFinder) for finder in sys.meta_path):
+    if BackendFinder not in map(type, sys.meta_path):
         sys.meta_path.append(BackendFinder())
     _sinks.append(sink)
     try:

@@ -13,7 +13,7 @@ from .failure import describe
 from .interpreter import execute, may_change, open_namespace, program
 from .records import TaskSpec
 from .task import Task, where
-from .values import Namespace, load, pack
+from .values import Namespace, load, pack, seal
 
 Outcome = tuple[bool, Any]  # (whether it is a value, the value or the exception)
 
@@ -97,7 +97,7 @@ def _reply(task: Task, namespace: Namespace, outcomes: list[Outcome], seconds: f
     errors = {index: error for index, (is_value, error) in enumerate(outcomes) if not is_value}
     failures = {index: describe(error, namespace, where()) for index, error in errors.items()}
     reply = task.reply(done=len(outcomes), failures=failures, seconds=seconds)
-    return reply.to_wire(), packer.payload, packer.buffers, packer.references
+    return seal(reply.to_wire(), packer)
 
 
 def _values(outcomes: Sequence[Outcome]) -> list[Any]:

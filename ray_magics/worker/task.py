@@ -24,7 +24,7 @@ class Task:
     """One execution of `spec`.
 
     Attributes:
-        messages: how many messages of output it has sent.
+        messages: how many messages of output it has sent; `last_message` is Ray's reference to the last one.
         armed, interrupted: whether a cancel by Ray would interrupt it now, and whether one has.
     """
 
@@ -33,6 +33,7 @@ class Task:
         self.sink = Sink(spec.log_lines, _log_path(spec), output_forwarder().wake)
         self.started = self.flushed = time.monotonic()
         self.messages = 0
+        self.last_message: Any = None
         self.output_queue: Any = None
         self.armed = self.interrupted = False
         self.flushing = threading.Lock()
@@ -58,7 +59,7 @@ class Task:
         if not events and self.messages and not self.sink.hiding:
             return
         message = OutputMessage(self.spec.run, self.spec.task, where(), events, self.messages, self.sink.hidden)
-        self.output_queue.put.remote(message.to_wire())
+        self.last_message = self.output_queue.put.remote(message.to_wire())
         self.messages += 1
 
     def reply(self, **more: Any) -> TaskReply:

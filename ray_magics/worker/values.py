@@ -158,3 +158,24 @@ def _add_all(packer: Packer, pairs: Pairs) -> tuple[str, Exception] | None:
         except Exception as error:  # pickling runs code of any type; its errors are the answer
             return name, error
     return None
+
+
+# --- replies ------------------------------------------------------------------------------------------------------
+
+
+Reply = tuple[dict[str, Any], bytes, Sequence[Any], Sequence[Any]]  # a TaskReply, pickled pairs, buffers, object refs
+_ONE_PICKLE = 2**16  # bytes
+
+
+def seal(reply: dict[str, Any], packer: Packer) -> bytes | Reply:
+    """What a task returns. Without anything that Ray has to move by itself it is one pickle, which costs Ray less."""
+    parts = (reply, packer.payload, packer.buffers, packer.references)
+    if packer.buffers or packer.references or len(packer.payload) > _ONE_PICKLE:
+        return parts
+    return pickle.dumps(parts)
+
+
+def unseal(answer: bytes | Reply) -> Reply:
+    """The parts of what `seal` made."""
+    parts: Reply = pickle.loads(answer) if isinstance(answer, bytes) else answer
+    return parts

@@ -8,6 +8,7 @@ from typing import Any
 from ...run.output import replay
 from ...worker.cell import VALUE
 from ...worker.records import RemoteFailure, TaskReply
+from ...worker.values import unseal
 from .replies import unpack
 from .task_run import TaskRun
 
@@ -33,7 +34,7 @@ class CellRun(TaskRun):
             self.reply = TaskReply.from_wire(answer)
             self.values = dict(zip([*self.plan.binds, VALUE], self.refs, strict=False))
         else:
-            wire, *packed = answer
+            wire, *packed = unseal(answer)
             self.reply = TaskReply.from_wire(wire)
             self.values = unpack(packed, self.namespace)
         self.take_output(self.reply.where, self.reply.events)

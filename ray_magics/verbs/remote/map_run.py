@@ -18,7 +18,7 @@ from ...run.interrupts import interrupt_raises
 from ...run.tasks import TaskCluster
 from ...worker.failure import describe
 from ...worker.records import RemoteFailure, TaskReply
-from ...worker.values import Namespace, Packer
+from ...worker.values import Namespace, Packer, unseal
 from .plan import RemotePlan
 from .replies import as_array, unpack
 from .task_run import TaskRun
@@ -151,7 +151,7 @@ class MapRun(TaskRun):
         return packer
 
     def take_reply(self, number: int, answer: Any) -> None:
-        wire, *packed = answer
+        wire, *packed = unseal(answer)
         reply = TaskReply.from_wire(wire)
         chunk = self.chunks.pop(number)
         if self.waited is None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...run.failures import failed_reply
-from ...worker.values import Namespace, load
+from ...worker.values import Namespace, load, unseal
 
 
 def unpack(packed: Sequence[Any], namespace: Namespace) -> dict[str, Any]:
@@ -33,5 +33,5 @@ def messages_sent(future: Any) -> int:
         failed = failed_reply(error)
         return failed[1].messages if failed else 0
     answer = future.result()
-    reply = answer if isinstance(answer, dict) else answer[0]
+    reply = answer if isinstance(answer, dict) else unseal(answer)[0]
     return int(reply["messages"])

@@ -76,12 +76,19 @@ def mute() -> None:
 
 
 def flush_rest(task: Task) -> None:
-    """Tune has no reply into which output could be put, so all of it is flushed."""
+    """Tune has no reply into which output could be put: all of it is flushed, and has arrived when this returns."""
+    import ray
+
     deadline = time.monotonic() + QUEUE_TIMEOUT
-    task.flush(last=True)
-    while task.output_queue is None and time.monotonic() < deadline and task.sink.events:
-        time.sleep(0.1)
+    if not (task.sink.events or task.sink.hiding):
+        task.sink.take(last=True)
+    else:
         task.flush(last=True)
+        while task.output_queue is None and time.monotonic() < deadline and task.sink.events:
+            time.sleep(0.1)
+            task.flush(last=True)
+    if task.last_message is not None:
+        ray.wait([task.last_message], timeout=max(0.0, deadline - time.monotonic()))
 
 
 def check_report(report: Mapping[Any, Any]) -> dict[str, Any]:
