@@ -81,11 +81,16 @@ def sparkline(values: Sequence[float], low: float, high: float) -> str:
 def usage(used: float, total: float, unit: str = "") -> str:
     """(1, 2) -> "1 of 2"; sizes name their unit once if it is the same: "0.5 of 2 GiB" """
     if unit != "bytes":
-        return f"{number_text(used)} of {number_text(total)} {unit}".rstrip()
+        return f"{_amount(used)} of {_amount(total)} {unit}".rstrip()
     amount, scale = size_text(used).split(" ")
     whole = size_text(total)
     same = used == 0 or whole.endswith(f" {scale}")
     return f"{amount} of {whole}" if same else f"{amount} {scale} of {whole}"
+
+
+def _amount(value: float) -> str:
+    """Of a resource: 1187.5 is not 1188."""
+    return number_text(value) if abs(value) < 1000 else _trimmed(f"{value:.1f}")
 
 
 def seconds(value: float) -> str:

@@ -73,9 +73,7 @@ def _header(header: Header, _: int) -> Iterator[str]:
     elapsed = "" if header.elapsed is None else t.muted(f.elapsed(header.state, header.elapsed))
     title = t.state(header.state, header.title)
     head = f"{title} {t.code(header.name)}" if header.name else title
-    details = (
-        _link(part.url, part.text) if isinstance(part, Link) else t.muted(t.safe(part)) for part in header.details
-    )
+    details = map(_detail, header.details)
     yield t.div(" · ".join(filter(None, (head, *details, elapsed))))
 
 

@@ -10,7 +10,6 @@ from . import format as f
 RULE = "1px solid rgba(128, 128, 128, 0.35)"
 RED = "#d32f2f"  # not the theme's: readers that sanitise drop variables, and these are seen on light and dark
 CELL = "padding: 2px 14px 2px 0; text-align: left; vertical-align: top"
-NARROW = f"{CELL}; white-space: nowrap"
 
 _CODE = "padding: 0; background: none; font-size: 12px"
 _MUTED = "color: var(--jp-ui-font-color2, inherit)"

@@ -68,7 +68,7 @@ export function size(bytes: number): string {
 
 /** (1, 2, "") -> "1 of 2"; sizes name their unit once if it is the same: "0.5 of 2 GiB" */
 export function usage(used: number, total: number, unit: string): string {
-  if (unit !== 'bytes') return `${number(used)} of ${number(total)}${unit && ` ${unit}`}`;
+  if (unit !== 'bytes') return `${amountText(used)} of ${amountText(total)}${unit && ` ${unit}`}`;
   const [amount, scale] = size(used).split(' ');
   const whole = size(total);
   return used === 0 || whole.endsWith(` ${scale}`) ? `${amount} of ${whole}` : `${amount} ${scale} of ${whole}`;
@@ -100,9 +100,9 @@ export function word(state: string): string {
   return state.charAt(0).toUpperCase() + state.slice(1);
 }
 
-/** The same with a full stop, if it has none. */
-export function sentence(text: string): string {
-  return /[.!?…]$/.test(text) ? word(text) : `${word(text)}.`;
+/** Of a resource: 1187.5 is not 1188. */
+function amountText(value: number): string {
+  return Math.abs(value) < 1000 ? number(value) : trim(value.toFixed(1));
 }
 
 function trim(digits: string): string {

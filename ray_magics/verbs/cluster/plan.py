@@ -167,11 +167,6 @@ def host_and_port(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def is_loopback(address: str) -> bool:
-    """Whether the address can only be reached from this machine."""
-    return host_and_port(address)[0].startswith("127.")
-
-
 def token_path(environ: Mapping[str, str]) -> Path:
     """Where Ray reads its token: `RAY_AUTH_TOKEN_PATH`, else `~/.ray/auth_token`."""
     return Path(environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token").expanduser()
