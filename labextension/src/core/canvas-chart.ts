@@ -31,6 +31,7 @@ export interface CanvasChart {
 }
 
 const MIN_INTERVAL = 500; // milliseconds between two drawings
+const AFTER_FRAME = 25; // milliseconds until a drawing begins, so that text and tables are on the page before it
 
 export function canvasChart(height: number, draw: (drawing: Drawing) => void, drawOverlay: (drawing: Drawing) => void): CanvasChart {
   const [base, overlay] = [h('canvas', 'canvas'), h('canvas', 'canvas')];
@@ -68,7 +69,7 @@ export function canvasChart(height: number, draw: (drawing: Drawing) => void, dr
     redrawOverlay();
   };
   const redraw = (): void => {
-    timer ??= setTimeout(drawNow, Math.max(0, last + MIN_INTERVAL - performance.now()));
+    timer ??= setTimeout(drawNow, Math.max(AFTER_FRAME, last + MIN_INTERVAL - performance.now()));
   };
   const drawPostponed = (): void => {
     if (postponed) redraw();
