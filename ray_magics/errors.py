@@ -177,7 +177,7 @@ def render(failure: RemoteFailure, label: Label, item: str = "") -> list[str]:
             lines += _short(frame, label)
     lines += [f"{RED}{line}{RESET}" for line in failure.title.splitlines()[:4]]
     if "read-only" in failure.title:
-        lines.append("Large arrays arrive on workers read-only; write x = x.copy() first to change one.")
+        lines.append("Large arrays arrive on workers read-only; --outputs NAME makes one writable, and brings it back.")
     if failure.cause is not None:
         lines += _cause(failure.cause, label)
     return lines[:14]

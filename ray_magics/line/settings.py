@@ -23,6 +23,11 @@ class RayMagics(SingletonConfigurable):
     share_above = Int(100_000, min=1, help="Bytes from which a value is put into the object store once.").tag(
         config=True
     )
+    track_changes_up_to = Int(
+        16_000_000,
+        min=0,
+        help="Bytes of captured values, together, in which what a cell changes is found and comes back.",
+    ).tag(config=True)
     tell_above = Int(500_000_000, min=0, help="Bytes from which a value that is sent is named in a line.").tag(
         config=True
     )

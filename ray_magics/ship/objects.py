@@ -25,6 +25,7 @@ class ObjectCache:
         self.lock = threading.RLock()
         self.refs: dict[bytes, Any] = {}
         self.of_name: dict[str, frozenset[bytes]] = {}
+        self.told: dict[str, int] = {}  # names of values of which the user knows what they are too large for
 
     def put(self, buffer: Any) -> tuple[bytes, Any]:
         import ray

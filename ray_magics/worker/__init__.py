@@ -4,7 +4,10 @@ It is shipped as source text (`ship/entrypoint.py`) and imports nothing of ours 
 ray_magics nor its dependencies. Third-party modules are used only where the cell, or Ray, has brought them along.
 
     records       what goes between the notebook and its workers
+    sharing       objects that share memory, on their way
     values        names and values to bytes and back; functions travel without their globals
+    content       what an object holds: compared, sent, written
+    changes       which objects a cell has changed, and the same done to those of the notebook
     output        what a cell prints and displays: bounded, in order
     forwarder     the one thread per worker that forwards output and wakes a sleeping main thread
     task          one execution: its output, its interrupt, its environment
@@ -17,6 +20,6 @@ ray_magics nor its dependencies. Third-party modules are used only where the cel
 """
 
 MODULES = (
-    *("records", "values", "output", "forwarder", "task", "display"),
+    *("records", "sharing", "values", "content", "changes", "output", "forwarder", "task", "display"),
     *("failure", "interpreter", "cell", "items"),
 )

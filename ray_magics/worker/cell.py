@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from .changes import Comparison
+from .content import ATOMS
 from .display import HELPERS, figures, prepare, represent
 from .failure import describe, throw
-from .interpreter import execute, fingerprints, open_namespace, program
+from .interpreter import Arrived, execute, open_namespace, program
 from .records import TaskSpec
 from .task import Task, where
-from .values import Namespace, pack, seal
+from .values import Namespace, Packer, pack, seal
 
 VALUE = "value of the cell"  # the packed name of the last expression; no identifier, so it collides with none
 
@@ -30,8 +32,7 @@ def run_cell(wire: Mapping[str, Any], payload: bytes, references: Sequence[Any],
     with task.captured(), figures(task.sink):
         try:
             with task.interruptible():
-                namespace = open_namespace(spec, payload, references, shared)
-                before = fingerprints(namespace, spec)
+                namespace, arrived = open_namespace(spec, payload, references, shared)
                 prepare(task.sink, namespace, spec.uses_ipython)
                 value = execute(*program(spec.source, spec.filename), namespace, spec.is_async)
         except BaseException as error:
@@ -42,49 +43,81 @@ def run_cell(wire: Mapping[str, Any], payload: bytes, references: Sequence[Any],
     if failure is not None:
         throw(failure, describe(failure, namespace, where()), task.reply(), spec.retried)
     if spec.lazy:
-        return _lazy_reply(task, namespace, value)
-    after = fingerprints(namespace, spec)
-    return _reply(task, namespace, [name for name in before if after[name] != before[name]], value)
+        return _lazy_reply(task, namespace, arrived, value)
+    return _reply(task, namespace, arrived, value)
 
 
-def _reply(task: Task, namespace: Namespace, changed: Sequence[str], value: Any) -> Any:
-    """A TaskReply and the pickled pairs, see `values.seal`.
-
-    What cannot be pickled stays away and is named in the reply, with the reason.
-    """
-    names = [*bound_names(task.spec, namespace), *changed]
-    pairs = [*((name, namespace[name]) for name in dict.fromkeys(names)), (VALUE, value)]
-    packer, refused = pack(pairs, namespace, task.spec.share_above)
+def _reply(task: Task, namespace: Namespace, arrived: Arrived, value: Any) -> Any:
+    """A TaskReply and the pickled pairs, see `values.seal`."""
+    answer = pack_answer(task.spec, namespace, arrived, value)
     reply = task.reply(
-        changed=list(changed),
-        deleted=deleted_names(task.spec, namespace),
-        refused={name: _reason(dict(pairs)[name], error) for name, error in refused.items()},
-        display=represent(value) if VALUE in refused else None,
+        changed=answer.changed,
+        deleted=answer.deleted,
+        refused=answer.refused,
+        display=represent(value) if VALUE in answer.refused else None,
         seconds=task.seconds,
     )
-    return seal(reply.to_wire(), packer)
+    return seal(reply.to_wire(), answer.packer)
 
 
-def _lazy_reply(task: Task, namespace: Namespace, value: Any) -> Any:
+class Answer(NamedTuple):
+    """What comes back; see `TaskReply` for the names.
+
+    Attributes:
+        packer: has packed pairs: names with their values, numbers of objects with what they hold now.
+    """
+
+    packer: Packer
+    changed: Sequence[str]
+    deleted: Sequence[str]
+    refused: Mapping[str, str]
+
+
+def pack_answer(spec: TaskSpec, namespace: Namespace, arrived: Arrived, value: Any) -> Answer:
+    """Packs what the cell has bound and changed; what cannot be pickled stays away, with the reason."""
+    comparison = arrived.compare(namespace)
+    names = bound_names(spec, namespace, arrived.values, comparison)
+    pairs = [*((name, namespace[name]) for name in names), (VALUE, value)]
+    changes = [(number, content.to_wire()) for number, content in comparison.changed.items()]
+    plain = all(type(value) in ATOMS for _, value in (*pairs, *changes))
+    known = () if plain else (comparison.settled, comparison.arrays)
+    packer, refused = pack([*pairs, *changes], namespace, spec.share_above, *known)
+    reasons = {name: _reason(dict(pairs)[name], error) for name, error in refused.items() if isinstance(name, str)}
+    deleted = [name for name in dict.fromkeys([*spec.deletes, *arrived.values]) if name not in namespace]
+    return Answer(packer, comparison.changed_names, deleted, {**_lost_changes(comparison, refused), **reasons})
+
+
+def _lost_changes(comparison: Comparison, refused: Mapping[str | int, Exception]) -> dict[str, str]:
+    """Name -> why what the cell did to its value cannot come back, or cannot be found out."""
+    errors = {number: error for number, error in refused.items() if isinstance(number, int)}
+    errors.update(comparison.refused)
+    return {name: str(error) for number, error in errors.items() for name in comparison.names([number])}
+
+
+def _lazy_reply(task: Task, namespace: Namespace, arrived: Arrived, value: Any) -> Any:
     """One return value per name that the cell binds, one for its value, and a TaskReply; they stay on the cluster."""
     values = [namespace.get(name) for name in task.spec.binds]
-    return (*values, value, task.reply(seconds=task.seconds).to_wire())
+    changed = arrived.compare(namespace).changed_names
+    return (*values, value, task.reply(seconds=task.seconds, changed=changed).to_wire())
 
 
-def bound_names(spec: TaskSpec, namespace: Namespace) -> list[str]:
-    """The names that come back; where the source does not name them all, whatever is new."""
+def bound_names(spec: TaskSpec, namespace: Namespace, arrived: Namespace, comparison: Comparison) -> list[str]:
+    """The names that come back: those that the cell binds, those that functions have bound, and those whose object
+    another one has to stand for."""
     names = [name for name in spec.binds if name in namespace]
-    if spec.binds_unknown:
-        foreign = {*names, *spec.captured, *HELPERS}
-        names += [name for name in namespace if name not in foreign and not name.startswith("__")]
-    return names
+    if not spec.only_outputs:
+        foreign = {*names, *HELPERS}
+        names += [name for name in namespace if _is_new(name, namespace, arrived, spec) and name not in foreign]
+    if comparison.replaced:
+        names += [name for name, number in comparison.roots.items() if number in comparison.replaced]
+    return [name for name in dict.fromkeys(names) if name in namespace]
 
 
-def deleted_names(spec: TaskSpec, namespace: Namespace) -> list[str]:
-    """The names that the cell has deleted: for certain, or as it turned out."""
-    captured = {*spec.captured}
-    turned_out = [name for name in spec.binds if name in captured]
-    return [name for name in dict.fromkeys([*spec.deletes, *turned_out]) if name not in namespace]
+def _is_new(name: str, namespace: Namespace, arrived: Namespace, spec: TaskSpec) -> bool:
+    """Whether a name has another value than the one with which the cell began."""
+    if name in arrived:
+        return namespace[name] is not arrived[name]
+    return name not in spec.resolved and not name.startswith("__")
 
 
 def _reason(value: Any, error: Exception) -> str:

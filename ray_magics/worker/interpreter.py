@@ -1,4 +1,4 @@
-"""Compiles and executes code of the notebook in a namespace, and finds what that changed."""
+"""Compiles and executes code of the notebook in a namespace."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ import types
 from collections.abc import Sequence
 from typing import Any
 
+from .changes import Comparison, Objects
+from .content import Memory
 from .records import TaskSpec
-from .values import Namespace, load, pack
+from .values import Namespace, Unpickler, pack, read
 
 _FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 LOOKED_AT = 2**24  # bytes up to which a value is looked at for changes in place
@@ -61,44 +63,54 @@ async def _awaited(code: Any, namespace: Namespace) -> Any:
     return await value if code.co_flags & inspect.CO_COROUTINE else value
 
 
-def open_namespace(spec: TaskSpec, payload: bytes, references: Sequence[Any], shared: Sequence[Any]) -> Namespace:
+class Arrived:
+    """The captured values as they have arrived; what the cell does to them can be found out afterwards."""
+
+    def __init__(
+        self, spec: TaskSpec, payload: bytes, references: Sequence[Any], shared: Sequence[Any], namespace: Namespace
+    ) -> None:
+        self.spec, self.payload, self.references = spec, payload, references
+        self.buffers = shared[len(spec.resolved) :]
+        writable = {*spec.writable}
+        buffers = [bytearray(one) if at in writable else one for at, one in enumerate(self.buffers)]
+        self.unpickler = Unpickler(payload, buffers, {})
+        self.values = read(self.unpickler, namespace, references, fill=True)
+
+    def compare(self, namespace: Namespace) -> Comparison:
+        """What has changed of the values that the spec says are looked at."""
+        wanted = {name: value for name, value in self.values.items() if name in self.spec.looked_at}
+        if not wanted:
+            return Comparison(Objects(None), {})
+        comparison = Comparison(Objects(self.unpickler.memo), wanted)
+        if len(wanted) == len(self.values) and self._is_as_sent(namespace):
+            return comparison
+        before = Unpickler(self.payload, self.buffers, {}, apart=True)
+        read(before, {}, self.references, fill=True)
+        return comparison.compare(Objects(before.memo))
+
+    def _is_as_sent(self, namespace: Namespace) -> bool:
+        """Whether the values, pickled again, are byte for byte what has arrived; that is quick to find out."""
+        packer, refused = pack([*self.values.items()], namespace, self.spec.share_above)
+        buffers = zip(packer.buffers, self.buffers, strict=False)
+        return (
+            not refused
+            and packer.payload == self.payload
+            and len(packer.buffers) == len(self.buffers)
+            and all(Memory(now).equals(Memory(before)) for now, before in buffers)
+        )
+
+
+def open_namespace(
+    spec: TaskSpec, payload: bytes, references: Sequence[Any], shared: Sequence[Any]
+) -> tuple[Namespace, Arrived]:
     """The captured names as the code finds them; what it assigns into is its own, writable copy."""
     namespace: Namespace = {"__name__": "__main__", "__builtins__": builtins, "__doc__": None}
-    namespace.update(load(payload, namespace, shared[len(spec.resolved) :], references))
+    arrived = Arrived(spec, payload, references, shared, namespace)
     namespace.update(zip(spec.resolved, shared, strict=False))
     for name in spec.updates:
-        if is_copyable(namespace.get(name)):
+        if name in spec.resolved and is_copyable(namespace.get(name)):
             namespace[name] = copy.deepcopy(namespace[name])
-    return namespace
-
-
-# --- what changed in place ------------------------------------------------------------------------------------------
-
-
-def fingerprints(namespace: Namespace, spec: TaskSpec) -> dict[str, Any]:
-    """Of the values whose methods the cell calls."""
-    return {name: fingerprint(namespace, name, spec.share_above) for name in spec.calls}
-
-
-def fingerprint(namespace: Namespace, name: str, shared: int) -> Any:
-    """Tells whether a value was changed in place; None of a large one, or one that cannot be pickled.
-
-    Buffers from `shared` bytes on arrive read-only: of those it counts only which they are.
-    """
-    value = namespace.get(name)
-    if isinstance(value, UNCHANGEABLE):
-        return None
-    packer, refused = pack([(name, value)], namespace, shared)
-    if refused or len(packer.payload) > LOOKED_AT:
-        return None
-    return hash(packer.payload), *map(_address, packer.buffers)
-
-
-def _address(buffer: Any) -> tuple[int, int]:
-    import numpy
-
-    array = numpy.frombuffer(buffer.raw(), numpy.uint8)
-    return int(array.__array_interface__["data"][0]), array.nbytes
+    return namespace, arrived
 
 
 def may_change(spec: TaskSpec, namespace: Namespace) -> Namespace:

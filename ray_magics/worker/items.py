@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .cell import VALUE, full_type_name
+from .content import image
 from .display import figures, prepare
 from .failure import describe
 from .interpreter import execute, may_change, open_namespace, program
@@ -37,24 +38,30 @@ def run_items(
     with task.captured(), figures(task.sink):
         try:
             with task.interruptible():
-                namespace = open_namespace(task.spec, payload, references, shared)
+                namespace, arrived = open_namespace(task.spec, payload, references, shared)
                 values = load(items, namespace, (), item_references)["items"]
                 prepare(task.sink, namespace, task.spec.uses_ipython)
                 began = time.monotonic()
-                run_each(task, namespace, values, outcomes)
+                changed = run_each(task, namespace, values, outcomes)
+                seconds = time.monotonic() - began
+                changed += arrived.compare(namespace).changed_names
         except KeyboardInterrupt:
             task.flush(last=True)
             raise
-    return _reply(task, namespace, outcomes, time.monotonic() - began)
+    return _reply(task, namespace, outcomes, seconds, changed)
 
 
-def run_each(task: Task, namespace: Namespace, values: Sequence[Any], outcomes: list[Outcome]) -> None:
-    """Runs the cell for one item after the other; each finds the namespace as the first did."""
+def run_each(task: Task, namespace: Namespace, values: Sequence[Any], outcomes: list[Outcome]) -> list[str]:
+    """Runs the cell for one item after the other; each finds the namespace as the first did.
+
+    Returns the names of values that the first one has changed, where the spec says that these are looked at.
+    """
     spec = task.spec
     compiled = program(spec.source, spec.filename)
     assign, outputs = assigner(spec.target), spec.outputs
     clean, deadline = dict(namespace), time.monotonic() + spec.budget
     changing = may_change(spec, namespace)
+    changed: list[str] = []
     for value in values:
         try:
             assign(namespace, value)
@@ -67,12 +74,15 @@ def run_each(task: Task, namespace: Namespace, values: Sequence[Any], outcomes: 
                 raise KeyboardInterrupt from None
             outcomes.append((False, error))
             if not spec.keep:
-                return
+                return changed
+        if spec.looked_at and len(outcomes) == 1:
+            changed = [name for name, before in changing.items() if image(namespace.get(name)) != image(before)]
         if spec.changes:
             namespace.clear()
             namespace.update(clean)
         if time.monotonic() > deadline:
-            return
+            break
+    return changed
 
 
 def assigner(target: str) -> Callable[[Namespace, Any], None]:
@@ -88,7 +98,7 @@ def assigner(target: str) -> Callable[[Namespace, Any], None]:
     return assign
 
 
-def _reply(task: Task, namespace: Namespace, outcomes: list[Outcome], seconds: float) -> Any:
+def _reply(task: Task, namespace: Namespace, outcomes: list[Outcome], seconds: float, changed: Sequence[str]) -> Any:
     """As that of `run_cell`; the payload holds the pair ``("values", [...])``, the reply the failures by position."""
     packer, refused = pack([("values", _values(outcomes))], namespace, task.spec.share_above)
     if refused:
@@ -96,7 +106,7 @@ def _reply(task: Task, namespace: Namespace, outcomes: list[Outcome], seconds: f
         packer, _ = pack([("values", _values(outcomes))], namespace, task.spec.share_above)
     errors = {index: error for index, (is_value, error) in enumerate(outcomes) if not is_value}
     failures = {index: describe(error, namespace, where()) for index, error in errors.items()}
-    reply = task.reply(done=len(outcomes), failures=failures, seconds=seconds)
+    reply = task.reply(done=len(outcomes), failures=failures, seconds=seconds, changed=changed)
     return seal(reply.to_wire(), packer)
 
 

@@ -42,7 +42,10 @@ class TaskSpec(Record):
         resolved: captured object refs that arrive as their values.
         captured: all captured names; of them `values` are neither functions, classes nor modules.
         updates, calls: captured names that the code assigns into, or whose methods it calls for their effect.
-        binds, binds_unknown, deletes: names that it binds, whether there may be others, and names that it deletes.
+        looked_at: captured names in whose values changes are found.
+        writable: which of the large buffers the code may write into; it gets copies of these.
+        binds: names that it binds; unless `only_outputs`, others that its functions have bound come back, too.
+        deletes: names that it deletes.
         lazy: its results stay on the cluster.
         target, outputs, keep: of ``--for``: the target of an item, the names that are collected, whether failures are.
         changes: of ``--for``: an item may leave names behind, so each begins with a clean namespace.
@@ -68,8 +71,10 @@ class TaskSpec(Record):
     values: Sequence[str] = ()
     updates: Sequence[str] = ()
     calls: Sequence[str] = ()
+    looked_at: Sequence[str] = ()
+    writable: Sequence[int] = ()
     binds: Sequence[str] = ()
-    binds_unknown: bool = False
+    only_outputs: bool = False
     deletes: Sequence[str] = ()
     lazy: bool = False
     target: str = ""
@@ -106,7 +111,7 @@ class TaskReply(Record):
         events: what it printed and has not sent as a message.
         messages: how many messages it has sent.
         seconds: that its code ran.
-        changed: captured names that changed in place and come back.
+        changed: captured names whose values changed in place.
         deleted: captured names that it has deleted.
         refused: names that cannot be pickled, with the reason.
         display: MIME type -> text of a value that cannot be pickled.

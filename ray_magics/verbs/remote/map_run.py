@@ -27,6 +27,7 @@ CHUNK_BYTES = 2**22
 LARGEST_CHUNK = 10_000  # items
 AHEAD = 0.05  # seconds of work that wait for each slot
 DEEPEST = 50  # chunks that wait for it at most
+FIRST_ITEMS = 100  # so many are looked at for changes of values that all share
 SMALLEST_CHUNK = 0.02  # seconds of work that a task is worth
 
 
@@ -45,6 +46,7 @@ class MapRun(TaskRun):
         self.seconds: float | None = None
         self.exhausted = False
         self.done = 0
+        self.changed: dict[str, None] = {}
 
     def submit(self) -> None:
         plan = self.plan
@@ -58,6 +60,8 @@ class MapRun(TaskRun):
             calls=self.values_called,
             values=self.values_captured,
         )
+        watch = self.captured.watch(plan.cell.updates)
+        self.spec = replace(self.spec, looked_at=watch.looked_at, writable=watch.writable)
         with interrupt_raises():
             iterator = plan.items.items(self.namespace)
         self.total = iterator.length
@@ -141,6 +145,8 @@ class MapRun(TaskRun):
             packer = self._pack(chunk)
         budget = float("inf") if self.plan.chunk else settings().chunk_seconds * (1 if self.seconds is None else 2)
         self.spec = replace(self.spec, budget=budget)
+        if len(self.results) > FIRST_ITEMS:
+            self.spec = replace(self.spec, looked_at=())
         number = self.launch(("items", "run_items"), packer.payload, packer.references)
         self.chunks[number] = chunk
 
@@ -157,6 +163,7 @@ class MapRun(TaskRun):
         if self.waited is None:
             self.waited = max(self.elapsed - reply.seconds, 0.0)
         self.take_output(reply.where, reply.events)
+        self.changed.update(dict.fromkeys(reply.changed))
         values = unpack(packed, self.namespace)["values"]
         for position, ((index, item), value) in enumerate(zip(chunk, values, strict=False)):
             self._settle(index, item, value, reply.failures.get(position))
@@ -204,6 +211,12 @@ class MapRun(TaskRun):
         else:
             self.failed += 1
             self.fail(error, failure, self._item_text(*chunk[0]))
+
+    def end(self, state: str, error: BaseException | None = None) -> None:
+        if state == "finished" and self.changed:
+            words = f"{', '.join(self.changed)} changed on the workers; with --for such changes stay there"
+            self.note = "; ".join(filter(None, [self.note, words]))
+        super().end(state, error)
 
     def value(self) -> Any:
         """The results in the order of the items; an array where every one is of NumPy."""

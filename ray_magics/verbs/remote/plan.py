@@ -24,6 +24,7 @@ class RemotePlan:
         form: "run" (one task), "define" (remote functions and actor classes) or "map" (once per item).
         options: Ray's task and actor options that the line gave, under Ray's names.
         binds: names that come back into the notebook; for "map" each becomes a list.
+        outputs: those of ``--outputs``, if it was given.
         as_refs: captured object refs that the cell handles as refs; the others arrive as values.
         feed: what the expression of ``--for`` reads; it is evaluated in the notebook and is not sent.
     """
@@ -33,6 +34,7 @@ class RemotePlan:
     captures: Captures
     options: Mapping[str, Any] = field(default_factory=dict)
     binds: tuple[str, ...] = ()
+    outputs: tuple[str, ...] | None = None
     as_refs: frozenset[str] = frozenset()
     items: ForClause | None = None
     feed: Captures = field(default_factory=Captures)
@@ -68,6 +70,7 @@ def make_plan(cell: Cell, options: RemoteOptions, namespace: Mapping[str, Any]) 
     """
     form = _form(cell, options)
     _check(form, cell, options)
+    _check_outputs(form, cell, options)
     targets = options.items.names if options.items else ()
     absent = [name for name in options.inputs or () if name not in namespace]
     if absent:
@@ -79,6 +82,7 @@ def make_plan(cell: Cell, options: RemoteOptions, namespace: Mapping[str, Any]) 
         captures=captures,
         options=dict(options.ray),
         binds=_binds(form, cell, options),
+        outputs=options.outputs,
         as_refs=_refs(cell, captures),
         items=options.items,
         feed=_feed(options.items, namespace),
@@ -112,7 +116,12 @@ def _check(form: str, cell: Cell, options: RemoteOptions) -> None:
         raise UsageError('--chunk and --on-error go with --for; for example --for "x in xs" --on-error keep.')
     if form == MAP and options.lazy:
         raise UsageError("--lazy keeps the result of one task on the cluster; it does not go with --for.")
-    unknown = [name for name in options.outputs or () if name not in cell.binds and not cell.binds_unknown]
+
+
+def _check_outputs(form: str, cell: Cell, options: RemoteOptions) -> None:
+    """A name may also be one that the cell reads, so that what happens to its value comes back whatever its size."""
+    known = {*cell.binds, *(name.name for name in cell.reads if form != MAP)}
+    unknown = [name for name in options.outputs or () if name not in known and not cell.binds_unknown]
     if unknown:
         raise UsageError(f'--outputs: the cell does not assign "{unknown[0]}"; it assigns {_list(cell.binds)}.')
 

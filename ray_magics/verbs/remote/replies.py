@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...run.failures import failed_reply
-from ...worker.values import Namespace, load, unseal
+from ...worker.values import Namespace, Numbered, load, unseal
 
 
-def unpack(packed: Sequence[Any], namespace: Namespace) -> dict[str, Any]:
-    """The values of a reply, writable and independent of the object store."""
+def unpack(packed: Sequence[Any], namespace: Namespace, known: Numbered | None = None) -> dict[Any, Any]:
+    """The values of a reply, writable and independent of the object store; `known` as of `values.load`."""
     payload, buffers, references = packed
-    return load(payload, namespace, [bytearray(buffer) for buffer in buffers], references)
+    return load(payload, namespace, [bytearray(buffer) for buffer in buffers], references, known)
 
 
 def as_array(values: list[Any]) -> Any:

@@ -40,7 +40,7 @@ def run_trial(
     namespace: dict[str, Any] = {}
     with flushed_at_end(task), task.captured(), figures(task.sink):
         try:
-            namespace = open_namespace(spec, payload, references, ray.get(list(shared)))
+            namespace, _ = open_namespace(spec, payload, references, ray.get(list(shared)))
             namespace["config"] = config
             namespace.setdefault("tune", tune)
             prepare(task.sink, namespace, spec.uses_ipython)
