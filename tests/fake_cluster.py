@@ -85,6 +85,9 @@ class FakeCluster:
     def receive(self, run: str, deliver: Callable[[OutputMessage], None]) -> None:
         pass
 
+    def last_words(self, run: str, task: int) -> Sequence[Any]:
+        return ()
+
     def forget(self, run: str) -> None:
         pass
 

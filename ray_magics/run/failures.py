@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..errors import RayMagicsError, UsageError, WorkerLost, last_line
 from ..worker.failure import CARRIED, CellFailed, describe
 from ..worker.records import Frame, RemoteFailure, TaskReply
+from .last_words import LeftBehind
 
 FRAME = re.compile(r'^\s*File "([^"]+)", line (\d+), in (\S+)', re.MULTILINE)
 
@@ -60,14 +61,23 @@ def refused_options(error: Exception) -> UsageError:
     return UsageError(f"Ray refuses this: {text[:300]}")
 
 
-def lost(error: BaseException) -> RayMagicsError:
-    """An error of Ray's own as one sentence; the original is its ``__cause__``."""
+def is_death(error: BaseException) -> bool:
+    """Whether Ray says that the worker died, and no more."""
+    return "WorkerCrashed" in type(error).__name__
+
+
+def lost(error: BaseException, left: Sequence[LeftBehind] = (), label: Callable[[str], str] = str) -> RayMagicsError:
+    """An error of Ray's own as one sentence; the original is its ``__cause__``.
+
+    Args:
+        left: what the workers that died left behind.
+        label: names a file of the notebook, see `CellSource.label`.
+    """
     kind = type(error).__name__
     if "OutOfMemory" in kind:
         text = "a node ran out of memory and Ray killed the worker; reserve more for it, or send less"
-    elif "WorkerCrashed" in kind or "NodeDied" in kind:
-        text = "the worker died while it ran the cell (killed, os._exit, or a crash in native code), "
-        text += "each time that Ray tried"
+    elif is_death(error) or "NodeDied" in kind:
+        text = f"the worker died while it ran the cell ({_cause_of_death(left, label)}){_tries(left)}"
     elif "TaskCancelled" in kind:
         text = "the task was cancelled from elsewhere"
     else:
@@ -75,3 +85,17 @@ def lost(error: BaseException) -> RayMagicsError:
     lost_worker = WorkerLost(text)
     lost_worker.__cause__ = error
     return lost_worker
+
+
+def _cause_of_death(left: Sequence[LeftBehind], label: Callable[[str], str]) -> str:
+    crash = left[-1].crash if left else ""
+    place = left[-1].place(label) if left else ""
+    if crash:
+        return f"{crash}{place and f' at {place}'}"
+    return "killed, or os._exit" if left else "killed, os._exit, or a crash in native code"
+
+
+def _tries(left: Sequence[LeftBehind]) -> str:
+    if len(left) > 1:
+        return f"; Ray ran the cell {len(left)} times, --max-retries 0 runs it once"
+    return "" if left else ", each time that Ray tried"

@@ -11,6 +11,7 @@ from ..resources import NodeResources
 from ..ship.entrypoint import remote_function
 from ..worker.records import OutputMessage
 from .channel import output_channel
+from .last_words import LeftBehind, find_last_words
 
 Function = tuple[str, str]  # module and function of the worker runtime, as ("cell", "run_cell")
 
@@ -48,6 +49,10 @@ class TaskCluster(Protocol):
 
     def forget(self, run: str) -> None:
         """No more of them."""
+        ...
+
+    def last_words(self, run: str, task: int) -> Sequence[LeftBehind]:
+        """What the workers of a task that died have left behind."""
         ...
 
     def open_channel(self) -> None:
@@ -95,6 +100,9 @@ class RayTasks:
 
     def forget(self, run: str) -> None:
         self.channel.forget(run)
+
+    def last_words(self, run: str, task: int) -> Sequence[LeftBehind]:
+        return find_last_words(self.channel.name, run, task)
 
     def open_channel(self) -> None:
         self.channel.open()

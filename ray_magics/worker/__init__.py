@@ -9,6 +9,7 @@ ray_magics nor its dependencies. Third-party modules are used only where the cel
     content       what an object holds: compared, sent, written
     changes       which objects a cell has changed, and the same done to those of the notebook
     output        what a cell prints and displays: bounded, in order
+    last_words    what of that outlives the death of the worker
     forwarder     the one thread per worker that forwards output and wakes a sleeping main thread
     task          one execution: its output, its interrupt, its environment
     display       figures, display(), IPython syntax
@@ -20,6 +21,6 @@ ray_magics nor its dependencies. Third-party modules are used only where the cel
 """
 
 MODULES = (
-    *("records", "sharing", "values", "content", "changes", "output", "forwarder", "task", "display"),
+    *("records", "sharing", "values", "content", "changes", "output", "last_words", "forwarder", "task", "display"),
     *("failure", "interpreter", "cell", "items"),
 )

@@ -12,8 +12,12 @@ import sys
 import termios
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from typing import Protocol
+
+from .last_words import LastWords
+from .output import STREAMS, Sink, Stream
 
 TICK = 0.1  # seconds between two flushes of a running task
 WAKE = signal.SIGURG  # ignored by default, so a late one does no harm
@@ -25,6 +29,7 @@ class ForwardedTask(Protocol):
 
     armed: bool
     flushed: float
+    sink: Sink
 
     def printed(self, number: int, text: str) -> None: ...
 
@@ -47,6 +52,10 @@ class OutputForwarder(threading.Thread):
         os.set_blocking(self.wake_pipe[1], False)
         self.reading = threading.Lock()
         self.task: ForwardedTask | None = None
+        self.owners: weakref.WeakKeyDictionary[threading.Thread, ForwardedTask] = weakref.WeakKeyDictionary()
+        self.late: set[ForwardedTask] = set()  # those of which threads have printed after their end
+        self.streams = tuple(Stream(name, at + 1, self.sink) for at, name in enumerate(STREAMS))
+        self.last_words: LastWords | None = None
 
     def run(self) -> None:
         readers = [self.outputs[1][0], self.outputs[2][0], self.signal_pipe[0], self.wake_pipe[0]]
@@ -66,10 +75,20 @@ class OutputForwarder(threading.Thread):
             if task.armed:
                 signal.pthread_kill(main, WAKE)
 
+    def sink(self) -> Sink | None:
+        """Where what this thread prints goes: to the task that began it, though another may run by now."""
+        owner = self.owners.get(threading.current_thread())
+        if owner is not None:
+            self.late.add(owner)
+        task = owner or self.task
+        return None if task is None else task.sink
+
     def _flush(self) -> None:
         task = self.task
         if task is not None and time.monotonic() - task.flushed >= TICK:
             task.flush()
+        while self.late:
+            self.late.pop().flush()
 
     def _drain(self) -> None:
         with self.reading:
@@ -84,6 +103,16 @@ class OutputForwarder(threading.Thread):
         else:
             task.printed(number, data.decode("utf-8", "replace"))
 
+    def remember(self, folder: str, run: str, task: int | str) -> LastWords | None:
+        """Begins the last words of a task; None where no file can be made for them."""
+        if self.last_words is None:
+            try:
+                self.last_words = LastWords(folder)
+            except OSError:
+                return None
+        self.last_words.begin(run, task)
+        return self.last_words
+
     def wake(self) -> None:
         """Wakes this thread: there is output to forward."""
         with contextlib.suppress(BlockingIOError):
@@ -92,6 +121,7 @@ class OutputForwarder(threading.Thread):
     @contextlib.contextmanager
     def serving(self, task: ForwardedTask) -> Iterator[None]:
         """On the main thread: what is written to the file descriptors 1 and 2 meanwhile belongs to `task`."""
+        before = weakref.WeakSet(threading.enumerate())
         self.task = task
         for number, (_, writer) in self.outputs.items():
             os.dup2(writer, number)
@@ -102,6 +132,9 @@ class OutputForwarder(threading.Thread):
                 os.dup2(original, number)
             self._drain()
             self.task = None
+            for thread in threading.enumerate():
+                if thread not in before and thread is not self:
+                    self.owners[thread] = task
 
 
 def _pipe() -> tuple[int, int]:

@@ -29,9 +29,15 @@ class Sink:
     gets; the rest is counted, its `LAST` lines are kept, and everything printed is in the file `path`.
     """
 
-    def __init__(self, burst: int, path: str, wake: Callable[[], None] = lambda: None) -> None:
-        """`wake` is called when there is something to forward after there was nothing."""
-        self.lock, self.wake = threading.Lock(), wake
+    def __init__(
+        self,
+        burst: int,
+        path: str,
+        wake: Callable[[], None] = lambda: None,
+        remember: Callable[[int, str], None] = lambda stream, text: None,
+    ) -> None:
+        """`wake` is called when there is something to forward after there was nothing, `remember` with all text."""
+        self.lock, self.wake, self.remember = threading.Lock(), wake, remember
         self.events: list[Event] = []
         self.burst, self.allowance, self.refilled = burst, float(burst), time.monotonic()
         self.hiding = False
@@ -47,6 +53,7 @@ class Sink:
             if not (self.events or self.hiding):
                 self.wake()
             if self._passes(max(lines, len(text) / 500)):
+                self.remember(STREAMS.index(stream) + 1, text)
                 self._keep(stream, text)
             else:
                 self._hide(stream, text, lines)
@@ -126,7 +133,7 @@ def _settle_line(line: str) -> str:
     return back + last + end
 
 
-def _make_own(folder: str) -> None:
+def make_own(folder: str) -> None:
     """Raises OSError for a folder of somebody else: those of temporary files are everybody's to make."""
     os.makedirs(folder, mode=0o700, exist_ok=True)
     info = os.lstat(folder)
@@ -161,8 +168,8 @@ class Archive:
         """From here on to the file; a full or read-only disk loses the archive, not the run."""
         if self.file is None and self.path:
             try:
-                _make_own(os.path.dirname(os.path.dirname(self.path)))
-                _make_own(os.path.dirname(self.path))
+                make_own(os.path.dirname(os.path.dirname(self.path)))
+                make_own(os.path.dirname(self.path))
                 number = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
                 self.file = os.fdopen(number, "w", encoding="utf-8", errors="replace")
                 self.file.write("".join(self.texts))
@@ -177,18 +184,27 @@ class Archive:
 
 
 class Stream(io.TextIOBase):
-    """``sys.stdout`` or ``sys.stderr`` of a cell."""
+    """``sys.stdout`` or ``sys.stderr`` of all cells of a process: what is written goes to the sink of the present one.
+
+    A logger may keep it from one cell to the next. In a forked child, and while no cell runs, it writes to the file
+    descriptor.
+    """
 
     encoding = "utf-8"
     errors = "replace"
 
-    def __init__(self, name: str, number: int, sink: Sink) -> None:
-        self.name, self.number, self.sink = name, number, sink
+    def __init__(self, name: str, number: int, find_sink: Callable[[], Sink | None]) -> None:
+        self.name, self.number, self.find_sink = name, number, find_sink
+        self.pid = os.getpid()
 
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        self.sink.write(self.name, text)
+        sink = self.find_sink() if os.getpid() == self.pid else None
+        if sink is None:
+            os.write(self.number, text.encode("utf-8", "replace"))
+        else:
+            sink.write(self.name, text)
         return len(text)
 
     def fileno(self) -> int:

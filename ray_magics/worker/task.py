@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .forwarder import WAKE, output_forwarder
-from .output import STREAMS, Sink, Stream
+from .output import STREAMS, Sink
 from .records import Event, OutputMessage, TaskReply, TaskSpec
 
 Stamps = Mapping[str, tuple[str, int, int]]
@@ -30,7 +30,10 @@ class Task:
 
     def __init__(self, spec: TaskSpec) -> None:
         self.spec = spec
-        self.sink = Sink(spec.log_lines, _log_path(spec), output_forwarder().wake)
+        forwarder, path = output_forwarder(), _log_path(spec)
+        self.last_words = forwarder.remember(os.path.dirname(path), spec.run, spec.task)
+        remember = [] if self.last_words is None else [self.last_words.add]
+        self.sink = Sink(spec.log_lines, path, forwarder.wake, *remember)
         self.started = self.flushed = time.monotonic()
         self.messages = 0
         self.last_message: Any = None
@@ -61,6 +64,8 @@ class Task:
         message = OutputMessage(self.spec.run, self.spec.task, where(), events, self.messages, self.sink.hidden)
         self.last_message = self.output_queue.put.remote(message.to_wire())
         self.messages += 1
+        if self.last_words is not None and self.last_words.run == self.spec.run:
+            self.last_words.message_sent()
 
     def reply(self, **more: Any) -> TaskReply:
         """What the task says at its end: the output not flushed yet, and how many messages it has sent."""
@@ -97,13 +102,9 @@ class Task:
     @contextlib.contextmanager
     def captured(self) -> Iterator[None]:
         """What is printed inside goes to the sink; files and modules are found where the notebook finds them."""
-        before = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = Stream("stdout", 1, self.sink), Stream("stderr", 2, self.sink)
-        try:
-            with output_forwarder().serving(self), notebook_environment(self.spec):
-                yield
-        finally:
-            sys.stdout, sys.stderr = before
+        sys.stdout, sys.stderr = output_forwarder().streams  # for good: a thread, or a logger, may outlive the cell
+        with output_forwarder().serving(self), notebook_environment(self.spec):
+            yield
 
 
 @functools.cache

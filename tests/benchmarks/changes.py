@@ -33,7 +33,9 @@ def run(bench: Bench) -> Iterator[Row]:
 
     taken = interleave({"ours": shell.way(READS), "untracked": untracked}, rounds, warm_up=5)
     name = "the same without a look at it"
-    yield show(bench, extra("a cell reads 16 MB, changes nothing", taken["ours"], name, taken["untracked"], at_most=0.03))
+    yield show(
+        bench, extra("a cell reads 16 MB, changes nothing", taken["ours"], name, taken["untracked"], at_most=0.03)
+    )
     taken = interleave({"ours": shell.way(TRAINS), "looks": shell.way(LOOKS)}, rounds, warm_up=5)
     pickling = interleave({"pickle": lambda: pickle.dumps(shell.ns["model"])}, rounds)["pickle"]
     added = statistics.median(taken["ours"].seconds) - statistics.median(taken["looks"].seconds)

@@ -467,9 +467,46 @@ def test_a_timeout_stops_the_task(notebook: Shell) -> None:
         notebook.run("%%ray_remote --timeout 1\nimport time\ntime.sleep(60)")
 
 
-def test_a_worker_that_dies_is_told(notebook: Shell) -> None:
-    with pytest.raises(WorkerLost, match="died"):
-        notebook.run("%%ray_remote --max-retries 0\nimport os\nos._exit(1)")
+def test_a_worker_that_dies_is_told_with_its_last_words(notebook: Shell, capsys: Capsys) -> None:
+    with pytest.raises(WorkerLost, match=r"died .*os\._exit"):
+        notebook.run("%%ray_remote --max-retries 0\nimport os\nprint('last words')\nos._exit(1)")
+    assert capsys.readouterr().out.startswith("last words\n")
+
+
+def test_a_crash_names_its_line_and_how_often_ray_ran_the_cell(notebook: Shell, capsys: Capsys) -> None:
+    with pytest.raises(WorkerLost, match=r"Segmentation fault at .*, line 4\); Ray ran the cell 2 times"):
+        notebook.run("%%ray_remote --max-retries 1\nimport ctypes\nprint('before')\nctypes.string_at(0)")
+    assert "before\n" in capsys.readouterr().out
+
+
+def test_a_logger_writes_into_the_cell_that_runs(notebook: Shell, capsys: Capsys) -> None:
+    for number in range(3):
+        notebook.run(
+            "%%ray_remote\nimport logging, sys\nroot = logging.getLogger('kept')\n"
+            "if not root.handlers: root.addHandler(logging.StreamHandler(sys.stderr))\n"
+            f"root.error('line {number}')"
+        )
+        assert capsys.readouterr().err == f"line {number}\n"
+
+
+def test_a_forked_child_is_heard(notebook: Shell, capsys: Capsys) -> None:
+    notebook.run(
+        "%%ray_remote\nimport multiprocessing\ndef say(): print('from the child')\n"
+        "child = multiprocessing.get_context('fork').Process(target=say)\nchild.start(); child.join(); del child"
+    )
+    assert "from the child" in capsys.readouterr().out
+
+
+def test_a_thread_that_outlives_its_cell_prints_under_no_other(notebook: Shell, capsys: Capsys) -> None:
+    notebook.run(
+        "%%ray_remote\nimport threading, time\ndef later():\n    time.sleep(1.5); print('late')\n"
+        "threading.Thread(target=later).start()\ntime.sleep(0.5)"
+    )
+    mine = registry.runs()[-1].id
+    notebook.run("%%ray_remote\nimport time\ntime.sleep(2)")
+    assert "late" not in capsys.readouterr().out
+    notebook.run(f"%ray_logs {mine}")
+    assert "late" in capsys.readouterr().out
 
 
 def test_recursion_is_pythons_own_error(notebook: Shell) -> None:

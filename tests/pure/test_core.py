@@ -159,9 +159,9 @@ def test_a_ref_given_to_ray_stays_a_ref(source: str, names: set[str]) -> None:
 
 def test_output_keeps_its_order() -> None:
     sink = Sink(100, "")
-    print("a", file=Stream("stdout", 1, sink))
-    print("b", file=Stream("stderr", 2, sink))
-    print("c", file=Stream("stdout", 1, sink))
+    print("a", file=Stream("stdout", 1, lambda: sink))
+    print("b", file=Stream("stderr", 2, lambda: sink))
+    print("c", file=Stream("stdout", 1, lambda: sink))
     assert sink.take(last=True) == [("stdout", "a\n"), ("stderr", "b\n"), ("stdout", "c\n")]
 
 
@@ -181,8 +181,8 @@ def test_a_flood_is_counted_its_end_is_shown_and_all_is_kept(tmp_path: Path) -> 
 def test_the_end_of_a_flood_shows_whole_lines() -> None:
     sink = Sink(10, "")
     for number in range(1000):
-        print("line", number, file=Stream("stdout", 1, sink))
-    print("no end", end="", file=Stream("stdout", 1, sink))
+        print("line", number, file=Stream("stdout", 1, lambda: sink))
+    print("no end", end="", file=Stream("stdout", 1, lambda: sink))
     shown = sink.take(last=True)[-1][1]
     assert shown.endswith("line 998\nline 999\nno end\n") and "\nline 982\n" in shown
 

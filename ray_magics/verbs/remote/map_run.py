@@ -206,7 +206,7 @@ class MapRun(TaskRun):
             self._fill()
         elif self.plan.keep and failure is None:
             self.failed += 1
-            self.results[chunk[0][0]] = lost(error)
+            self.results[chunk[0][0]] = lost(error, self.left, self.cell_source.label)
             self._fill()
         else:
             self.failed += 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import collections
 import itertools
-from collections.abc import Iterable, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,8 @@ from ...errors import RayMagicsError, RunCancelled, RunTimeout, remote_error
 from ...resources import fits_now
 from ...run.binding import Binding
 from ...run.dispatch import task_spec
-from ...run.failures import failed_reply, lost, refused_options
+from ...run.failures import failed_reply, is_death, lost, refused_options
+from ...run.last_words import LeftBehind
 from ...run.output import RunOutput
 from ...run.run import SILENT, Event, Run
 from ...run.status import RunStatus
@@ -45,6 +47,8 @@ class TaskRun(Run):
         self.outstanding: dict[int, Any] = {}
         self.numbers = itertools.count()
         self.messages: collections.Counter[int | str] = collections.Counter()
+        self.messages_of: collections.Counter[tuple[int | str, str]] = collections.Counter()
+        self.left: Sequence[LeftBehind] = ()
         self.early: list[tuple[float, Event]] = []
         self.output = RunOutput(self.id, into_cell=not plan.background)
         self.open_channel_at = self.started + CHANNEL_AFTER
@@ -113,6 +117,7 @@ class TaskRun(Run):
 
     def take_message(self, message: OutputMessage) -> None:
         self.messages[message.task] += 1
+        self.messages_of[message.task, message.where.partition("@")[0]] += 1
         self._work_began()
         self.output.take_message(message)
         self.note = self.output.note or self.note
@@ -168,7 +173,16 @@ class TaskRun(Run):
         failed = failed_reply(error)
         if failed is not None:
             self.take_output(failed[1].where, failed[1].events)
+        elif is_death(error):
+            self._take_last_words(number)
         self.take_failure(number, error, failed[0] if failed else None)
+
+    def _take_last_words(self, number: int) -> None:
+        """Puts what the worker of a task had not sent when it died where its output goes."""
+        self.left = self.cluster.last_words(self.id, number)
+        for left in self.left[-1:]:
+            where = next((one for one in self.output.seen if one.startswith(f"{left.pid}@")), f"{left.pid}@")
+            self.take_output(where, left.after(self.messages_of[number, str(left.pid)]))
 
     def take_reply(self, number: int, answer: Any) -> None:
         """Takes in what a task has returned."""
@@ -235,12 +249,12 @@ class TaskRun(Run):
         if failure is not None:
             raised = remote_error(failure, self.namespace, self.cell_source.label, item)
         elif not isinstance(error, RayMagicsError):
-            raised = lost(error)
+            raised = lost(error, self.left, self.cell_source.label)
         self.failure = raised
         self.begin_stopping(False)
 
     def end(self, state: str, error: BaseException | None = None) -> None:
-        self.cluster.forget(self.id)
+        self.cluster.receive(self.id, late_output(self.output))
         if state == "finished" and self.plan.background and self.live and (changed := self.bind(late=True)):
             self.note = f"{changed}; this run's is in the Run's .bound"
         super().end(state, error)
@@ -298,6 +312,18 @@ class TaskRun(Run):
     def progress(self) -> dict[str, Any]:
         """Of the fields of `RunStatus`, those that count."""
         return {"total": 1, "done": int(self.state == "finished"), "running": len(self.outstanding)}
+
+
+def late_output(output: RunOutput) -> Callable[[OutputMessage], None]:
+    """Keeps, for its logs alone, what threads of a run print after its end, as long as there is somebody to read it."""
+    reference = weakref.ref(output.log)
+
+    def keep(message: OutputMessage) -> None:
+        log = reference()
+        if log is not None:
+            log.add(message.where, message.events)
+
+    return keep
 
 
 def _tasks(count: int) -> str:
