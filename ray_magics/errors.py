@@ -7,9 +7,9 @@ RayMagicsError
  ├── ClusterLost (ConnectionError)  the cluster does not answer any more
  ├── RunTimeout (TimeoutError)      --timeout is over
  ├── ServeUnavailable               Serve's controller is there, but does not answer just now
- └── RayApiMissing                  the installed Ray lacks a private name that ray_magics needs
+ ├── RayApiMissing                  the installed Ray lacks a private name that ray_magics needs
+ └── InvalidCell                    the cell is no Python
 RunCancelled (KeyboardInterrupt)    stopped by the user, so that Run All stops, too
-InvalidCell (SyntaxError)           the cell is no Python
 """
 
 from __future__ import annotations
@@ -68,12 +68,16 @@ class RayApiMissing(RayMagicsError):
     """The installed Ray lacks a private name that ray_magics needs; the message says which."""
 
 
-class InvalidCell(_Short, SyntaxError):
-    """The cell is no Python; shows as Python's own error does."""
+class InvalidCell(RayMagicsError):
+    """The cell is no Python; shows as Python's own error does, which is its ``__cause__``.
+
+    It is no SyntaxError itself, for IPython shows those with the lines of the magic.
+    """
 
     def _render_traceback_(self) -> list[str]:
-        *where, _ = traceback.format_exception_only(self)
-        return [*"".join(where).splitlines(), f"{RED}SyntaxError{RESET}: {self.msg}"]
+        error: Any = self.__cause__
+        *where, _ = traceback.format_exception_only(error)
+        return [*"".join(where).splitlines(), f"{RED}SyntaxError{RESET}: {error.msg}"]
 
 
 def first_line(error: BaseException) -> str:
@@ -97,7 +101,10 @@ def invalid_cell(error: SyntaxError, source: str, label: str) -> InvalidCell:
     """The same error, about the cell `label`; Python leaves the line out where it finds no file."""
     lines, number = source.splitlines(), error.lineno or 1
     text = error.text or (lines[number - 1] if 0 < number <= len(lines) else "")
-    return InvalidCell(error.msg, (label, number, error.offset, text, error.end_lineno, error.end_offset))
+    place = (label, number, error.offset, text, error.end_lineno, error.end_offset)
+    invalid = InvalidCell(f"{error.msg} ({label}, line {number})")
+    invalid.__cause__ = SyntaxError(error.msg, place)
+    return invalid
 
 
 class RunTimeout(RayMagicsError, TimeoutError):

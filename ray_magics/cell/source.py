@@ -40,7 +40,8 @@ class CellSource:
         try:
             return read_cell(self.code)
         except SyntaxError as error:
-            raise invalid_cell(error, self.code, self.label(self.filename) or self.name) from None
+            invalid = invalid_cell(error, self.code, self.label(self.filename) or self.name)
+            raise invalid from invalid.__cause__
 
 
 def cell_source_of(shell: Any, text: str, is_cell: bool) -> CellSource:

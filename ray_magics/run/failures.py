@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import re
-import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from ..errors import RayMagicsError, UsageError, WorkerLost, last_line
-from ..worker.failure import CARRIED, CellFailed, describe
-from ..worker.records import Frame, RemoteFailure, TaskReply
+from ..worker.failure import CARRIED, CellFailed, describe, is_rays
+from ..worker.records import RemoteFailure, TaskReply
 from .last_words import LeftBehind
-
-FRAME = re.compile(r'^\s*File "([^"]+)", line (\d+), in (\S+)', re.MULTILINE)
 
 
 def failed_reply(error: BaseException) -> tuple[RemoteFailure, TaskReply] | None:
@@ -26,29 +20,8 @@ def failed_reply(error: BaseException) -> tuple[RemoteFailure, TaskReply] | None
 
 
 def failure_from_ray(error: BaseException) -> RemoteFailure | None:
-    """The failure of code that Ray alone has run, as that of an actor class is, from Ray's text of the traceback.
-
-    None where there is no exception of the user's in it. Source: ``RayTaskError`` of Ray 2.60.
-    """
-    cause = getattr(error, "cause", None)
-    if not isinstance(cause, Exception):
-        return None
-    frames = [(file, int(line), function, "") for file, line, function in FRAME.findall(str(error))]
-    return replace(describe(cause, {}), frames=own_frames(frames), where=_where(error))
-
-
-def own_frames(frames: Sequence[Frame]) -> Sequence[Frame]:
-    """Those of the user's code; the last of Ray's where there are no others."""
-    ray = sys.modules.get("ray")
-    packages = os.path.dirname(os.path.dirname(getattr(ray, "__file__", "") or "")) or "site-packages"
-    own = [frame for frame in frames if not frame[0].startswith(packages) and "/concurrent/futures/" not in frame[0]]
-    return own or frames[-1:]
-
-
-def _where(error: BaseException) -> str:
-    """``"4711@10.0.0.1"``: the worker where it happened."""
-    pid, node = getattr(error, "pid", None), getattr(error, "ip", None)
-    return f"{pid}@{node}" if pid and node else "a worker"
+    """The failure of code that Ray alone has run, as that of an actor class is; None where there is no such."""
+    return describe(error, {}, "a worker") if is_rays(error) else None
 
 
 def refused_options(error: Exception) -> UsageError:

@@ -10,7 +10,7 @@ from .changes import Comparison
 from .content import ATOMS
 from .display import HELPERS, figures, prepare, represent
 from .failure import describe, throw
-from .interpreter import Arrived, execute, open_namespace, program
+from .interpreter import Arrived, execute, has_functions, open_namespace, program
 from .records import TaskSpec
 from .task import Task, where
 from .values import Namespace, Packer, pack, seal
@@ -35,11 +35,12 @@ def run_cell(wire: Mapping[str, Any], payload: bytes, references: Sequence[Any],
                 namespace, arrived = open_namespace(spec, payload, references, shared)
                 prepare(task.sink, namespace, spec.uses_ipython)
                 value = execute(*program(spec.source, spec.filename), namespace, spec.is_async)
+                task.leaves_cycles = has_functions(namespace)
         except BaseException as error:
             if task.interrupted:
                 task.flush(last=True)  # a cancelled task has no reply to put its output into
                 raise KeyboardInterrupt from None
-            failure = error
+            failure, task.leaves_cycles = error, True
     if failure is not None:
         throw(failure, describe(failure, namespace, where()), task.reply(), spec.retried)
     if spec.lazy:

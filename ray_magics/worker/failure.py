@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import linecache
+import os
+import re
+import sys
 import traceback
 import types
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .records import Frame, RemoteFailure, TaskReply
 from .values import Namespace, load, pack
 
+FRAME = re.compile(r'^\s*File "([^"]+)", line (\d+), in (\S+)', re.MULTILINE)
 CARRIED = "ray_magics_failure"  # the attribute under which an error that Ray may retry carries what CellFailed does
 
 
@@ -31,6 +37,8 @@ def throw(error: BaseException, failure: RemoteFailure, reply: TaskReply, retrie
 
 def describe(error: BaseException, namespace: Namespace, where: str = "", depth: int = 3) -> RemoteFailure:
     """The exception with at most `depth` of those that led to it."""
+    if is_rays(error):
+        return _describe_inner(error, namespace, where, depth)
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return RemoteFailure(
         title=_title(error),
@@ -40,6 +48,42 @@ def describe(error: BaseException, namespace: Namespace, where: str = "", depth:
         cause=describe(cause, namespace, where, depth - 1) if cause is not None and depth else None,
         where=where,
     )
+
+
+def is_rays(error: BaseException) -> bool:
+    """Whether it is what Ray raises for an exception of code elsewhere, which is its `cause`."""
+    kinds = {(base.__module__, base.__name__) for base in type(error).__mro__}
+    return ("ray.exceptions", "RayTaskError") in kinds and isinstance(getattr(error, "cause", None), BaseException)
+
+
+def _describe_inner(error: BaseException, namespace: Namespace, where: str, depth: int) -> RemoteFailure:
+    """That exception, with the user's lines on the way to it: here, and as Ray's text of its traceback has them."""
+    cause: Any = getattr(error, "cause", None)
+    there = RemoteFailure.from_wire(cause.args[0]["failure"]) if isinstance(cause, CellFailed) else None
+    inner = there or describe(cause, namespace, worker_of(error) or where, depth)
+    text = () if there or is_rays(cause) else frames_in(str(error))
+    frames = [*own_frames(_frames(error.__traceback__), ()), *own_frames([*text, *inner.frames], inner.frames)]
+    return dataclasses.replace(inner, frames=frames or _frames(error.__traceback__))
+
+
+def worker_of(error: BaseException) -> str:
+    """``"4711@10.0.0.1"``: the worker where an error of Ray's was raised, "" where it does not say."""
+    pid, node = getattr(error, "pid", None), getattr(error, "ip", None)
+    return f"{pid}@{node}" if pid and node else ""
+
+
+def frames_in(text: str) -> list[Frame]:
+    """The frames that a traceback names. Source: ``RayTaskError`` of Ray 2.60."""
+    found = [(file, int(line), name) for file, line, name in FRAME.findall(text)]
+    return [(file, line, name, linecache.getline(file, line).rstrip()) for file, line, name in found]
+
+
+def own_frames(frames: Sequence[Frame], otherwise: Sequence[Frame] | None = None) -> Sequence[Frame]:
+    """Those of the user's code; where there are none, `otherwise`, or the last of Ray's."""
+    ray = sys.modules.get("ray")
+    packages = os.path.dirname(os.path.dirname(getattr(ray, "__file__", "") or "")) or "site-packages"
+    own = [frame for frame in frames if not frame[0].startswith(packages) and "/concurrent/futures/" not in frame[0]]
+    return own or (frames[-1:] if otherwise is None else otherwise)
 
 
 def _title(error: BaseException) -> str:

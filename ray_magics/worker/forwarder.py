@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import functools
+import gc
 import os
 import select
 import signal
@@ -22,6 +23,7 @@ from .output import STREAMS, Sink, Stream
 TICK = 0.1  # seconds between two flushes of a running task
 WAKE = signal.SIGURG  # ignored by default, so a late one does no harm
 IDLE = 0.5  # seconds until a task that prints nothing is noticed
+COLLECT_AFTER = 0.3  # seconds that a worker is idle before what a cell has left in cycles is freed
 
 
 class ForwardedTask(Protocol):
@@ -30,6 +32,7 @@ class ForwardedTask(Protocol):
     armed: bool
     flushed: float
     sink: Sink
+    leaves_cycles: bool
 
     def printed(self, number: int, text: str) -> None: ...
 
@@ -56,6 +59,7 @@ class OutputForwarder(threading.Thread):
         self.late: set[ForwardedTask] = set()  # those of which threads have printed after their end
         self.streams = tuple(Stream(name, at + 1, self.sink) for at, name in enumerate(STREAMS))
         self.last_words: LastWords | None = None
+        self.collect_at = 0.0
 
     def run(self) -> None:
         readers = [self.outputs[1][0], self.outputs[2][0], self.signal_pipe[0], self.wake_pipe[0]]
@@ -67,6 +71,7 @@ class OutputForwarder(threading.Thread):
                 _read(self.wake_pipe[0])
             self._drain()
             self._flush()
+            self._collect()
 
     def _wake_main_thread(self, signals: bytes) -> None:
         task, main = self.task, threading.main_thread().ident
@@ -89,6 +94,12 @@ class OutputForwarder(threading.Thread):
             task.flush()
         while self.late:
             self.late.pop().flush()
+
+    def _collect(self) -> None:
+        """Frees what a cell has left: a function and its globals hold each other, and with them handles of actors."""
+        if self.collect_at and self.task is None and time.monotonic() > self.collect_at:
+            self.collect_at = 0.0
+            gc.collect()
 
     def _drain(self) -> None:
         with self.reading:
@@ -132,6 +143,7 @@ class OutputForwarder(threading.Thread):
                 os.dup2(original, number)
             self._drain()
             self.task = None
+            self.collect_at = time.monotonic() + COLLECT_AFTER if task.leaves_cycles else 0.0
             for thread in threading.enumerate():
                 if thread not in before and thread is not self:
                     self.owners[thread] = task

@@ -100,6 +100,11 @@ class Arrived:
         )
 
 
+def has_functions(namespace: Namespace) -> bool:
+    """Whether functions or classes of the namespace hold it, as it holds them."""
+    return any(isinstance(value, (types.FunctionType, type)) for value in namespace.values())
+
+
 def open_namespace(
     spec: TaskSpec, payload: bytes, references: Sequence[Any], shared: Sequence[Any]
 ) -> tuple[Namespace, Arrived]:

@@ -11,7 +11,7 @@ from .cell import VALUE, full_type_name
 from .content import image
 from .display import figures, prepare
 from .failure import describe
-from .interpreter import execute, may_change, open_namespace, program
+from .interpreter import execute, has_functions, may_change, open_namespace, program
 from .records import TaskSpec
 from .task import Task, where
 from .values import Namespace, load, pack, seal
@@ -44,6 +44,7 @@ def run_items(
                 began = time.monotonic()
                 changed = run_each(task, namespace, values, outcomes)
                 seconds = time.monotonic() - began
+                task.leaves_cycles = has_functions(namespace)
                 changed += arrived.compare(namespace).changed_names
         except KeyboardInterrupt:
             task.flush(last=True)

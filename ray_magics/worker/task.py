@@ -25,6 +25,7 @@ class Task:
 
     Attributes:
         messages: how many messages of output it has sent; `last_message` is Ray's reference to the last one.
+        leaves_cycles: whether what it leaves is freed by Python's collector alone.
         armed, interrupted: whether a cancel by Ray would interrupt it now, and whether one has.
     """
 
@@ -38,7 +39,7 @@ class Task:
         self.messages = 0
         self.last_message: Any = None
         self.output_queue: Any = None
-        self.armed = self.interrupted = False
+        self.armed = self.interrupted = self.leaves_cycles = False
         self.flushing = threading.Lock()
 
     @property

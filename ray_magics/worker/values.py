@@ -202,6 +202,17 @@ def read(unpickler: Unpickler, namespace: Namespace, references: Sequence[Any], 
         namespace["__builtins__"] = builtins_before  # cloudpickle replaces the module by its dict
 
 
+def _offer(buffers: list[pickle.PickleBuffer], threshold: int, buffer: pickle.PickleBuffer) -> bool:
+    """Takes large buffers out of the stream. It knows no pickler: in a cycle, all that was packed would live on."""
+    try:
+        large = buffer.raw().nbytes >= threshold
+    except BufferError:
+        return True
+    if large:
+        buffers.append(buffer)
+    return not large
+
+
 class Packer:
     """Pickles named values into one stream, so that what two of them share stays shared.
 
@@ -218,23 +229,14 @@ class Packer:
         bases: Mapping[int, Any] | None = None,
     ) -> None:
         """`known` are numbers, by id, of objects that the reader has; see `reduce_shared` for `bases`."""
-        self.threshold = threshold
         self.stream = io.BytesIO()
         self.buffers: list[pickle.PickleBuffer] = []
         self.sizes: dict[Any, int] = {}
-        self.pickler = (answer_pickler_class() if known else pickler_class())(self.stream, namespace, self._offer)
+        kind = answer_pickler_class() if known else pickler_class()
+        self.pickler = kind(self.stream, namespace, functools.partial(_offer, self.buffers, threshold))
         self.pickler.bases = bases or {}
         if known:
             self.pickler.number_of = known
-
-    def _offer(self, buffer: pickle.PickleBuffer) -> bool:
-        try:
-            large = buffer.raw().nbytes >= self.threshold
-        except BufferError:
-            return True
-        if large:
-            self.buffers.append(buffer)
-        return not large
 
     def add(self, name: Any, value: Any) -> None:
         """Raises whatever pickling raises; the packer is unusable then."""

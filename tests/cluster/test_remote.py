@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from IPython.core.error import UsageError
 
-from ray_magics.errors import RemoteError, RunTimeout, WorkerLost
+from ray_magics.errors import InvalidCell, RemoteError, RunTimeout, WorkerLost
 from ray_magics.run.registry import registry
 from ray_magics.ship.objects import object_cache
 from ray_magics.ship.script import code_of
-from tests.conftest import Shell
+from tests.conftest import Shell, wait_until
 
 Capsys = pytest.CaptureFixture[str]
 
@@ -413,7 +413,7 @@ def test_an_interrupt_that_the_cell_raises_itself_is_its_own_error(notebook: She
 
 @pytest.mark.parametrize(("source", "line"), [("x ==== 3", "x ==== 3"), ("if 1:\nx", "x"), ("return 5", "return 5")])
 def test_a_syntax_error_shows_the_line_of_the_cell(shell: Shell, source: str, line: str) -> None:
-    with pytest.raises(SyntaxError) as caught:
+    with pytest.raises(InvalidCell) as caught:
         shell.run(f"%%ray_remote\n{source}")
     shown = "\n".join(caught.value._render_traceback_())
     assert "Cell In[" in shown and line in shown and len(shown.splitlines()) < 6
@@ -556,9 +556,30 @@ def test_a_mistake_is_one_line_and_the_notebook_goes_on(notebook: Shell, cell: s
     assert notebook.run("%ray_remote 1 + 1") == 2
 
 
-def test_a_syntax_error_is_pythons_own(notebook: Shell) -> None:
-    with pytest.raises(SyntaxError):
+def test_a_syntax_error_shows_nothing_of_the_magic(notebook: Shell, capsys: Capsys) -> None:
+    with pytest.raises(InvalidCell):
         notebook.run("%%ray_remote\nx = = 1")
+    shown = capsys.readouterr().out
+    assert "SyntaxError: " in shown.replace("\x1b[0m", "") and "ray_magics" not in shown
+
+
+ACTOR = "import ray\n@ray.remote\nclass Account:\n    def deposit(self, x):\n        raise ValueError(f'cannot deposit {x}')\nacc = Account.remote()"
+
+
+def test_a_failure_inside_a_failure_is_the_users_message_and_lines(notebook: Shell) -> None:
+    notebook.run(ACTOR)
+    with pytest.raises(ValueError, match=r"^cannot deposit -5$") as caught:
+        notebook.run("%%ray_remote\nray.get(acc.deposit.remote(-5))")
+    shown = "\n".join(caught.value._render_traceback_())
+    assert "ray.get(acc.deposit.remote(-5))" in shown and "in deposit" in shown
+    assert "site-packages" not in shown and "^^^" not in shown
+
+
+def test_a_kept_failure_inside_a_failure_is_of_the_users_type(notebook: Shell, capsys: Capsys) -> None:
+    notebook.run(ACTOR)
+    notebook.run('%%ray_remote --for "x in [1]" --on-error keep --into out\nray.get(acc.deposit.remote(x))')
+    assert type(notebook.ns["out"][0]) is ValueError
+    assert "site-packages" not in capsys.readouterr().out
 
 
 def test_a_name_that_does_not_exist_is_pythons_own_error(notebook: Shell) -> None:
@@ -693,3 +714,16 @@ def test_secrets_do_not_stand_in_a_dry_run(notebook: Shell, capsys: Capsys, monk
         assert "os.environ['MY_API_TOKEN']" in said and "password = os.environ['PASSWORD']" in said
         assert "import os\n" in said
     assert "{'auth': 'Bearer ' + os.environ['MY_API_TOKEN']}" in code_of(notebook.ns["head"])
+
+
+HELD = "import ray\n@ray.remote(num_cpus=1)\nclass Held:\n    def go(self): return 1\nheld = Held.remote()\ndef go():\n    return ray.get(held.go.remote())"
+
+
+def test_an_actor_that_nobody_holds_any_more_ends(notebook: Shell) -> None:
+    notebook.run(HELD)
+    assert notebook.run("%%ray_remote --num-cpus 0\ngo()") == 1
+    actor = notebook.ns["held"]._actor_id.hex()
+    notebook.run("del held, go\nimport gc; gc.collect(); None")
+    from ray.util.state import get_actor
+
+    wait_until(lambda: get_actor(actor).state == "DEAD", 30)

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import suppress
 
-from ...errors import UsageError, first_line
+from ...errors import RayMagicsError, UsageError, first_line
 from ...raylib import auth
 from ...raylib.gcs import probe_gcs
 from .plan import ConnectPlan, has_token, host_and_port, token_path, wants_token
@@ -71,11 +71,11 @@ def denied_text(cluster: str) -> str:
     )
 
 
-class StartTimeout(UsageError):
+class StartTimeout(RayMagicsError):
     """Ray gives a new cluster 30 s; a busy machine may need longer, and may manage the second time."""
 
 
-def connect_error(error: BaseException, plan: ConnectPlan) -> UsageError:
+def connect_error(error: BaseException, plan: ConnectPlan) -> UsageError | StartTimeout:
     """The error to raise, in one line, for what `ray.init` raised."""
     text = " ".join(f"{type(part).__name__} {part}" for part in _chain(error))
     address = plan.address or "this machine"

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from ...errors import Label, RayMagicsError, remote_error
-from ...run.failures import FRAME, own_frames
+from ...worker.failure import FRAME, own_frames
 from ...worker.records import RemoteFailure
 
 _TITLE = re.compile(r"^[A-Za-z_][\w.<>]*(: .*)?$")
