@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .sharing import fill_closure_cell, is_plain_tensor, lay_out, make_storage, storage_memory
+from .sharing import DEVICES, fill_closure_cell, is_plain_tensor, lay_out, make_storage, storage_memory
 from .values import is_opaque, open_opaque, pack, pickler_class
 
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, range, slice, type(...), type(NotImplemented))
@@ -158,9 +158,9 @@ def _of_array(value: Any) -> Content:
 
 def _of_torch(value: Any) -> Content | None:
     torch = sys.modules["torch"]
-    if type(value) is torch.UntypedStorage and value.device.type == "cpu":
+    if type(value) is torch.UntypedStorage and value.device.type in DEVICES:
         memory = storage_memory(value)
-        return Content("storage", (), [Memory(memory)], sent=memory)
+        return Content("storage", [str(value.device)], [Memory(memory)], sent=memory)
     if is_plain_tensor(value):
         where = value.untyped_storage(), value.dtype, value.storage_offset(), tuple(value.size()), value.stride()
         return Content("tensor", [type(value)], [*where, value.requires_grad, value.grad, _own_attributes(value)])
@@ -301,7 +301,7 @@ def _write_objects(value: Any, sent: Any) -> None:
 
 
 def _write_storage(value: Any, sent: Any) -> None:
-    storage = make_storage(sent)
+    storage = make_storage(sent, str(value.device))
     if storage.nbytes() != value.nbytes():
         value.resize_(storage.nbytes())
     value.copy_(storage)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 Reduced = tuple[Any, ...]
+DEVICES = ("cpu", "cuda")
 
 
 def reduce_shared(value: Any, bases: Mapping[int, Any]) -> Reduced | None:
@@ -119,17 +120,17 @@ def make_view(
 
 def _reduce_of_torch(value: Any, kind: type) -> Reduced | None:
     torch = sys.modules["torch"]
-    if kind is torch.UntypedStorage and value.device.type == "cpu":
-        return make_storage, (pickle.PickleBuffer(storage_memory(value)),)
+    if kind is torch.UntypedStorage and value.device.type in DEVICES:
+        return make_storage, (pickle.PickleBuffer(storage_memory(value)), str(value.device))
     return _reduce_tensor(value, torch) if is_plain_tensor(value) else None
 
 
 def is_plain_tensor(value: Any) -> bool:
-    """Whether a value is a tensor in the memory of this process that no operation has made: a parameter, data."""
+    """Whether a value is a tensor that no operation has made, in memory or on a GPU: a parameter, data."""
     torch = sys.modules.get("torch")
     if torch is None or type(value) not in (torch.Tensor, torch.nn.Parameter):
         return False
-    plain = value.device.type == "cpu" and value.layout is torch.strided and value.is_leaf
+    plain = value.device.type in DEVICES and value.layout is torch.strided and value.is_leaf
     return bool(plain and not (value.is_quantized or value.is_conj() or value.is_neg()))
 
 
@@ -172,22 +173,24 @@ def lay_out(storage: Any, dtype: Any, offset: int, size: tuple[int, ...], stride
     """The tensor that lies so in a storage."""
     import torch
 
-    return torch.empty(0, dtype=dtype).set_(storage, offset, size, stride)
+    return torch.empty(0, dtype=dtype, device=storage.device).set_(storage, offset, size, stride)
 
 
 def storage_memory(storage: Any) -> Any:
-    """The bytes of a storage as a NumPy array over the same memory."""
+    """The bytes of a storage as a NumPy array: over the same memory, or copied from a GPU."""
     import torch
 
-    return torch.empty(0, dtype=torch.uint8).set_(storage).numpy()
+    return torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage).cpu().numpy()
 
 
-def make_storage(memory: Any) -> Any:
-    """A storage of its own with these bytes."""
+def make_storage(memory: Any, device: str = "cpu") -> Any:
+    """A storage of its own with these bytes. Raises RuntimeError where this process has no such device."""
     import torch
 
+    if device != "cpu" and not torch.cuda.is_available():
+        raise RuntimeError(f"a tensor is on {device}, and this worker has no GPU; --num-gpus 1 gives it one")
     size = memoryview(memory).nbytes
-    storage = torch.UntypedStorage(size)
+    storage = torch.UntypedStorage(size, device=device)
     if size:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it is only read

@@ -30,7 +30,7 @@ class CellRun(TaskRun):
             deletes=plan.cell.deletes,
             lazy=plan.lazy,
         )
-        self.watch = self.captured.watch([*plan.cell.updates, *(plan.outputs or ())])
+        self.watch = self.captured.watch([*plan.cell.updates, *plan.binds])
         self.spec = replace(self.spec, looked_at=self.watch.looked_at, writable=self.watch.writable)
         self.sent = {name: self.namespace[name] for name in self.watch.looked_at}
         self.launch(("cell", "run_cell"), **lazy)
