@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
-from ..run.status import WorkerOutput
+from ..run.status import LIVE, WorkerOutput
 from ..units import number_text
 
 Json = Mapping[str, Any]
@@ -103,6 +103,10 @@ class Section:
     def to_json(self) -> Json:
         return {"type": type(self).__name__.lower(), **vars(self)}
 
+    def as_seen_at(self, time: str) -> Section:
+        """The section in a still picture of what lives, taken at `time`: it promises nothing."""
+        return self
+
     def without_clock(self) -> Section:
         """The section without what the page counts on by itself: equal, if a page need not be sent anything."""
         return self
@@ -133,6 +137,12 @@ class Header(Section):
     def to_json(self) -> Json:
         return {**super().to_json(), "details": [_cell_json(detail) for detail in self.details]}
 
+    def as_seen_at(self, time: str) -> Header:
+        if self.state not in LIVE:
+            return self
+        title = f"Last seen at {time}: {self.title or self.state}"
+        return replace(self, state="none", title=title, stop="")
+
     def without_clock(self) -> Header:
         return replace(self, elapsed=None)
 
@@ -150,6 +160,9 @@ class Progress(Section):
     total: int | None = None
     rate: float | None = None
     remaining: float | None = None
+
+    def as_seen_at(self, time: str) -> Progress:
+        return replace(self, state="none", rate=None, remaining=None) if self.state in LIVE else self
 
     def without_clock(self) -> Progress:
         return replace(self, rate=None, remaining=None)
@@ -203,6 +216,10 @@ class Table(Section):
     hidden: int = 0
     key: str = ""
 
+    def as_seen_at(self, time: str) -> Table:
+        rows = [replace(row, cells=tuple(map(_as_it_was, row.cells)), actions=()) for row in self.rows]
+        return replace(self, rows=rows)
+
     def to_json(self) -> Json:
         return {**super().to_json(), "columns": list(self.columns), "rows": [row.to_json() for row in self.rows]}
 
@@ -248,6 +265,9 @@ class Group(Section):
     title: str | State = ""
     opened: bool = True
 
+    def as_seen_at(self, time: str) -> Group:
+        return replace(self, sections=tuple(section.as_seen_at(time) for section in self.sections))
+
     def to_json(self) -> Json:
         sections = [section.to_json() for section in self.sections]
         return {"type": "group", "title": _cell_json(self.title), "opened": self.opened, "sections": sections}
@@ -267,6 +287,9 @@ class Special(Section):
     data: Json
     rows: Sequence[Json] | None = None
     still: Callable[[], tuple[Section, ...]] = field(default=tuple, compare=False)
+
+    def as_seen_at(self, time: str) -> Special:
+        return replace(self, still=lambda: tuple(section.as_seen_at(time) for section in self.still()))
 
     def to_json(self) -> Json:
         more = {} if self.rows is None else {"key": self.name, "rows": self.rows}
@@ -288,9 +311,19 @@ class Card:
         sections = [section.to_json() for section in self.sections]
         return {"kind": self.kind, "label": self.label, "sections": sections}
 
+    def as_seen_at(self, time: str) -> Card:
+        """A still picture of what lives, for a saved notebook: says when it was taken, and promises nothing."""
+        return replace(self, sections=tuple(section.as_seen_at(time) for section in self.sections))
+
     def without_clock(self) -> Card:
         """The card without what the page counts on by itself."""
         return replace(self, sections=tuple(section.without_clock() for section in self.sections))
+
+
+def _as_it_was(cell: Cell) -> Cell:
+    """A state that lasts as one that has been."""
+    lasts = isinstance(cell, State) and cell.name in LIVE
+    return State("none", f"was {cell.text.lower()}") if lasts and isinstance(cell, State) else cell
 
 
 def _cell_json(cell: Cell) -> Any:

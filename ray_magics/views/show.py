@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import logging
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -149,6 +151,35 @@ class WidgetDisplay(HtmlDisplay):
 
     def close(self) -> None:
         self.widget.close()
+
+
+@contextlib.contextmanager
+def shown_meanwhile(card: Callable[[float], Card], failed: Callable[[float], Card]) -> Iterator[DisplayHandle]:
+    """Shows `card` at once and then every second, for something that takes long and is no run.
+
+    What is yielded shows the end, by its `finish`; both functions get the seconds that have passed.
+    """
+    began, over = time.monotonic(), threading.Event()
+    display = TerminalDisplay(card(0.0)) if _display_class() is TerminalDisplay else HtmlDisplay(card(0.0))
+
+    def follow() -> None:
+        while not over.wait(1.0):
+            display.update(card(time.monotonic() - began))
+
+    thread = threading.Thread(
+        target=contextvars.copy_context().run, args=(follow,), name="ray_magics-meanwhile", daemon=True
+    )
+    thread.start()
+    try:
+        yield display
+    except BaseException:
+        over.set()
+        thread.join(1.0)
+        display.finish(failed(time.monotonic() - began))
+        raise
+    finally:
+        over.set()
+        thread.join(1.0)
 
 
 def bundle(card: Card) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,8 @@ class LiveView(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         bundle = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        return {**data, "text/html": html(self.card), "text/plain": text(self.card)}, metadata
+        still = self.card.as_seen_at(time.strftime("%H:%M:%S"))
+        return {**data, "text/html": html(still), "text/plain": text(still)}, metadata
 
 
 def read_command(content: object) -> dict[str, Any] | None:

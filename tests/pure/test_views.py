@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from ray_magics.run.status import RunsStatus, WorkerOutput
-from ray_magics.verbs.cluster.card import cluster_card, runs_card
+from ray_magics.run.status import RunsStatus, RunStatus, WorkerOutput
+from ray_magics.verbs.cluster.card import cluster_card, runs_card, starting_card
 from ray_magics.verbs.cluster.status import ResourceUsage, Waiting
 from ray_magics.views import format as f
 from ray_magics.views.card import Card, Curve, Group, Header, Link, Picture, Plot, Row, Special, State, Table, Text
@@ -324,8 +324,9 @@ class TestLiveView:
 
     def test_is_html_and_text_too(self, view):
         data, _ = view._repr_mimebundle_()
-        assert data["text/html"] == html(run_card(RUNS["running"]))
-        assert data["text/plain"] == text(run_card(RUNS["running"]))
+        seen = re.search(r"Last seen at ([\d:]{8}): running", data["text/plain"])
+        assert seen is not None
+        assert data["text/html"] == html(run_card(RUNS["running"]).as_seen_at(seen[1]))
         assert "application/vnd.jupyter.widget-view+json" in data
 
     def test_shows_its_last_card(self, view):
@@ -357,3 +358,24 @@ class TestLiveView:
     def test_lets_pass_what_is_no_command(self, view, commands, content):
         view._handle_custom_msg(content, [])
         assert commands == []
+
+
+def test_a_still_picture_of_what_lives_says_when_it_was_taken() -> None:
+    status = RunStatus(
+        id="1", name="In[3]", verb="ray_remote", state="running", elapsed=4.0, total=60, done=2, running=2
+    )
+    saved = run_card(status).as_seen_at("14:05:10")
+    for shown in (text(saved), html(saved)):
+        assert "Last seen at 14:05:10: running" in shown
+        assert "2 of 60" in shown and "● Running" not in shown and " left" not in shown
+
+
+def test_a_still_picture_of_what_has_ended_is_as_it_was() -> None:
+    status = RunStatus(id="1", name="In[3]", verb="ray_remote", state="finished", elapsed=4.0, total=60, done=60)
+    assert text(run_card(status).as_seen_at("14:05:10")) == text(run_card(status))
+
+
+def test_the_wait_for_ray_says_what_is_under_way_and_for_how_long() -> None:
+    assert text(starting_card("Starting Ray", "", 0.0)) == "● Starting Ray · 0 s"
+    assert text(starting_card("Starting Ray", "its node comes up", 41.2)) == "● Starting Ray · its node comes up · 41 s"
+    assert text(starting_card("Starting Ray", "did not come up", 41.2, failed=True)).startswith("✗ Starting Ray")

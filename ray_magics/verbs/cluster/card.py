@@ -25,7 +25,7 @@ from ...views.card import (
 from ...views.run_card import run_progress
 from .status import ClusterStatus, NodeStatus, ResourceUsage, Waiting
 
-_TITLES = {"connected": "Connected", "lost": "Connection lost", "none": "No cluster"}
+_TITLES = {"connected": "Connected", "lost": "Connection lost", "none": "No cluster", "ended": "Disconnected"}
 _ADVICE = {
     "lost": "The cluster does not answer. Type %ray_init --restart to start or join one again.",
     "none": "This kernel is connected to no cluster. Type %ray_init, or run a cell with %%ray_remote.",
@@ -38,6 +38,12 @@ _MOST_RESOURCES = 12  # columns of the table of nodes
 def cluster_card(status: ClusterStatus) -> Card:
     """Resources, tasks, actors, what waits and why, nodes, and the runs of this kernel."""
     return Card(tuple(_sections(status)), "Ray cluster")
+
+
+def starting_card(where: str, phase: str, seconds: float, failed: bool = False) -> Card:
+    """While Ray starts: `where`, in words, what is under way, and for how long."""
+    header = Header("failed" if failed else "running", "", where, (phase,) if phase else (), elapsed=seconds)
+    return Card((header,), "Ray cluster")
 
 
 def runs_card(status: RunsStatus) -> Card:
@@ -70,7 +76,8 @@ def _header(status: ClusterStatus) -> Header:
     details: list[str | Link] = [f"{name} {version}" for name, version in versions if version]
     if status.dashboard:
         details.append(Link(status.dashboard, "Dashboard"))
-    return Header(status.state, status.address, _TITLES.get(status.state, status.state), tuple(details))
+    sign = "none" if status.state == "ended" else status.state
+    return Header(sign, status.address, _TITLES.get(status.state, status.state), tuple(details))
 
 
 def _waiting(waiting: Sequence[Waiting]) -> Table:

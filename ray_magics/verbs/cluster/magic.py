@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -60,13 +61,29 @@ def ray_init(options: Namespace) -> None:
         %ray_init --restart --num-cpus 2
     """
     shell: Any = get_ipython()
-    from .card import cluster_card
+    from ...views.show import shown_meanwhile
+    from .card import cluster_card, starting_card
     from .messages import card_text
     from .run import init, snapshot
+    from .starting import phase
 
     plain = {name: getattr(options, name) for name in _PLAIN_OPTIONS}
-    connection = init(options.address, **plain, **evaluated(options, _EXPRESSIONS, shell.user_ns))
-    _show(cluster_card(replace(snapshot(), message=card_text(connection))))
+    expressions = evaluated(options, _EXPRESSIONS, shell.user_ns)
+    if is_up() and not options.restart:
+        connection = init(options.address, **plain, **expressions)
+        return _show(cluster_card(replace(snapshot(), message=card_text(connection))))
+    where = f"Connecting to {options.address}" if options.address else "Starting Ray"
+
+    def card_now(seconds: float) -> Card:
+        return starting_card(where, phase() if seconds else "", seconds)
+
+    def card_failed(seconds: float) -> Card:
+        return starting_card(where, "did not come up", seconds, failed=True)
+
+    with shown_meanwhile(card_now, card_failed) as display:
+        connection = init(options.address, **plain, **expressions)
+        card = cluster_card(replace(snapshot(), message=card_text(connection)))
+    display.finish(card)
 
 
 @magic("ray_status", kind="line")
@@ -85,7 +102,19 @@ def ray_status(options: Namespace) -> None:
 
     if options.once or not is_up():
         return _show(cluster_card(snapshot()))
-    _follow(lambda: cluster_card(snapshot()), is_up)
+    last = snapshot()
+    seen_at = time.strftime("%H:%M:%S")
+
+    def poll() -> Card:
+        """The cluster now; after the end of the connection as it was last seen, for a view is frozen as it was."""
+        nonlocal last, seen_at
+        now = snapshot()
+        if now.state == "none":
+            return cluster_card(replace(last, state="ended", dashboard="", message=f"This was seen at {seen_at}."))
+        last, seen_at = now, time.strftime("%H:%M:%S")
+        return cluster_card(last)
+
+    _follow(poll, is_up)
 
 
 @magic("ray_runs", kind="line")

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ...run.status import RunStatus
 
-State = Literal["connected", "lost", "none"]
+State = Literal["connected", "lost", "none", "ended"]
 
 
 @dataclass(frozen=True)
