@@ -8,6 +8,7 @@ from typing import Any
 
 from ..worker.records import worker_name
 
+FEW = 3  # items that must have ended before a rate says something
 LIVE = ("pending", "running", "stopping")
 ENDED = ("finished", "failed", "cancelled")
 Clock = Callable[[], float]
@@ -37,7 +38,7 @@ class RunStatus:
     """A snapshot of one run.
 
     Times in seconds; the first worker began after `waited`. `total` is None while unknown; `done` does not count
-    `failed`.
+    `failed`; the user has ended `stopped` of them by hand.
     """
 
     id: str
@@ -55,6 +56,7 @@ class RunStatus:
     note: str = ""
     error: str = ""
     workers: tuple[WorkerOutput, ...] = field(default=())
+    stopped: int = 0
 
     @property
     def live(self) -> bool:
@@ -64,10 +66,11 @@ class RunStatus:
     def rate(self) -> float | None:
         """Items per second since the first worker began, at the end over all of the time.
 
-        None while nothing is done, and for a single task.
+        None while a few are not done, for a single task, and where the user has ended all of them.
         """
-        tried, seconds = self.done + self.failed, self.elapsed - (self.waited if self.live else 0.0)
-        return tried / seconds if self.unit != "task" and tried and seconds > 0 else None
+        tried, seconds = self.done + self.failed - self.stopped, self.elapsed - (self.waited if self.live else 0.0)
+        enough = tried >= min(FEW, self.total or FEW) if self.live else tried > 0
+        return tried / seconds if self.unit != "task" and enough and seconds > 0 else None
 
     @property
     def remaining(self) -> float | None:

@@ -263,12 +263,27 @@ def test_trials_are_stopped_paused_and_resumed_while_the_others_go_on(lab: Shell
     wait_until(lambda: run.table.trials[second].state == "TERMINATED", 30)
     assert run.table.trials[second].how == "stopped" and run.live
     wait_until(lambda: "paused; resume or stop it" in run.status().why, 30)
+    assert run.status().rate is None  # nothing has ended but by hand
     assert command("resume", first) == {"status": "ok"}
     wait_until(lambda: run.table.trials[first].state == "RUNNING", 90)
     assert command("stop", second)["message"] == "this trial is over"
     assert command("eat", first)["message"].startswith("a search knows stop")
     run.stop_trial(0)
     assert run.wait(60) and run.state == "finished" and len(lab.ns["grid"]) == 2
+
+
+def test_a_resumed_trial_goes_on_while_others_wait_to_begin(lab: Shell) -> None:
+    lab.run(ENDLESS)
+    run = search(lab, 'endless --space "x=grid_search([1, 2, 3])" --metric loss --mode min --background')
+    wait_until(lambda: run.table.running == 2 and len(run.table.trials) == 3, 90)
+    first, second, third = run.table.trials
+    run.pause_trial(first)
+    wait_until(lambda: run.table.trials[third].state == "RUNNING", 90)
+    run.resume_trial(first)
+    run.stop_trial(second)
+    wait_until(lambda: run.table.trials[first].state == "RUNNING", 90)
+    run.stop()
+    assert run.wait(60)
 
 
 def test_a_stopped_search_keeps_its_results_and_goes_on(lab: Shell, tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ export function compareScores(one: Trial, other: Trial, mode: string): number {
 const BY_HOW: Record<string, [text: string, icon: string]> = {
   asked: ['Halting', 'stopping'],
   held: ['Paused', 'paused'],
+  resumed: ['Resuming', 'pending'],
   early: ['Stopped early', 'early'],
   stopped: ['Stopped', 'cancelled'],
 };

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from ...views import format as f
 from ...views.card import Card, Cell, Counts, Curve, Group, Row, Section, Special, State, Table, Text
 from ...views.run_card import run_card
-from .status import ERROR, REQUESTED, STATES, STOPPED_BY_USER, STOPPED_EARLY, TERMINATED, TrialRow, TuneStatus
+from .status import ERROR, REQUESTED, RESUMED, STATES, STOPPED_BY_USER, STOPPED_EARLY, TERMINATED, TrialRow, TuneStatus
 
 BEST = "★"
 
@@ -123,7 +123,9 @@ def state_of(trial: TrialRow) -> State:
     """The state of a trial, which says what a user or the scheduler has done to it."""
     if trial["how"] == REQUESTED:
         return State("stopping", "Stopping or pausing")
-    if trial["state"] == TERMINATED:
+    if trial["how"] == RESUMED:
+        return State("pending", "Resuming")
+    if trial["state"] == TERMINATED or trial["how"] == STOPPED_BY_USER:
         return _ENDS.get(trial["how"], State("finished", "Finished"))
     name = "failed" if trial["state"] == ERROR else f.task_state(trial["state"])
     return State(name, f.capitalized(name))

@@ -22,7 +22,7 @@ from ...raylib.tune import (
     kill_if_stopping,
     stop_trial,
 )
-from .status import PAUSED, PAUSED_BY_USER, REQUESTED, RUNNING, STOPPED_BY_USER, STOPPED_EARLY
+from .status import PAUSED, PAUSED_BY_USER, REQUESTED, RESUMED, RUNNING, STOPPED_BY_USER, STOPPED_EARLY
 from .trial_table import TrialTable, flat_metrics
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ class SearchControl:
         failures: id of a trial -> what it failed with.
         live: Ray's trials that are not over, by id.
         pausing: ids of trials that are to pause at their next report; then they are `paused_by_user`.
+        resumed: ids of those that the user lets go on, which run before trials that wait to begin.
         stopped, early: ids of those that the user, or the scheduler, has stopped.
         leaving: actors of stopped trials, and since when.
     """
@@ -57,6 +58,7 @@ class SearchControl:
         self.live: dict[str, Any] = {}
         self.paused_by_user: set[str] = set()
         self.pausing: set[str] = set()
+        self.resumed: set[str] = set()
         self.stopped: set[str] = set()
         self.early: set[str] = set()
         self.leaving: dict[Any, float] = {}
@@ -116,8 +118,15 @@ class SearchControl:
             self.table.update(trial.trial_id, how="")
 
     def _resume(self, trial: Any) -> None:
-        self.paused_by_user.discard(trial.trial_id)
-        self.table.update(trial.trial_id, how="")
+        if trial.trial_id in self.paused_by_user:
+            self.paused_by_user.discard(trial.trial_id)
+            self.resumed.add(trial.trial_id)
+        self.table.update(trial.trial_id, how=self._how(trial.trial_id, trial.status))
+
+    def next_resumed(self) -> Any:
+        """The trial that the user lets go on first: every scheduler of Tune would begin with those that wait."""
+        self.resumed = {key for key in self.resumed if key in self.live and self.live[key].status == PAUSED}
+        return self.live[min(self.resumed)] if self.resumed else None
 
     def poll(self) -> None:
         """Writes down what has changed in this step."""
@@ -136,6 +145,8 @@ class SearchControl:
             return STOPPED_BY_USER if key in self.stopped else STOPPED_EARLY if key in self.early else ""
         if state == PAUSED and key in self.paused_by_user:
             return PAUSED_BY_USER
+        if state == PAUSED and key in self.resumed:
+            return RESUMED
         return REQUESTED if key in self.pausing or (key in self.stopped and state != "ERROR") else ""
 
     def decide(self, trial: Any, decision: str, at_end: bool) -> str:
@@ -246,6 +257,8 @@ def wrap_scheduler(scheduler: Any, control: SearchControl) -> Any:
             inner.on_trial_remove(tune_controller, trial)
 
         def choose_trial_to_run(self, tune_controller: Any) -> Any:
+            if (resumed := control.next_resumed()) is not None:
+                return resumed
             paused = control.paused_by_user
             chosen = inner.choose_trial_to_run(_WithoutPaused(tune_controller, paused) if paused else tune_controller)
             return None if chosen is not None and chosen.trial_id in paused else chosen

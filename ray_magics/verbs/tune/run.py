@@ -9,6 +9,7 @@ from ... import connection
 from ...cell.source import CellSource
 from ...errors import RayMagicsError, RunCancelled, UsageError
 from ...raylib.tune import metric_of, observe
+from ...resources import fits_now
 from ...run.launch import be_ready, execute_run
 from ...run.library_run import LibraryRun
 from ...run.run import Viewer
@@ -57,6 +58,7 @@ class TuneRun(LibraryRun):
     # submitting
 
     def submit(self) -> None:
+        self.had_capacity = fits_now(self.plan.request, connection.nodes(5.0))
         with quiet():
             prepared = make_tuner(self.plan, self.namespace, self.cell_source, self.id)
         self.path, self.note, self.trainable = prepared.path, prepared.note, prepared.trainable
@@ -92,7 +94,8 @@ class TuneRun(LibraryRun):
             return f"{trials(paused)} paused; resume or stop {'it' if paused == 1 else 'them'} to end the search"
         if self.elapsed < 1.0 or self.waited is not None:
             return ""
-        return reason_to_wait(self.plan.request, connection.nodes(1.0), self.elapsed)
+        own = len(self.control.live) if self.had_capacity else 0
+        return reason_to_wait(self.plan.request, connection.nodes(1.0), self.elapsed, own=own)
 
     # stopping, and control of single trials
 
@@ -218,6 +221,7 @@ class TuneRun(LibraryRun):
             done=table.done,
             failed=table.failed,
             running=table.running,
+            stopped=table.stopped,
             why=self.why if self.live else "",
             note=self.note,
             workers=self.output.workers,

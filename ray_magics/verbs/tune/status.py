@@ -14,6 +14,7 @@ PENDING, RUNNING, PAUSED, TERMINATED, ERROR = "PENDING", "RUNNING", "PAUSED", "T
 STATES = (RUNNING, PENDING, PAUSED, TERMINATED, ERROR)
 OVER = (TERMINATED, ERROR)
 REQUESTED, STOPPED_BY_USER, STOPPED_EARLY, PAUSED_BY_USER = "asked", "stopped", "early", "held"  # `Trial.how`
+RESUMED = "resumed"  # likewise
 Point = tuple[int, float]
 DIGITS = 6  # significant, in JSON
 
@@ -42,7 +43,7 @@ class Trial:
     Attributes:
         state: Ray's name for it, one of `STATES`.
         how: "stopped" or "held" (paused) by the user, ended "early" by the scheduler, "asked" while a request is
-            under way.
+            under way, "resumed" until it goes on.
         config: flat, with dotted keys.
         metrics: the last report, its numbers alone, flat.
         iterations: ``training_iteration``.

@@ -118,13 +118,16 @@ class TrialTable:
         """Keeps the best by the last report, as ``ResultGrid.get_best_result`` finds it."""
         if not self.mode:
             return
-        score = self._score(trial)
-        if self.best is None or score >= self._score(self.best):
+        if self.best is None or self._rank(trial) >= self._rank(self.best):
             self.best = trial
         elif trial.id == self.best.id:
-            self.best = max(self.trials.values(), key=self._score)
+            self.best = max(self.trials.values(), key=self._rank)
         if self._score(self.best) == -math.inf:
             self.best = None
+
+    def _rank(self, trial: Trial) -> tuple[float, int]:
+        """Of equal ones the first is the best, as for Ray."""
+        return self._score(trial), -trial.number
 
     def _score(self, trial: Trial) -> float:
         value = trial.metrics.get(self.metric, math.nan)
@@ -141,6 +144,12 @@ class TrialTable:
     @property
     def failed(self) -> int:
         return self.states[ERROR]
+
+    @property
+    def stopped(self) -> int:
+        """Of those that are done, how many the user has stopped."""
+        ended = sum(t.how == STOPPED_BY_USER and t.state == TERMINATED for t in list(self.trials.values()))
+        return max(ended - self.interrupted, 0)
 
     @property
     def running(self) -> int:
