@@ -34,7 +34,8 @@ def run_cell(wire: Mapping[str, Any], payload: bytes, references: Sequence[Any],
             with task.interruptible():
                 namespace, arrived = open_namespace(spec, payload, references, shared)
                 prepare(task.sink, namespace, spec.uses_ipython)
-                value = execute(*program(spec.source, spec.filename), namespace, spec.is_async)
+                with arrived.as_main():
+                    value = execute(*program(spec.source, spec.filename), namespace, spec.is_async)
                 task.leaves_cycles = has_functions(namespace)
         except BaseException as error:
             if task.interrupted:

@@ -6,11 +6,13 @@ import ast
 import asyncio
 import builtins
 import collections
+import contextlib
 import copy
 import inspect
 import linecache
+import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .changes import Comparison, Objects
@@ -46,7 +48,10 @@ def _compile(source: str, filename: str) -> tuple[Any, Any]:
 def execute(body: Any, last: Any, namespace: Namespace, is_async: bool) -> Any:
     """Runs a compiled program in `namespace`; returns the value of its last expression, else None."""
     if is_async:
-        return asyncio.run(_execute_async(body, last, namespace))
+        try:
+            return asyncio.run(_execute_async(body, last, namespace))
+        finally:
+            asyncio.set_event_loop(asyncio.new_event_loop())  # a notebook has one, too; asyncio.run leaves none
     if body is not None:
         exec(body, namespace)
     return None if last is None else eval(last, namespace)
@@ -70,11 +75,22 @@ class Arrived:
         self, spec: TaskSpec, payload: bytes, references: Sequence[Any], shared: Sequence[Any], namespace: Namespace
     ) -> None:
         self.spec, self.payload, self.references = spec, payload, references
+        self.module = sys.modules["__main__"]
         self.buffers = shared[len(spec.resolved) :]
         writable = {*spec.writable}
         buffers = [bytearray(one) if at in writable else one for at, one in enumerate(self.buffers)]
         self.unpickler = Unpickler(payload, buffers, {})
         self.values = read(self.unpickler, namespace, references, fill=True)
+
+    @contextlib.contextmanager
+    def as_main(self) -> Iterator[None]:
+        """While inside, the namespace is that of the module ``__main__``, as in the notebook."""
+        before = sys.modules["__main__"]
+        sys.modules["__main__"] = self.module
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = before
 
     def compare(self, namespace: Namespace) -> Comparison:
         """What has changed of the values that the spec says are looked at."""
@@ -109,8 +125,11 @@ def open_namespace(
     spec: TaskSpec, payload: bytes, references: Sequence[Any], shared: Sequence[Any]
 ) -> tuple[Namespace, Arrived]:
     """The captured names as the code finds them; what it assigns into is its own, writable copy."""
-    namespace: Namespace = {"__name__": "__main__", "__builtins__": builtins, "__doc__": None}
+    module = types.ModuleType("__main__")
+    namespace: Namespace = vars(module)
+    namespace["__builtins__"] = builtins
     arrived = Arrived(spec, payload, references, shared, namespace)
+    arrived.module = module
     namespace.update(zip(spec.resolved, shared, strict=False))
     for name in spec.updates:
         if name in spec.resolved and is_copyable(namespace.get(name)):

@@ -42,7 +42,8 @@ def run_items(
                 values = load(items, namespace, (), item_references)["items"]
                 prepare(task.sink, namespace, task.spec.uses_ipython)
                 began = time.monotonic()
-                changed = run_each(task, namespace, values, outcomes)
+                with arrived.as_main():
+                    changed = run_each(task, namespace, values, outcomes)
                 seconds = time.monotonic() - began
                 task.leaves_cycles = has_functions(namespace)
                 changed += arrived.compare(namespace).changed_names

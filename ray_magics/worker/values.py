@@ -32,6 +32,14 @@ def _reference(index: int) -> Any:
     return _references[-1][index]
 
 
+_CACHED = type(functools.lru_cache(len))
+
+
+def make_cached(function: Callable[..., Any], maxsize: int | None, typed: bool) -> Any:
+    """The function with a cache of its own, empty."""
+    return functools.lru_cache(maxsize, typed)(function)
+
+
 class _NamespaceMark:
     """Stands for "the namespace of the reader" inside a pickle."""
 
@@ -67,6 +75,9 @@ def pickler_class() -> Any:
                 return _reference, (len(self.references) - 1,)
             if kind in _FILES and value not in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
                 raise TypeError("an open file belongs to its process; open it inside the cell")
+            if kind is _CACHED and isinstance(value.__wrapped__, types.FunctionType):
+                parameters = value.cache_parameters()
+                return make_cached, (value.__wrapped__, parameters["maxsize"], parameters["typed"])
             shared = reduce_shared(value, self.bases)
             if shared is not None:
                 return shared

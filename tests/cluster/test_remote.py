@@ -727,3 +727,57 @@ def test_an_actor_that_nobody_holds_any_more_ends(notebook: Shell) -> None:
     from ray.util.state import get_actor
 
     wait_until(lambda: get_actor(actor).state == "DEAD", 30)
+
+
+KINDS = """%%ray_remote --max-restarts 1 --name kept --namespace ray_magics_tests
+import dataclasses, enum
+class Color(enum.Enum):
+    RED = 1
+class TooSmall(ValueError): pass
+@dataclasses.dataclass
+class Shape:
+    side: float
+    color: Color = Color.RED
+def squared(x):
+    return x * x
+def area(shape):
+    if shape.side < 0: raise TooSmall(shape.side)
+    return squared(shape.side), shape.color
+class Count:
+    def __init__(self): self.n = 0
+    def add(self): self.n += 1; return self.n
+"""
+
+
+def test_definitions_of_every_kind_work_together(notebook: Shell, capsys: Capsys) -> None:
+    notebook.run(KINDS)
+    assert "area, Count became remote; Color, TooSmall, Shape, squared stay as defined." in capsys.readouterr().out
+    assert notebook.run("import ray\nray.get(area.remote(Shape(3))) == (9, Color.RED)")
+    notebook.run("try: ray.get(area.remote(Shape(-1)))\nexcept TooSmall as error: caught = error")
+    assert "caught" in notebook.ns
+    assert notebook.run("count = Count.remote(); ray.get([count.add.remote(), count.add.remote()])") == [1, 2]
+    assert notebook.run("ray.get(ray.get_actor('kept', 'ray_magics_tests').add.remote())") == 3
+    notebook.run("ray.kill(count)")
+
+
+def test_a_definition_that_fails_leaves_every_name_as_it_was(notebook: Shell) -> None:
+    notebook.run("def f(): return 'old'\nold = f")
+    with pytest.raises(NameError):
+        notebook.run("%%ray_remote\ndef f(): return 'new'\ndef g(): pass\nclass A(NotThere): pass")
+    assert notebook.ns["f"] is notebook.ns["old"] and "g" not in notebook.ns
+
+
+def test_a_cached_function_travels(notebook: Shell) -> None:
+    notebook.run(
+        "import functools\nbase = 2\n@functools.lru_cache(maxsize=10)\ndef power(x):\n    return base**x\nkept = power"
+    )
+    assert notebook.run("%%ray_remote\npower(3), power(3), power.cache_info().hits") == (8, 8, 1)
+    assert notebook.run('%%ray_remote --for "x in range(3)"\npower(x)') == [1, 2, 4]
+    assert notebook.ns["power"] is notebook.ns["kept"]
+
+
+def test_a_worker_has_an_event_loop_and_a_main_module_as_a_notebook_has(notebook: Shell) -> None:
+    notebook.run("%%ray_remote\nimport asyncio\nawait asyncio.sleep(0)")
+    assert notebook.run("%%ray_remote\nasyncio.get_event_loop().is_closed()") is False
+    source = "import dataclasses, typing\n@dataclasses.dataclass\nclass Node:\n    next: 'Node | None' = None\n"
+    assert notebook.run(f"%%ray_remote\n{source}list(typing.get_type_hints(Node))") == ["next"]

@@ -9,7 +9,7 @@ from ...cell.source import CellSource
 from ...line.api import callers_namespace, record_from
 from ...line.parsers import for_clause
 from .magic import carry_out
-from .options import RAY_OPTIONS, RemoteOptions
+from .options import ACTOR_OPTIONS, RAY_OPTIONS, RemoteOptions, actor_options
 from .plan import make_plan
 
 
@@ -29,8 +29,11 @@ def remote(source: str, *, namespace: dict[str, Any] | None = None, for_: str | 
         UsageError: what the magic would refuse.
     """
     namespace = callers_namespace() if namespace is None else namespace
-    own = {key: value for key, value in options.items() if key not in RAY_OPTIONS}
+    own = {key: value for key, value in options.items() if key not in (*RAY_OPTIONS, *ACTOR_OPTIONS)}
     ray = {key: options[key] for key in RAY_OPTIONS if options.get(key) is not None}
+    actor = actor_options(options, namespace)
     items = for_clause(for_) if for_ else None
-    plan = make_plan(read_cell(source), record_from(RemoteOptions, "remote", own, ray=ray, items=items), namespace)
+    plan = make_plan(
+        read_cell(source), record_from(RemoteOptions, "remote", own, ray=ray, actor=actor, items=items), namespace
+    )
     return carry_out(plan, namespace, CellSource(source, name="remote()", filename="<remote>"))

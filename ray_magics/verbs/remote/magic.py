@@ -12,7 +12,7 @@ from ...line.api import record_of
 from ...line.options import argument, group, magic, run_options
 from ...line.parsers import expression, for_clause, name, names, number, positive_int, seconds, size
 from ...run.interrupts import interrupts_wait
-from .options import RemoteOptions, ray_options
+from .options import RemoteOptions, actor_options, ray_options
 
 if TYPE_CHECKING:
     from .plan import RemotePlan
@@ -31,10 +31,21 @@ task_options = group(
     argument("--scheduling-strategy", metavar="NAME|EXPR", help="DEFAULT, SPREAD, or an expression for a strategy."),
     argument("--runtime-env", type=expression, metavar="EXPR", help="Ray's runtime environment: \"{'env_vars': …}\"."),
 )  # fmt: skip
+actor_line_options = group(
+    argument("--max-restarts", type=int, metavar="N", help="Times Ray restarts an actor that died (0; -1: always)."),
+    argument("--max-task-retries", type=int, metavar="N", help="Times Ray repeats a method of an actor that died."),
+    argument("--max-concurrency", type=positive_int, metavar="N", help="Methods that an actor runs at a time."),
+    argument("--concurrency-groups", type=expression, metavar="EXPR", help="Methods at once, by group: \"{'io': 2}\"."),
+    argument("--name", metavar="NAME", help="A name by which ray.get_actor finds the actor."),
+    argument("--namespace", metavar="NAME", help="The namespace of that name."),
+    argument("--lifetime", choices=("detached", "non_detached"), help="detached: the actor outlives this kernel."),
+    argument("--get-if-exists", action="store_true", help="With --name: the actor that there is, or a new one."),
+)  # fmt: skip
 
 
 @magic("ray_remote", kind="line_cell", remainder="expression")
 @task_options
+@actor_line_options
 @argument("--for", dest="items", type=for_clause, metavar='"x in xs"', help="Run the cell once per item, in order.")
 @argument("--chunk", type=positive_int, metavar="N", help="Items per task; without it, as measured.")
 @argument("--on-error", choices=("raise", "keep"), help="keep leaves the exception in its place and goes on.")
@@ -44,13 +55,15 @@ task_options = group(
 @argument("--lazy", action="store_true", help="Leave the results on the cluster, as object refs.")
 @argument("--timeout", type=seconds, metavar="SECONDS", help="Stop the run after so many seconds.")
 @argument("--run", action="store_true", help="Run the cell even if it only defines functions and classes.")
+@argument("--only", type=names, metavar="a,b", help="Of a cell of definitions, only these become remote.")
 @run_options
 def ray_remote(line: Line, cell: str | None = None) -> Any:
     """Run this cell on the Ray cluster.
 
     The cell is one task: names it reads come from the notebook, names it assigns come back, its last expression
     is the output. A cell of nothing but imports, functions and classes makes each function a remote function and
-    each class an actor class, as @ray.remote does. With --for the cell runs once per item.
+    each class an actor class, as @ray.remote does, but for exceptions, enums, records and what others of the cell call.
+    With --for the cell runs once per item.
 
         %%ray_remote --num-cpus 2
         model = train(X, y)
@@ -80,7 +93,8 @@ def ray_remote(line: Line, cell: str | None = None) -> Any:
 
 def _options(line: Line, namespace: dict[str, Any]) -> RemoteOptions:
     """The record of a parsed line."""
-    return record_of(RemoteOptions, line, ray=ray_options(vars(line), namespace))
+    given = vars(line)
+    return record_of(RemoteOptions, line, ray=ray_options(given, namespace), actor=actor_options(given, namespace))
 
 
 def show_plan(plan: RemotePlan, namespace: dict[str, Any], cell_source: CellSource) -> None:
@@ -98,6 +112,7 @@ def carry_out(plan: RemotePlan, namespace: dict[str, Any], cell_source: CellSour
 
     check(plan)
     if plan.form == DEFINE:
-        return define(plan, namespace, cell_source)
+        words = define(plan, namespace, cell_source)
+        return print(words) if words and not plan.quiet else None
     view = RunView(at_once=plan.background, quiet=plan.quiet, cell=cell_source.cell_id)
     return execute_plan(plan, namespace, cell_source, view)

@@ -25,6 +25,11 @@ RAY_OPTIONS = (
     "runtime_env",
 )
 
+ACTOR_OPTIONS = (
+    *("max_restarts", "max_task_retries", "max_concurrency", "name", "namespace", "lifetime", "get_if_exists"),
+    "concurrency_groups",
+)
+
 
 @dataclass(frozen=True)
 class RemoteOptions:
@@ -32,16 +37,19 @@ class RemoteOptions:
 
     Attributes:
         ray: Ray's task and actor options, under Ray's names.
+        actor: Ray's options for actors alone, likewise.
         items: the clause of ``--for``.
         chunk: items a task; None: as measured.
         on_error: "raise" or "keep"; None where nothing was said.
         into: the name for the value.
         inputs, outputs: the names that travel, and that come back; None: all.
         run: a cell of definitions is to run as a task.
+        only: of a cell of definitions, the names that become remote; None: as `choose_remote` decides.
         timeout: in seconds.
     """
 
     ray: Mapping[str, Any] = field(default_factory=dict)
+    actor: Mapping[str, Any] = field(default_factory=dict)
     items: ForClause | None = None
     chunk: int | None = None
     on_error: str | None = None
@@ -51,8 +59,18 @@ class RemoteOptions:
     lazy: bool = False
     timeout: float | None = None
     run: bool = False
+    only: tuple[str, ...] | None = None
     background: bool = False
     quiet: bool = False
+
+
+def actor_options(given: Mapping[str, Any], namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """Ray's options for actors alone among those given, with expressions evaluated."""
+    options = {name: value for name in ACTOR_OPTIONS if (value := given.get(name)) not in (None, False)}
+    return {
+        name: value.evaluate(namespace, option_of(name)) if isinstance(value, Expression) else value
+        for name, value in options.items()
+    }
 
 
 def ray_options(given: Mapping[str, Any], namespace: Mapping[str, Any]) -> dict[str, Any]:

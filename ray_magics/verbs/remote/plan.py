@@ -8,8 +8,10 @@ from typing import Any
 
 from ...cell.reader import Cell, read_cell
 from ...errors import UsageError
+from ...line.options import option_of
 from ...line.parsers import ForClause
 from ...ship.captures import Captures, find_captures, handled_as_refs
+from .definitions import Definitions, choose_remote
 from .options import RemoteOptions
 
 RUN, DEFINE, MAP = "run", "define", "map"
@@ -23,9 +25,11 @@ class RemotePlan:
     Attributes:
         form: "run" (one task), "define" (remote functions and actor classes) or "map" (once per item).
         options: Ray's task and actor options that the line gave, under Ray's names.
+        only_actors: those for actors alone.
         binds: names that come back into the notebook; for "map" each becomes a list.
         outputs: those of ``--outputs``, if it was given.
         as_refs: captured object refs that the cell handles as refs; the others arrive as values.
+        definitions: for "define", which names become remote.
         feed: what the expression of ``--for`` reads; it is evaluated in the notebook and is not sent.
     """
 
@@ -33,9 +37,11 @@ class RemotePlan:
     cell: Cell
     captures: Captures
     options: Mapping[str, Any] = field(default_factory=dict)
+    only_actors: Mapping[str, Any] = field(default_factory=dict)
     binds: tuple[str, ...] = ()
     outputs: tuple[str, ...] | None = None
     as_refs: frozenset[str] = frozenset()
+    definitions: Definitions = field(default_factory=Definitions)
     items: ForClause | None = None
     feed: Captures = field(default_factory=Captures)
     chunk: int | None = None
@@ -59,7 +65,8 @@ class RemotePlan:
     def actor_options(self) -> dict[str, Any]:
         """The options that Ray also takes for an actor class."""
         renamed = {"max_retries": "max_task_retries"}
-        return {renamed.get(key, key): value for key, value in self.options.items() if key not in _TASKS_ONLY}
+        shared = {renamed.get(key, key): value for key, value in self.options.items() if key not in _TASKS_ONLY}
+        return {**shared, **self.only_actors}
 
 
 def make_plan(cell: Cell, options: RemoteOptions, namespace: Mapping[str, Any]) -> RemotePlan:
@@ -81,9 +88,11 @@ def make_plan(cell: Cell, options: RemoteOptions, namespace: Mapping[str, Any]) 
         cell=cell,
         captures=captures,
         options=dict(options.ray),
+        only_actors=dict(options.actor),
         binds=_binds(form, cell, options),
         outputs=options.outputs,
         as_refs=_refs(cell, captures),
+        definitions=choose_remote(cell.source, options.only) if form == DEFINE else Definitions(),
         items=options.items,
         feed=_feed(options.items, namespace),
         chunk=options.chunk,
@@ -110,6 +119,13 @@ def _check(form: str, cell: Cell, options: RemoteOptions) -> None:
             "A cell of nothing but imports, functions and classes makes them remote and has no result; "
             "--run runs it as a task instead."
         )
+    if options.actor and not (form == DEFINE and cell.classes):
+        option = option_of(next(iter(options.actor)))
+        raise UsageError(f"{option} is an option of actors: it goes with a cell that defines a class to be one.")
+    absent = [name for name in options.only or () if name not in (*cell.functions, *cell.classes)]
+    if options.only is not None and (form != DEFINE or absent):
+        problem = f'"{absent[0]}" is not among these' if form == DEFINE else "this cell runs"
+        raise UsageError(f"--only says which functions and classes of a cell become remote; {problem}.")
     if options.into and not cell.expression:
         raise UsageError(f"--into {options.into}: the cell has no value; end it with the expression to keep.")
     if form != MAP and (options.chunk or options.on_error):

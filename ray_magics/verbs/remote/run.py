@@ -30,16 +30,37 @@ def execute_plan(plan: RemotePlan, namespace: Namespace, cell_source: CellSource
     return execute_run(kind(plan, namespace, cell_source), view, plan.background)
 
 
-def define(plan: RemotePlan, namespace: Namespace, cell_source: CellSource) -> None:
-    """Runs the definitions here, then makes each function a remote function and each class an actor class."""
+def define(plan: RemotePlan, namespace: Namespace, cell_source: CellSource) -> str:
+    """Runs the definitions here, then makes what the plan says remote; all of it, or the notebook is as it was.
+
+    Returns a sentence where something stays plain, else "".
+    """
+    before = {name: namespace[name] for name in plan.cell.binds if name in namespace}
+    try:
+        exec(compile(cell_source.code, cell_source.filename, "exec"), namespace)
+        namespace.update(_remote_ones(plan, namespace))
+    except BaseException:
+        for name in plan.cell.binds:
+            namespace.pop(name, None)
+        namespace.update(before)
+        raise
+    remote, plain = (", ".join(names) for names in (plan.definitions.remote, plan.definitions.plain))
+    if not plain:
+        return ""
+    stays = f"{plain} stay{'s' if len(plan.definitions.plain) == 1 else ''} as defined"
+    return f"{remote} became remote; {stays}." if remote else f"{stays}; --only NAME makes one remote."
+
+
+def _remote_ones(plan: RemotePlan, namespace: Namespace) -> dict[str, Any]:
     import ray
 
-    exec(compile(cell_source.code, cell_source.filename, "exec"), namespace)
-    for name in plan.cell.functions:
-        _check_globals(name, namespace)
-        namespace[name] = _remote(ray, namespace[name], plan.options)
-    for name in plan.cell.classes:
-        namespace[name] = _remote(ray, namespace[name], plan.actor_options)
+    made: dict[str, Any] = {}
+    for name in plan.definitions.remote:
+        is_class = name in plan.cell.classes
+        if not is_class:
+            _check_globals(name, namespace)
+        made[name] = _remote(ray, namespace[name], plan.actor_options if is_class else plan.options)
+    return made
 
 
 def _remote(ray: Any, value: Any, options: Mapping[str, Any]) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...ship.script import Namespace, code_of, describe_captures, finished, plain, setting
+from .definitions import is_remote
 from .plan import DEFINE, MAP, RemotePlan
 
 
@@ -30,7 +31,7 @@ def _what(plan: RemotePlan) -> str:
     options = ", ".join(f"{key}={code_of(value, key)}" for key, value in plan.options.items())
     with_options = f" with {options}" if options else ""
     if plan.form == DEFINE:
-        return f"here: {', '.join((*plan.cell.functions, *plan.cell.classes))} become remote{with_options}"
+        return f"here: {', '.join(plan.definitions.remote) or 'nothing'} become remote{with_options}"
     if plan.form == MAP and plan.items:
         return f"the cell once per item of {plan.items.iterable}, many to a task{with_options}"
     return f"one task{with_options}"
@@ -60,7 +61,9 @@ def _definitions(plan: RemotePlan, cell: str) -> str:
     """The cell with ``@ray.remote`` above each function and class."""
     tree, lines = ast.parse(cell), cell.splitlines()
     for node in reversed(tree.body):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            continue
+        if node.name in plan.definitions.remote and not is_remote(node):
             options = plan.actor_options if isinstance(node, ast.ClassDef) else plan.options
             first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
             lines.insert(first - 1, f"@ray.remote{_arguments(options)}")

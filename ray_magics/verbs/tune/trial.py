@@ -40,14 +40,15 @@ def run_trial(
     namespace: dict[str, Any] = {}
     with flushed_at_end(task), task.captured(), figures(task.sink):
         try:
-            namespace, _ = open_namespace(spec, payload, references, ray.get(list(shared)))
+            namespace, arrived = open_namespace(spec, payload, references, ray.get(list(shared)))
             namespace["config"] = config
             namespace.setdefault("tune", tune)
             prepare(task.sink, namespace, spec.uses_ipython)
-            value = execute(*program(spec.source, spec.filename), namespace, spec.is_async)
-            if inspect.isgenerator(value):
-                for output in value:
-                    tune.report(as_report(output, spec.metric) or {})
+            with arrived.as_main():
+                value = execute(*program(spec.source, spec.filename), namespace, spec.is_async)
+                if inspect.isgenerator(value):
+                    for output in value:
+                        tune.report(as_report(output, spec.metric) or {})
             value = as_report(value, spec.metric)
         except Exception as error:
             failure = error

@@ -1,0 +1,60 @@
+"""Which definitions of a cell become remote."""
+
+from __future__ import annotations
+
+import pytest
+
+from ray_magics.cell.reader import read_cell
+from ray_magics.errors import UsageError
+from ray_magics.verbs.remote.definitions import choose_remote
+from ray_magics.verbs.remote.options import RemoteOptions
+from ray_magics.verbs.remote.plan import make_plan
+
+
+@pytest.mark.parametrize(
+    ("source", "remote"),
+    [
+        ("def f(): pass\ndef g(): pass\nclass A: pass", "f g A"),
+        ("def helper(x): return x\ndef area(x): return helper(x)", "area"),
+        ("def helper(x): return x\ndef area(xs): return list(map(helper, xs))", "area"),
+        ("def fib(n): return fib(n - 1)", "fib"),
+        ("def f(): pass\ndef g(): return ray.get(f.remote())", "f g"),
+        ("class Base: pass\nclass Child(Base): pass", "Child"),
+        ("class Mine(ValueError): pass\nclass Worse(Mine): pass\ndef f(): raise Mine", "f"),
+        ("from enum import Enum\nclass Color(Enum):\n    RED = 1", ""),
+        ("import enum\nclass Color(enum.IntEnum):\n    RED = 1\ndef f(): pass", "f"),
+        ("@dataclass\nclass Point:\n    x: int", ""),
+        ("@dataclasses.dataclass(frozen=True)\nclass Point:\n    x: int\ndef f(p: Point) -> Point: pass", "f"),
+        ("class Row(TypedDict):\n    x: int\nclass Pair(NamedTuple):\n    x: int\ndef f(): pass", "f"),
+        ("class Net(nn.Module): pass\nclass Digits(torch.utils.data.Dataset): pass\nclass Trainer: pass", "Trainer"),
+        ("class Account: pass\ndef use(account: Account): pass", "Account use"),
+        ("class Node: pass\ndef grow(): return Node()", "grow"),
+        ("@ray.remote\ndef f(): return helper()\ndef helper(): pass\nclass A: pass", "f"),
+        ("@ray.remote(num_cpus=2)\nclass A: pass\ndef f(): pass", "A"),
+        ("def timed(f): return f\n@timed\ndef work(): pass", "work"),
+        ("def is_a(x): return isinstance(x, Shape)\nclass Shape: pass", "is_a"),
+    ],
+)
+def test_what_would_break_stays_plain(source: str, remote: str) -> None:
+    found = choose_remote(source)
+    assert found.remote == tuple(remote.split())
+    assert {*found.remote, *found.plain} == {*read_cell(source).functions, *read_cell(source).classes}
+
+
+def test_only_says_which() -> None:
+    found = choose_remote("def f(): return g()\ndef g(): pass\nclass A: pass", only=["g"])
+    assert found.remote == ("g",) and found.plain == ("f", "A")
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "wrong"),
+    [
+        ("def f(): pass", {"only": ("g",)}, '--only .* "g" is not among these'),
+        ("x = 1", {"only": ("x",)}, "--only .* this cell runs"),
+        ("def f(): pass", {"actor": {"max_restarts": 1}}, "--max-restarts is an option of actors"),
+        ("x = 1", {"actor": {"name": "a"}}, "--name is an option of actors"),
+    ],
+)
+def test_options_that_make_no_sense_are_mistakes(source: str, options: dict[str, object], wrong: str) -> None:
+    with pytest.raises(UsageError, match=wrong):
+        make_plan(read_cell(source), RemoteOptions(**options), {})  # type: ignore[arg-type]
