@@ -44,7 +44,7 @@ class Registry:
         """Takes a run in; a live run that the same cell launched earlier is stopped: re-running replaces."""
         for other in self.runs() if run.cell else ():
             if other.cell == run.cell and other.live:
-                other.stop()
+                other.stop(by="its cell, which ran again")
                 other.over.wait(10.0)
         with self.lock:
             self.known[run.id] = run
@@ -110,7 +110,7 @@ def _reply(problem: str) -> dict[str, Any]:
 def _stop(run: Run, action: str, content: Mapping[str, Any]) -> str:
     if action != "stop":
         return "unknown command"
-    run.stop(content.get("force") is True)
+    run.stop(content.get("force") is True, by="the button of its view")
     return ""
 
 

@@ -19,6 +19,7 @@ from .stopping import Stopping
 
 log = logging.getLogger(__name__)
 Event = tuple[Any, ...]
+INTERRUPT = "an interrupt"
 SILENT = 10.0  # seconds without a word of the cluster after which a run ends
 
 
@@ -145,10 +146,13 @@ class Run:
         """From any thread, or a signal handler."""
         self.events.put(event)
 
-    def stop(self, force: bool = False) -> None:
-        """Cancels exactly this run's work on the cluster; asked again, by force. Returns at once."""
+    def stop(self, force: bool = False, by: str = "a program") -> None:
+        """Cancels exactly this run's work on the cluster; asked again, by force. Returns at once.
+
+        `by` says who asks, in words that stand behind "stopped by".
+        """
         if self.live:
-            self.post("stop", force)
+            self.post("stop", force, by)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Waits until the run has ended, at most `timeout` seconds; whether it has. An interrupt leaves it running."""
@@ -169,6 +173,11 @@ class Run:
         if not self.retained:
             raise UsageError(f"What run {self.id} returned went to its cell; only runs with --background keep it.")
         return self.value()
+
+    @property
+    def stopped_text(self) -> str:
+        """``In[4] was stopped by an interrupt after 7.0 s``"""
+        return f"{self.name} was stopped by {self.stopping.by or 'a program'} after {self.elapsed:.1f} s"
 
     def end(self, state: str, error: BaseException | None = None) -> None:
         if self.state not in ENDED:
@@ -192,7 +201,7 @@ class Run:
         try:
             with interrupt_calls(self._interrupted):
                 if take_interrupt():
-                    self.stop()
+                    self.stop(by=INTERRUPT)
                 self._drive()
         finally:
             self.end("failed", RayMagicsError("the run was torn down"))
@@ -235,11 +244,12 @@ class Run:
 
     def _interrupted(self) -> None:
         note_interrupt()
-        self.stop()
+        self.stop(by=INTERRUPT)
 
     def _take(self, event: Event) -> None:
         if event[0] == "stop":
             take_interrupt()
+            self.stopping.by = self.stopping.by or event[2]
             self.begin_stopping(event[1] or self.state == "stopping")
         else:
             self.handle(event)

@@ -15,11 +15,13 @@ class Stopping:
         asked_at: when, by the last request; None while nobody has.
         forced: whether the workers are to be killed.
         timed_out: whether ``--timeout`` asked.
+        by: who asked first, in words.
     """
 
     asked_at: float | None = None
     forced: bool = False
     timed_out: bool = False
+    by: str = ""
 
     def ask(self, now: float, force: bool) -> None:
         self.asked_at = now

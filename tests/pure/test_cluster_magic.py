@@ -25,7 +25,7 @@ class Fake(Run):
         self.state = state
         self.asked: list[bool] = []
 
-    def stop(self, force: bool = False) -> None:
+    def stop(self, force: bool = False, by: str = "") -> None:
         self.asked.append(force)
         self.state = "stopping"
 

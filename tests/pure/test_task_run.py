@@ -215,3 +215,22 @@ def test_why_a_run_waits(others: int, after: float, why: str, monkeypatch: pytes
     run = fan_out(cluster, 2, chunk=1)
     cluster.advance(run, after)
     assert run.status().why == why
+
+
+@pytest.mark.parametrize("by", ["an interrupt", "the button of its view", "%ray_stop"])
+def test_a_cancel_says_who_asked(by: str) -> None:
+    cluster = FakeCluster()
+    cluster.work = never  # type: ignore[method-assign]
+    run = fan_out(cluster, 2, chunk=1)
+    run.stop(by=by)
+    cluster.advance(run, 0.1)
+    assert f"was stopped by {by} after" in str(run.error)
+
+
+def test_a_time_out_says_what_the_run_waited_for() -> None:
+    cluster = FakeCluster(cpus=2)
+    cluster.work, cluster.running = never, {0, 1}  # type: ignore[method-assign]
+    run = fan_out(cluster, 2, chunk=1, timeout=5.0)
+    cluster.advance(run, 20)
+    assert isinstance(run.error, RunTimeout)
+    assert "it had not begun: waits for CPU: 2 of 2 are in use; " in str(run.error)

@@ -427,7 +427,7 @@ class Search:
         self.view, self.live, self.stops = view, True, 0
         view.display.update(search_card(SEARCH))
 
-    def stop(self) -> None:
+    def stop(self, by: str = "") -> None:
         self.stops += 1
 
     def end(self) -> None:

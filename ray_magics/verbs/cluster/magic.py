@@ -217,5 +217,5 @@ def _stop(run: Run, force: bool) -> str:
     if not run.live:
         return f"Run {run.id} ({run.name}) is {run.state} already."
     kill = force or run.state == "stopping"
-    run.stop(kill)
+    run.stop(kill, by="%ray_stop")
     return f"{'Killing' if kill else 'Stopping'} run {run.id} ({run.name})."

@@ -304,7 +304,7 @@ def _stop_runs() -> str:
     """Not under the lock, which runs that end ask for."""
     runs = registry.live()
     for run in runs:
-        run.stop(force=True)
+        run.stop(force=True, by="%ray_shutdown")
     deadline = time.monotonic() + STOP_RUNS_SECONDS
     for run in runs:
         run.over.wait(max(0.0, deadline - time.monotonic()))

@@ -15,6 +15,7 @@ from ...errors import RayMagicsError, UsageError, remote_error
 from ...line.settings import settings
 from ...run.failures import lost
 from ...run.interrupts import interrupt_raises
+from ...run.run import INTERRUPT
 from ...run.tasks import TaskCluster
 from ...worker.failure import describe
 from ...worker.records import RemoteFailure, TaskReply
@@ -128,7 +129,7 @@ class MapRun(TaskRun):
                 else:
                     self.exhausted = len(pulled) < size
         except KeyboardInterrupt:
-            self.stop()
+            self.stop(by=INTERRUPT)
         except UsageError:
             raise
         except Exception as error:  # of the user's own iterator

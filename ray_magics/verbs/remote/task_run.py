@@ -53,7 +53,7 @@ class TaskRun(Run):
         self.output = RunOutput(self.id, into_cell=not plan.background)
         self.open_channel_at = self.started + CHANNEL_AFTER
         self.waited: float | None = None
-        self.why = self.note = ""
+        self.why = self.note = self.waited_for = ""
         self.failed = 0
         self.failure: BaseException | None = None
         self.binding = Binding(namespace, [*plan.binds, *plan.cell.calls, *([plan.into] if plan.into else [])])
@@ -153,7 +153,8 @@ class TaskRun(Run):
     def _watch_clock(self, now: float) -> None:
         if self.plan.timeout is not None and self.elapsed > self.plan.timeout and not self.stopping.timed_out:
             self.stopping.timed_out = True
-            self.stop()
+            self.waited_for = self.why if self.waited is None else ""
+            self.stop(by="--timeout")
         if self.stopping.asked_at is not None:
             self._watch_stop(now)
         elif not self.output.seen and self.elapsed > 1.0:
@@ -220,7 +221,7 @@ class TaskRun(Run):
         if timed_out and not forced:
             self.begin_stopping(True)
         elif forced and self.stopping.is_late(now, graces=2):
-            self._end_stopped(f"{count} did not confirm the stop and may still run")
+            self._end_stopped(f"{count} did not confirm the stop and may still run; %ray_status shows what does")
         else:
             self.note = f"{count} ignored the interrupt; {self._again()} to force"
 
@@ -237,9 +238,10 @@ class TaskRun(Run):
             return
         self.note = left
         if self.stopping.timed_out:
-            self.end("failed", RunTimeout(f"--timeout {self.plan.timeout:g}: {self.name} was stopped; {left}."))
+            waited = f"it had not begun: {self.waited_for.rstrip('.')}; " if self.waited_for else ""
+            self.end("failed", RunTimeout(f"--timeout {self.plan.timeout:g}: {self.name} was stopped; {waited}{left}."))
         else:
-            self.end("cancelled", RunCancelled(f"{self.name} was stopped after {self.elapsed:.1f} s; {left}."))
+            self.end("cancelled", RunCancelled(f"{self.stopped_text}; {left}."))
 
     # the end
 

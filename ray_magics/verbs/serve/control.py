@@ -90,7 +90,7 @@ def stop_runs(is_meant: Callable[[str], bool]) -> None:
     """Deployments of these applications that are under way in this kernel end before anything else happens to them."""
     runs = [run for run in registry.live() if run.verb == MAGIC and is_meant(run.name)]
     for run in runs:
-        run.stop()
+        run.stop(by="another %%ray_serve")
     for run in runs:
         run.over.wait(10.0)
 

@@ -241,7 +241,7 @@ class ServeRun(Run):
 
     def _stopped(self) -> None:
         self.note = self._take_back()
-        self.end("cancelled", RunCancelled(f"The deployment was stopped after {self.elapsed:.1f} s; {self.note}."))
+        self.end("cancelled", RunCancelled(f"The deployment {self.stopped_text.partition(' ')[2]}; {self.note}."))
 
     # what comes of it
 

@@ -176,7 +176,7 @@ class TuneRun(LibraryRun):
         binding = f" in {self.plan.into}" if self.plan.into and self.grid is not None else ""
         advice = ", and --resume goes on" if can_go_on(self.path) else "; its folder is gone"
         self.note = f"{left}; {progress}{binding}{advice}" if self.table.trials else left
-        self.end("cancelled", RunCancelled(f"{self.name} was stopped after {self.elapsed:.1f} s; {self.note}."))
+        self.end("cancelled", RunCancelled(f"{self.stopped_text}; {self.note}."))
 
     def _best(self) -> Any:
         """The best result by the last report; None where nothing was reported."""

@@ -55,7 +55,7 @@ class Launch:
     def stop(self) -> None:
         """Stops the search, if there is one."""
         if self.run is not None:
-            self.run.stop()
+            self.run.stop(by="its form")
 
     def _start(self) -> None:
         self.refresh()
