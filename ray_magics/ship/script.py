@@ -10,7 +10,9 @@ import pickle
 import re
 import sys
 import textwrap
+import types
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -23,7 +25,7 @@ SHORTEST_SECRET = 8  # characters
 _SECRET_VARIABLE = re.compile("SEC|TOK|KEY|PASS|PWD|CRED|AUTH(?!OR)", re.IGNORECASE)
 _SECRET_NAME = re.compile("passw|secret|api_?key|access_?key|auth_?token|credential", re.IGNORECASE)
 INLINE = 2000  # characters of a literal that stands in the script as it is
-PICKLED = 2**20  # bytes of a pickle that stands in the script as text
+PICKLED = 2**12  # bytes of a compressed pickle that stands in the script as text; a larger one is a file beside it
 
 
 def describe_captures(captures: Captures, namespace: Namespace) -> Iterator[str]:
@@ -56,15 +58,27 @@ def plain(source: str, uses_ipython: bool) -> str:
     return text
 
 
+def split_head(cell: str) -> tuple[str, str]:
+    """What must stand at the head of a module, ``from __future__`` and ``import *``, and the rest of the cell."""
+    lines = cell.splitlines()
+    head: list[str] = []
+    for node in reversed(ast.parse(cell).body):
+        if isinstance(node, ast.ImportFrom) and (node.module == "__future__" or node.names[0].name == "*"):
+            head.insert(0, ast.unparse(node))
+            del lines[node.lineno - 1 : node.end_lineno]
+    head.sort(key=lambda line: not line.startswith("from __future__"))
+    return "\n".join(head), "\n".join(lines)
+
+
 def setting(captures: Iterable[Capture], namespace: Namespace) -> Iterator[str]:
     """The definitions of what the cell captures: imports, values, then functions and classes."""
     found = list({capture.name: capture for capture in captures}.values())
     imports = [_import(capture.name, namespace[capture.name]) for capture in found if capture.kind == "module"]
     if imports:
         yield "\n".join(imports)
-    values = [assignment(capture.name, namespace[capture.name]) for capture in found if capture.kind == "value"]
+    values = {capture.name: namespace[capture.name] for capture in found if capture.kind == "value"}
     if values:
-        yield "\n".join(values)
+        yield "\n".join(_assignments(values))
     refs = [f"{c.name} = ray.put({c.name})" for c in found if c.kind == "ref"]
     if refs:
         yield "\n".join([f"# {len(refs)} object refs of the notebook stand for values that only it can make", *refs])
@@ -112,23 +126,55 @@ def _class_source(name: str, value: Any) -> str:
     return ""
 
 
+def _assignments(values: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each value; those that share parts come from one pickle, so that they go on sharing them."""
+    sharing = _sharing(values)
+    yield from (assignment(name, value) for name, value in values.items() if name not in sharing)
+    if sharing:
+        yield _pickled("shared", tuple(values[name] for name in sharing))
+        yield f"{', '.join(sharing)} = shared"
+
+
+def _sharing(values: Mapping[str, Any]) -> list[str]:
+    """The names of values in which one list, dict, array or other object that can change is found twice."""
+    inside: dict[str, set[int]] = {}
+    for name, value in values.items():
+        packer, refused = pack([(name, value)], {}, 2**62)
+        memo = {} if refused else packer.pickler.memo.copy()
+        inside[name] = {key for key, (_, part) in memo.items() if _can_change(part)}
+    counts = Counter(key for keys in inside.values() for key in keys)
+    return [name for name, keys in inside.items() if any(counts[key] > 1 for key in keys)]
+
+
+def _can_change(part: Any) -> bool:
+    plain = isinstance(part, (type, types.FunctionType, types.ModuleType))
+    return not plain and (isinstance(part, (list, dict, set, bytearray)) or hasattr(part, "__dict__"))
+
+
 def assignment(name: str, value: Any) -> str:
     """``name = ...``: a literal, else a pickle as text, else a word on why not."""
+    if type(value).__name__ == "Deployment" and hasattr(value, "func_or_class"):
+        return f"from ray import serve\n{_definition(name, value.func_or_class)}"
     literal = repr(value)
     if len(literal) <= INLINE and is_literal(literal, value):
         return f"{name} = {code_of(value, name)}"
     if _holds_references(value):
         return f"{name} = ...  # make it here: it holds object refs or actor handles, which only the notebook has"
+    return _pickled(name, value)
+
+
+def _pickled(name: str, value: Any) -> str:
     try:
         pickled = _pickle(value)
     except Exception as error:  # pickling runs code of any type
         return f"{name} = ...  # make it here: it cannot be pickled ({type(error).__name__})"
-    if len(pickled) > PICKLED:
+    compressed = zlib.compress(pickled)
+    if len(compressed) > PICKLED:
         return (
             f"# {size_text(len(pickled))}; save it in the notebook: pickle.dump({name}, open('{name}.pkl', 'wb'))\n"
             f"import pickle\n{name} = pickle.load(open('{name}.pkl', 'rb'))"
         )
-    text = base64.b85encode(zlib.compress(pickled)).decode()
+    text = base64.b85encode(compressed).decode()
     return f"import base64, pickle, zlib\n{name} = pickle.loads(zlib.decompress(base64.b85decode({text!r})))"
 
 

@@ -613,6 +613,20 @@ def test_a_function_that_drags_a_large_array_is_told_by_name(notebook: Shell) ->
 # --- dry run ----------------------------------------------------------------------------------------------------------
 
 SCRIPTS = [
+    pytest.param(
+        "part = []; whole = {'inside': part}",
+        "%%ray_remote\npart.append(1)\nwhole['inside'] is part, len(part)",
+        "(True, 1)",
+        id="shared parts",
+    ),
+    pytest.param("", "%%ray_remote\nfrom __future__ import annotations\nn: Nope = 3\nn + 1", "4", id="from __future__"),
+    pytest.param(
+        "xs = [1, 0]",
+        '%%ray_remote --for "x in xs" --on-error keep --into out\n1 / x',
+        "",
+        id="failures kept",
+    ),
+    pytest.param("xs = [2, 1]", "%%ray_remote\nxs.sort()", "", id="nothing to show"),
     pytest.param("k = 3", "%%ray_remote\ny = [k * i for i in range(4)]\nsum(y)", "18", id="values"),
     pytest.param("import math", "%%ray_remote\nmath.sqrt(16)", "4.0", id="module"),
     pytest.param(

@@ -401,6 +401,16 @@ def test_the_script_is_plain_ray() -> None:
     assert "ray_magics" not in text.replace("tests.pure.test_tune_plan", "")
 
 
+def test_an_algorithm_stands_in_the_script_as_it_was_written() -> None:
+    from ray import tune
+
+    line = "pbt(hyperparam_mutations={'x': tune.uniform(0, 1)})"
+    made = plan(f'train --space "x=uniform(0, 1)" --metric a --mode min --scheduler "{line}"', tune=tune)
+    text = script(made, {"train": train}, "train(config)")
+    compile(text, "script", "exec")
+    assert said(text, "PopulationBasedTraining(hyperparam_mutations={'x': tune.uniform(0, 1)})")
+
+
 @pytest.mark.parametrize(
     "line",
     [

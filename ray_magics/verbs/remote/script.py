@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from ...ship.script import Namespace, code_of, describe_captures, finished, plain, setting
+from ...ship.script import Namespace, code_of, describe_captures, finished, plain, setting, split_head
 from .definitions import is_remote
 from .plan import DEFINE, MAP, RemotePlan
 
@@ -50,7 +50,13 @@ def _returns(plan: RemotePlan) -> str:
 def script(plan: RemotePlan, namespace: Namespace, source: str) -> str:
     """A program that does the same with Ray alone; ``python`` runs it."""
     cell = plain(source, plan.cell.uses_ipython)
-    parts = ["import ray", *setting((*plan.captures.found, *plan.feed.found), namespace), "ray.init()"]
+    head, rest = split_head(cell)
+    if head and not (plan.form != DEFINE and _must_be_text(plan, cell)):
+        cell = rest
+    else:
+        head = ""
+    parts = [*([head] if head else []), "import ray"]
+    parts += [*setting((*plan.captures.found, *plan.feed.found), namespace), "ray.init()"]
     if plan.form == DEFINE:
         return finished("\n\n".join([*parts, _definitions(plan, cell)]) + "\n")
     parts += [_function(plan, cell), _call(plan)]
@@ -77,21 +83,43 @@ def _arguments(options: Mapping[str, Any]) -> str:
 def _function(plan: RemotePlan, cell: str) -> str:
     """The cell as a remote function: what it captures are parameters, what it binds and its value it returns."""
     first = ["__item__"] if plan.form == MAP else []
-    head = f"@ray.remote{_arguments(plan.options)}\ndef cell({', '.join([*first, *_parameters(plan)])}):"
+    names, together = _parameters(plan), _travels_together(plan)
+    parameters = [*first, "values"] if together else [*first, *names]
+    head = f"@ray.remote{_arguments(plan.options)}\ndef cell({', '.join(parameters)}):"
     unpack = [f"{plan.items.target} = __item__"] if plan.items else []
+    unpack += [f"{', '.join(names)} = values"] if together else []
     body = "\n".join([*unpack, _fits_in_function(plan, cell)])
     return f"{head}\n{textwrap.indent(body, '    ')}"
+
+
+def _changed(plan: RemotePlan) -> tuple[str, ...]:
+    """Captured values that the cell changes in place, as far as its source shows; they come back, too."""
+    if plan.form == MAP:
+        return ()
+    changed = {*plan.cell.updates, *plan.cell.calls}.difference(plan.binds)
+    return tuple(c.name for c in plan.captures.found if c.kind == "value" and c.name in changed)
+
+
+def _travels_together(plan: RemotePlan) -> bool:
+    """Whether the values are one argument, so that parts which they share stay shared."""
+    return bool(_changed(plan)) and len(_parameters(plan)) > 1
 
 
 def _parameters(plan: RemotePlan) -> list[str]:
     return [capture.name for capture in plan.captures.found if capture.kind in ("value", "ref")]
 
 
+def _must_be_text(plan: RemotePlan, cell: str) -> bool:
+    """Whether the cell can only be at the level of a module."""
+    globals_used = any(isinstance(node, ast.Global) for node in ast.walk(ast.parse(cell)))
+    parts = plan.cell.binds_unknown, plan.cell.is_async, globals_used, plan.cell.functions, plan.cell.classes
+    return any(map(bool, parts))
+
+
 def _fits_in_function(plan: RemotePlan, cell: str) -> str:
     """The body; one that must stay at module level (star imports, ``global``, ``await``, ``def``) is run as text."""
     tree = ast.parse(cell)
-    globals_used = any(isinstance(node, ast.Global) for node in ast.walk(tree))
-    if plan.cell.binds_unknown or plan.cell.is_async or globals_used or plan.cell.functions or plan.cell.classes:
+    if _must_be_text(plan, cell):
         return _as_text(plan, cell)
     lines, value = _split(tree, cell)
     return "\n".join([*lines, f"return {_answer(plan, tree, value)}"])
@@ -111,13 +139,14 @@ def _split(tree: ast.Module, cell: str) -> tuple[list[str], str]:
 
 
 def _answer(plan: RemotePlan, tree: ast.Module, value: str) -> str:
-    if not plan.binds:
+    changed = _parameters(plan) if _travels_together(plan) else _changed(plan)
+    if not plan.binds and not changed:
         return value
-    certain = {name for node in tree.body for name in _certain(node)}
+    certain = {*(name for node in tree.body for name in _certain(node)), *changed}
     if certain.issuperset(plan.binds) and not plan.cell.deletes:
-        names = "{" + ", ".join(f"{name!r}: {name}" for name in plan.binds) + "}"
+        names = "{" + ", ".join(f"{name!r}: {name}" for name in dict.fromkeys([*changed, *plan.binds])) + "}"
     else:
-        names = _existing("locals()", plan)
+        names = _existing("locals()", (*changed, *plan.binds))
     return f"{names}, {value}"
 
 
@@ -155,24 +184,26 @@ def _answer_of_text(plan: RemotePlan) -> str:
         known = {*plan.captures.names, "namespace"}
         unknown = f"not (name.startswith('__') or name in globals() or name in {sorted(known)!r})"
         return f"{{name: value for name, value in namespace.items() if {unknown}}}, {value}"
-    return f"{_existing('namespace', plan)}, {value}" if plan.binds else value
+    names = (*_changed(plan), *plan.binds)
+    return f"{_existing('namespace', names)}, {value}" if names else value
 
 
-def _existing(names: str, plan: RemotePlan) -> str:
-    return f"{{name: value for name, value in {names}.items() if name in {plan.binds!r}}}"
+def _existing(names: str, wanted: tuple[str, ...]) -> str:
+    return f"{{name: value for name, value in {names}.items() if name in {wanted!r}}}"
 
 
 def _call(plan: RemotePlan) -> str:
     result = plan.into or "result"
     lines = _map_call(plan, result) if plan.items else _run_call(plan, result)
     if not plan.into and plan.cell.expression and not plan.cell.silent:
-        lines.append(f"print({result})")
+        lines.append(f"if {result} is not None:\n    print({result})")
     return "\n".join(lines)
 
 
 def _run_call(plan: RemotePlan, result: str) -> list[str]:
-    call = f"ray.get(cell.remote({', '.join(_parameters(plan))}))"
-    if plan.binds or plan.cell.binds_unknown:
+    names = ", ".join(_parameters(plan))
+    call = f"ray.get(cell.remote({f'({names})' if _travels_together(plan) else names}))"
+    if plan.binds or plan.cell.binds_unknown or _changed(plan):
         return [f"names, {result} = {call}", "globals().update(names)"]
     return [f"{result} = {call}"]
 
@@ -183,15 +214,30 @@ def _map_call(plan: RemotePlan, result: str) -> list[str]:
     loop = f"for {plan.items.target} in {plan.items.iterable}{conditions}"
     once = [f"{name}_ref" for name in _parameters(plan)]
     puts = [f"{ref} = ray.put({name})" for ref, name in zip(once, _parameters(plan), strict=True)]
-    call = f"ray.get([cell.remote({', '.join([_item(plan), *once])}) {loop}])"
+    refs = f"[cell.remote({', '.join([_item(plan), *once])}) {loop}]"
+    call = f"[outcome(ref) for ref in {refs}]" if plan.keep else f"ray.get({refs})"
+    puts = [_OUTCOME, *puts] if plan.keep else puts
     if not plan.binds:
         return [*puts, f"{result} = {call}"]
     return [
         *puts,
         f"answers = {call}",
-        *(f"{name} = [names[{name!r}] for names, _ in answers]" for name in plan.binds),
-        f"{result} = [value for _, value in answers]",
+        *(f"{name} = [{_kept(plan, f'answer[0][{name!r}]')} for answer in answers]" for name in plan.binds),
+        f"{result} = [{_kept(plan, 'answer[1]')} for answer in answers]",
     ]
+
+
+_OUTCOME = """def outcome(ref):
+    try:
+        return ray.get(ref)
+    except Exception as error:
+        return getattr(error, "cause", error)
+"""
+
+
+def _kept(plan: RemotePlan, value: str) -> str:
+    """What stands for an item, which with ``--on-error keep`` may be an exception."""
+    return f"answer if isinstance(answer, Exception) else {value}" if plan.keep else value
 
 
 def _item(plan: RemotePlan) -> str:

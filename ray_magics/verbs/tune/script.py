@@ -10,7 +10,17 @@ from typing import Any
 
 from ...cell.reader import read_cell
 from ...ship.captures import Capture, find_captures
-from ...ship.script import Namespace, assignment, code_of, describe_captures, finished, is_literal, plain, setting
+from ...ship.script import (
+    Namespace,
+    assignment,
+    code_of,
+    describe_captures,
+    finished,
+    is_literal,
+    plain,
+    setting,
+    split_head,
+)
 from .algorithms import FIFO, SCHEDULERS, SEARCHES, Algorithm, AlgorithmChoice, mutations
 from .plan import TunePlan
 from .space import KINDS, OBJECT, Dimension, nested, safe_repr
@@ -67,7 +77,8 @@ def script(plan: TunePlan, namespace: Namespace, source: str) -> str:
     """A program that does the same with Ray alone; ``python`` runs it."""
     captures = (*plan.trainable.captures.found, *_space_captures(plan, namespace))
     definitions = setting([capture for capture in captures if capture.name not in ("ray", "tune")], namespace)
-    parts = ["import ray\nfrom ray import tune", *_imports(plan), *definitions]
+    head = split_head(plain(source, plan.trainable.cell.uses_ipython))[0] if plan.trainable.kind == CELL else ""
+    parts = [*([head] if head else []), "import ray\nfrom ray import tune", *_imports(plan), *definitions]
     if plan.trainable.kind == CELL:
         parts.append(_cell_function(plan, source))
     if plan.trainable.kind == RAY and not plan.trainable.text.isidentifier():
@@ -97,14 +108,23 @@ def _names_search(plan: TunePlan) -> bool:
 
 def _cell_function(plan: TunePlan, source: str) -> str:
     """The cell as a function of config; what it captures are the script's globals."""
-    cell = plain(source, plan.trainable.cell.uses_ipython)
+    cell = split_head(plain(source, plan.trainable.cell.uses_ipython))[1]
     name = plan.trainable.name
+    if plan.trainable.cell.is_async:
+        return f"{_function_of(plan, cell, f'async def _{name}')}\n\n{_RUN_ASYNC.format(name=name)}"
+    return _function_of(plan, cell, f"def {name}")
+
+
+_RUN_ASYNC = "def {name}(config):\n    import asyncio\n    return asyncio.run(_{name}(config))"
+
+
+def _function_of(plan: TunePlan, cell: str, head: str) -> str:
     if not plan.trainable.cell.expression:
-        return f"def {name}(config):\n{textwrap.indent(cell, _INDENT)}"
+        return f"{head}(config):\n{textwrap.indent(cell, _INDENT)}"
     *lines, last = _with_value(cell)
     value = f'{{{plan.metric!r}: value}} if hasattr(value, "__float__") else value' if plan.metric else "value"
     body = "\n".join([*lines, f"value = {last}", f"return {value}"])
-    return f"def {name}(config):\n{textwrap.indent(body, _INDENT)}"
+    return f"{head}(config):\n{textwrap.indent(body, _INDENT)}"
 
 
 def _with_value(cell: str) -> list[str]:
@@ -221,9 +241,26 @@ def _tune_config(plan: TunePlan) -> Iterator[str]:
 def _algorithm(choice: AlgorithmChoice, known: Mapping[str, Algorithm], defaults: Mapping[str, str]) -> str:
     if not choice.name:
         return choice.text
-    parameters = {key: code_of(value, key) for key, value in choice.parameters.items()}
+    written = _written(choice.text)
+    parameters = {
+        key: code_of(value, key) if _is_plain(value) else written.get(key, code_of(value, key))
+        for key, value in choice.parameters.items()
+    }
     arguments = ", ".join(f"{key}={value}" for key, value in {**defaults, **parameters}.items())
     return f"{known[choice.name].import_path.partition(':')[2]}({arguments})"
+
+
+def _written(text: str) -> dict[str, str]:
+    """The keyword arguments of a call as the line has them, with the names of Tune's distributions in full."""
+    try:
+        call = ast.parse(text.strip(), mode="eval").body
+    except SyntaxError:
+        return {}
+    keywords = call.keywords if isinstance(call, ast.Call) else []
+    for node in [inner for keyword in keywords for inner in ast.walk(keyword.value)]:
+        if isinstance(node, ast.Name) and node.id in KINDS:
+            node.id = f"tune.{node.id}"
+    return {keyword.arg: ast.unparse(keyword.value) for keyword in keywords if keyword.arg}
 
 
 def _seed(plan: TunePlan) -> dict[str, str]:
