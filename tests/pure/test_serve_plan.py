@@ -21,6 +21,7 @@ from ray_magics.verbs.serve.magic import _bound_argument, ray_serve, read_option
 from ray_magics.verbs.serve.options import OPTION_NAMES, ServeOptions
 from ray_magics.verbs.serve.plan import (
     APPLICATION,
+    ASGI_APP,
     DEFINITION,
     DEPLOYMENT,
     ServePlan,
@@ -307,6 +308,24 @@ def test_the_only_deployment_goes_before_plain_definitions() -> None:
 )
 def test_a_plain_definition_is_served_where_it_is_the_only_one_that_answers(names: dict[str, Any], name: str) -> None:
     assert chosen(**names) == Subject(name, DEFINITION, names[name])
+
+
+def test_an_app_with_its_routes_is_served_and_not_one_of_its_routes() -> None:
+    from fastapi import FastAPI
+
+    app = FastAPI()
+    app.get("/")(predict)
+    assert chosen(app=app, predict=predict) == Subject("app", ASGI_APP, app)
+    assert chosen(app, app=app, predict=predict) == Subject("app", ASGI_APP, app)
+    assert chosen(app=app, predict=predict, Heir=Heir).name == "Heir"
+    with pytest.raises(UsageError, match="several"):
+        chosen(app=app, other=FastAPI())
+
+
+@pytest.mark.parametrize("last", ["", "\napp"])
+def test_the_script_of_an_app_serves_the_app(last: str) -> None:
+    source = f"from fastapi import FastAPI\napp = FastAPI()\n@app.get('/')\ndef root(): return 1{last}"
+    assert "serve.ingress(app)(type('app', (), {}))" in app_of(source)
 
 
 def test_a_name_that_the_cell_deleted_again_is_none_of_its_own() -> None:

@@ -30,3 +30,30 @@ def test_a_cell_ends_with_its_cluster_and_the_kernel_lives_on(monkeypatch: pytes
         assert kernel.value("cluster_run.is_up()") == "False" and kernel.value("1 + 1") == "2"
     finally:
         kernel.shutdown()
+
+
+SEARCH = """%%ray_tune --space "x=grid_search([1, 2])" --metric loss --mode min --background --into grid
+import time
+for i in range(1000):
+    time.sleep(0.1); tune.report({"loss": 1 / (i + 1)})"""
+
+
+def test_a_search_keeps_what_it_had_when_its_cluster_dies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    kernel = make_kernel(LOAD)
+    try:
+        started = kernel.run("%ray_init --num-cpus 2")
+        assert started.error is None, started.error
+        kernel.run(SEARCH)
+        kernel.run("import ray_magics; run = ray_magics.runs()[-1]")
+        wait_until(
+            lambda: int(kernel.value("sum(t.iterations for t in run.table.trials.values())")) > 20, 90, "reports"
+        )
+        wait_until(lambda: kernel.value("__import__('os').path.exists(run.path + '/tuner.pkl')") == "True", 30, "files")
+        [service] = [p for p in psutil.Process(kernel.manager.provisioner.pid).children() if p.name() == "gcs_server"]
+        service.kill()
+        wait_until(lambda: kernel.value("run.state") == "'failed'", 60, "the end")
+        assert "is in grid, and --resume goes on" in kernel.value("str(run.error)")
+        assert kernel.value("len(grid), grid.best.metrics['loss'] < 1") == "(2, True)"
+    finally:
+        kernel.shutdown()

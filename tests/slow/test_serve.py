@@ -82,6 +82,14 @@ def test_a_broken_update_of_what_is_idle_changes_nothing(lab: Shell, web: Any) -
     assert web.get("/idle").text == "awake"
 
 
+def test_a_fastapi_app_is_served_with_its_routes(lab: Shell, web: Any) -> None:
+    source = (
+        "from fastapi import FastAPI\nroutes = FastAPI()\n@routes.get('/hello')\ndef hello(who: str): return {who: 1}"
+    )
+    serve(lab, "--name routes --num-cpus 0.1", source)
+    assert web.get("/routes/hello?who=me").json() == {"me": 1}
+
+
 # --- parts of Serve that stop or end --------------------------------------------------------------------------------
 
 

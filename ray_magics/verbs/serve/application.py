@@ -17,7 +17,7 @@ from ...ship.inspection import nbytes_of
 from ...ship.picklable import cannot_ship, is_picklable
 from ...units import size_text
 from .capacity import ReplicaRequest
-from .plan import APPLICATION, DEFINITION, ServePlan, Subject
+from .plan import APPLICATION, ASGI_APP, DEFINITION, ServePlan, Subject
 from .served import CHECK_SUFFIX
 
 MAX_CODE_SIZE = 100 * 2**20  # bytes
@@ -86,7 +86,11 @@ def _application(subject: Subject, plan: ServePlan) -> Any:
         if plan.bind:
             raise UsageError(f"--bind: {subject.label} is bound to its arguments already.")
         return subject.value
-    deployment: Any = serve.deployment(subject.value) if subject.kind == DEFINITION else subject.value
+    deployment: Any = subject.value
+    if subject.kind == ASGI_APP:
+        deployment = serve.deployment(serve.ingress(subject.value)(type(subject.name or "App", (), {})))
+    elif subject.kind == DEFINITION:
+        deployment = serve.deployment(subject.value)
     _check_arguments(deployment.func_or_class, plan.bind, subject.label)
     if "user_config" in plan.options and not hasattr(deployment.func_or_class, "reconfigure"):
         raise UsageError(f"--user-config: {subject.label} has no method reconfigure(self, config) that would take it.")

@@ -15,6 +15,7 @@ from .options import UNSET, ServeOptions
 DEFAULT_NAME, DEFAULT_PORT, LOOPBACK = "default", 8000, "127.0.0.1"
 TIMEOUT = 300.0  # seconds that a new version gets to be ready
 APPLICATION, DEPLOYMENT, DEFINITION = "application", "deployment", "definition"
+ASGI_APP = "app"
 NO_ROUTE = "none"
 _NAME = re.compile(r"[\w.-]+( [\w.-]+)*\Z")
 
@@ -25,7 +26,8 @@ class Subject:
 
     Attributes:
         name: what the notebook calls it, "" for an expression without a name.
-        kind: APPLICATION, DEPLOYMENT or DEFINITION (a plain class or function, which is made a deployment).
+        kind: APPLICATION, DEPLOYMENT, ASGI_APP (a FastAPI app, which is made the ingress of one) or DEFINITION (a plain
+            class or function, which is made a deployment).
     """
 
     name: str
@@ -163,9 +165,11 @@ def autoscaling(short: Mapping[str, Any] | None, config: Any) -> Any:
 
 
 def kind_of(value: Any) -> str:
-    """APPLICATION, DEPLOYMENT, DEFINITION or ""; asks without importing Ray."""
+    """APPLICATION, DEPLOYMENT, ASGI_APP, DEFINITION or ""; asks without importing Ray."""
     if type(value).__module__.startswith("ray.serve"):
         return {"Application": APPLICATION, "Deployment": DEPLOYMENT}.get(type(value).__name__, "")
+    if any(base.__module__ == "starlette.applications" for base in type(value).__mro__):
+        return ASGI_APP
     return DEFINITION if inspect.isclass(value) or inspect.isfunction(value) else ""
 
 
@@ -191,14 +195,15 @@ def choose(value: Any, bound: Iterable[str], namespace: Mapping[str, Any], modul
         if kind == DEPLOYMENT and len({id(subject.value) for subject in subjects}) == 1:
             subjects = subjects[:1]
         if kind == DEFINITION:
-            subjects = _servable(subjects, module)
+            apps = [Subject(name, ASGI_APP, one) for name, one in values if kind_of(one) == ASGI_APP]
+            subjects = _servable(subjects, module, apps)
         if len(subjects) == 1:
             return subjects[0]
         if subjects:
             raise UsageError(_several(kind, subjects))
     raise UsageError(
-        "This cell has nothing to serve: it needs a class with __call__, a function, a deployment, or an Application "
-        "as its last line, as in Model.bind()."
+        "This cell has nothing to serve: it needs a class with __call__, a function, a deployment, a FastAPI app, "
+        "or an Application as its last line, as in Model.bind()."
     )
 
 
@@ -207,11 +212,13 @@ def _named(value: Any, bound: Iterable[str], namespace: Mapping[str, Any]) -> Su
     return Subject(name or str(getattr(value, "__name__", "")), kind_of(value), value)
 
 
-def _servable(subjects: list[Subject], module: str) -> list[Subject]:
-    """Of plain definitions those of the cell's own that can answer: classes with ``__call__``, else functions."""
+def _servable(subjects: list[Subject], module: str, apps: list[Subject]) -> list[Subject]:
+    """Of plain definitions those of the cell's own that can answer: classes with ``__call__``, else apps with their
+    routes, else functions."""
     own = [s for s in subjects if getattr(s.value, "__module__", None) == module and not s.name.startswith("_")]
     classes = [s for s in own if inspect.isclass(s.value) and "__call__" in attributes_of(s.value)]
-    return classes or [s for s in own if inspect.isfunction(s.value)]
+    distinct = list({id(app.value): app for app in apps}.values())
+    return classes or distinct or [s for s in own if inspect.isfunction(s.value)]
 
 
 def attributes_of(definition: type) -> set[str]:

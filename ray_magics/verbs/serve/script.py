@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ...cell.reader import Cell, read_cell
@@ -11,7 +11,7 @@ from ...errors import UsageError
 from ...ship.captures import Captures, find_captures
 from ...ship.script import assignment, code_of, describe_captures, finished, is_literal, plain, setting
 from .application import NOTEBOOK_DEFAULTS
-from .plan import APPLICATION, DEFAULT_PORT, DEFINITION, LOOPBACK, ServePlan, attributes_of, kind_of
+from .plan import APPLICATION, ASGI_APP, DEFAULT_PORT, DEFINITION, LOOPBACK, ServePlan, attributes_of, kind_of
 
 Namespace = Mapping[str, Any]
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -66,18 +66,51 @@ def _application(last: ast.expr | None, tree: ast.Module, namespace: Namespace) 
     assigned = [node for node in tree.body if isinstance(node, ast.Assign) and _is_bind(node.value)]
     if isinstance(last, ast.Name):
         assigned = [node for node in assigned if last.id in map(ast.unparse, node.targets)]
+    if isinstance(last, ast.Name) and last.id in _apps(tree):
+        return _bind_app(last.id)
     if last is not None and not (isinstance(last, ast.Name) and assigned):
         return _from_notebook(last, namespace)
     if assigned:
         tree.body.remove(assigned[-1])
         return assigned[-1].value
+    apps = _apps(tree)
+    if len(apps) == 1 and not any(map(_can_answer(defined, namespace), defined.values())):
+        return _bind_app(apps[0])
     return _bound(_only(defined, namespace))
+
+
+def _can_answer(defined: Mapping[str, Definition], namespace: Namespace) -> Callable[[Definition], bool]:
+    """Whether a definition is a deployment, or a class that is called for a request."""
+
+    def can(node: Definition) -> bool:
+        return _is_deployment(node) or (isinstance(node, ast.ClassDef) and _has_call(node, defined, namespace))
+
+    return can
 
 
 def _from_notebook(last: ast.expr, namespace: Namespace) -> ast.expr:
     """A name of the notebook is served as what it is there."""
     kind = kind_of(namespace.get(last.id)) if isinstance(last, ast.Name) else APPLICATION
+    if kind == ASGI_APP:
+        return _bind_app(ast.unparse(last))
     return last if kind == APPLICATION else _bind(ast.unparse(last), is_deployment=kind != DEFINITION)
+
+
+def _apps(tree: ast.Module) -> list[str]:
+    """The names to which the cell assigns a FastAPI app."""
+    made = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and ast.unparse(node.value.func).rpartition(".")[2] == "FastAPI"
+    ]
+    return [target.id for node in made for target in node.targets if isinstance(target, ast.Name)]
+
+
+def _bind_app(name: str) -> ast.expr:
+    """``app`` as the ingress of a deployment of its own."""
+    return _bind(f"serve.ingress({name})(type({name!r}, (), {{}}))", is_deployment=False)
 
 
 def _is_bind(value: ast.expr) -> bool:

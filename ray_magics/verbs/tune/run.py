@@ -7,7 +7,7 @@ from typing import Any
 
 from ... import connection
 from ...cell.source import CellSource
-from ...errors import RayMagicsError, RunCancelled, UsageError
+from ...errors import ClusterLost, RayMagicsError, RunCancelled, UsageError
 from ...raylib.tune import metric_of, observe
 from ...resources import fits_now
 from ...run.launch import be_ready, execute_run
@@ -157,6 +157,19 @@ class TuneRun(LibraryRun):
             self.end("failed", search_failed(error))
         else:
             self._finished()
+
+    def end(self, state: str, error: BaseException | None = None) -> None:
+        """A search whose cluster is lost keeps what it has written down."""
+        if isinstance(error, ClusterLost) and self.live and self.grid is None:
+            self.table.interrupt()
+            self.grid = results_so_far(self.path, self.trainable)
+            if self.grid is not None:
+                self.grid.best = self._best()
+                where = f"is in {self.into}" if self.into else f"lies in {shorten_home(self.path)}"
+                error = ClusterLost(
+                    f"{str(error).partition('; results that')[0]}. What was reported {where}, and --resume goes on."
+                )
+        super().end(state, error)
 
     def _finished(self) -> None:
         trials = self.table.trials
