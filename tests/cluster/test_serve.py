@@ -52,6 +52,7 @@ class Site:
         print('loading')
     async def __call__(self, request):
         print('asked for', request.url.path)
+        __import__('warnings').warn(f'warned of {request.url.path}')
         if request.method == 'POST':
             return await request.json()
         return {'method': request.method, 'w': weights['a']}
@@ -222,7 +223,9 @@ def test_logs_are_printed(lab: Shell, web: Any, capsys: Capsys) -> None:
     web.get("/site/deep")
     capsys.readouterr()
     lab.run("%ray_logs site")
-    assert re.search(r"--- Site, replica \w+\n(.*\n)*.*asked for /site/deep", capsys.readouterr().out)
+    shown = capsys.readouterr().out
+    assert re.search(r"--- Site, replica \w+\n(.*\n)*.*asked for /site/deep", shown)
+    assert "warned of /site/deep" in shown and " -- GET" not in shown
 
 
 @pytest.mark.usefixtures("site")

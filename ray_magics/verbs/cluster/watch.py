@@ -112,7 +112,7 @@ class ClusterWatch:
             meters=cluster_meters(state.nodes),
             nodes=tuple(node_status(node) for node in state.nodes),
             tasks=self.task_counts,
-            actors=count_states(state.actors),
+            actors=count_states(actor for actor in state.actors if actor != "DEAD"),
             waiting=waiting_requests(state.waiting, state.nodes),
             runs=live_runs(),
         )

@@ -29,6 +29,7 @@ LARGEST_CHUNK = 10_000  # items
 AHEAD = 0.05  # seconds of work that wait for each slot
 DEEPEST = 50  # chunks that wait for it at most
 FIRST_ITEMS = 100  # so many are looked at for changes of values that all share
+SHOWN_FAILURES = 20  # positions of items that failed
 SMALLEST_CHUNK = 0.02  # seconds of work that a task is worth
 
 
@@ -48,6 +49,8 @@ class MapRun(TaskRun):
         self.exhausted = False
         self.done = 0
         self.changed: dict[str, None] = {}
+        self.failed_at: list[int] = []
+        self.first_failure = ""
 
     def submit(self) -> None:
         plan = self.plan
@@ -180,7 +183,8 @@ class MapRun(TaskRun):
         elif self.plan.keep:
             self.failed += 1
             self.results[index] = self._exception(failure)
-            self.note = self.note or f"The first that failed is {self._item_text(index, item)}: {failure.title}"[:500]
+            self.failed_at.append(index)
+            self.first_failure = self.first_failure or f"{self._item_text(index, item)}: {failure.title}"[:400]
         elif self.failure is None:
             self.failed += 1
             self.fail(RuntimeError(), failure, self._item_text(index, item))
@@ -207,17 +211,30 @@ class MapRun(TaskRun):
             self._fill()
         elif self.plan.keep and failure is None:
             self.failed += 1
-            self.results[chunk[0][0]] = lost(error, self.left, self.cell_source.label)
+            index, item = chunk[0]
+            self.results[index] = lost(error, self.left, self.cell_source.label)
+            self.failed_at.append(index)
+            self.first_failure = self.first_failure or f"{self._item_text(index, item)}: {self.results[index]}"[:400]
             self._fill()
         else:
             self.failed += 1
             self.fail(error, failure, self._item_text(*chunk[0]))
 
     def end(self, state: str, error: BaseException | None = None) -> None:
-        if state == "finished" and self.changed:
-            words = f"{', '.join(self.changed)} changed on the workers; with --for such changes stay there"
-            self.note = "; ".join(filter(None, [self.note, words]))
+        if state == "finished":
+            changed = ", ".join(self.changed)
+            words = f"{changed} changed on the workers; with --for such changes stay there" if changed else ""
+            self.note = "; ".join(filter(None, [self._failures(), self.note, words]))
         super().end(state, error)
+
+    def _failures(self) -> str:
+        """Of ``--on-error keep``: how many failed, which, and the first in words."""
+        if not self.failed_at:
+            return ""
+        which = ", ".join(map(str, sorted(self.failed_at)[:SHOWN_FAILURES]))
+        more = ", ..." if len(self.failed_at) > SHOWN_FAILURES else ""
+        items = f"{len(self.failed_at):,} of {len(self.results):,} items"
+        return f"{items} failed ({which}{more}); the first that failed is {self.first_failure}"
 
     def value(self) -> Any:
         """The results in the order of the items; an array where every one is of NumPy."""

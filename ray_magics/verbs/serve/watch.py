@@ -141,8 +141,10 @@ class ServeWatch:
                 was_there = (replica.started_at or 0.0) < self.started_at
                 tail = self._tail(replica.id, replica.log_path, from_end=was_there)
                 requests = self._read_log(tail, replica.id, was_there)
-                printed = self._printed(replica, from_end=was_there).read()
-                tail.keep([line for line in printed if not line.startswith(_RAY_LINE)])
+                for stream in ("out", "err"):
+                    printed = self._printed(replica, stream, from_end=was_there).read()
+                    own = [line for line in printed if not line.startswith(_RAY_LINE)]
+                    tail.keep(own if stream == "out" else [line for line in own if _shorten(line) == line])
                 self._meter((app, deployment), now).add(now, requests)
         for key in [key for key in self.tails if key.split()[0] not in ids and not key.startswith("proxy ")]:
             del self.tails[key]
@@ -172,11 +174,11 @@ class ServeWatch:
             for app in routes.values():
                 self._meter(app, now).add(now, requests.get(app, ()))
 
-    def _printed(self, replica: ReplicaDetails, from_end: bool) -> LogTail:
-        """What a replica prints on a cluster whose Serve does not send that to the log, too."""
-        key = f"{replica.id} printed"
+    def _printed(self, replica: ReplicaDetails, stream: str, from_end: bool) -> LogTail:
+        """What a replica prints and Serve does not send to the log, too; `stream` is "out" or "err"."""
+        key = f"{replica.id} {stream}"
         if key not in self.tails and replica.worker_id:
-            paths = glob(os.path.join(private.logs_dir(), f"worker-{replica.worker_id}-*.out"))
+            paths = glob(os.path.join(private.logs_dir(), f"worker-{replica.worker_id}-*.{stream}"))
             if paths:
                 self.tails[key] = LogTail(paths[0], from_end)
         return self.tails.get(key) or LogTail("", False)
