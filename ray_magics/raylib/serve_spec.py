@@ -235,6 +235,13 @@ def _uses_multiplexing(pickled: bytes) -> bool:
     return bool(private("ray.serve._private.utils:_callable_uses_multiplexing")(definition))
 
 
+def _with_fields(known: Any, fields: Mapping[str, Any]) -> Any:
+    """An AutoscalingConfig with other values in these fields, and its own policy. Raises ValueError for wrong ones."""
+    bounds = {name: getattr(known, name, None) for name in ("min_replicas", "max_replicas", "initial_replicas")}
+    checked = type(known)(**{**bounds, **fields})
+    return known.model_copy(update={name: getattr(checked, name) for name in fields})
+
+
 def reconfigured(spec: DeploySpec, deployment: str, changes: Mapping[str, Any]) -> DeploySpec:
     """The same version with other options that need no new replica: user_config, num_replicas, autoscaling …
 
@@ -243,6 +250,8 @@ def reconfigured(spec: DeploySpec, deployment: str, changes: Mapping[str, Any]) 
     args = messages().DeploymentArgs.FromString(spec.deployments[deployment])
     config = private("ray.serve._private.config:DeploymentConfig").from_proto_bytes(args.deployment_config)
     for option, value in changes.items():
-        setattr(config, option, value)
+        is_partial = option == "autoscaling_config" and isinstance(value, Mapping)
+        known = config.autoscaling_config if is_partial else None
+        setattr(config, option, value if known is None else _with_fields(known, value))
     args.deployment_config = config.to_proto_bytes()
     return replace(spec, deployments={**spec.deployments, deployment: args.SerializeToString()})

@@ -135,7 +135,7 @@ def _split(tree: ast.Module, cell: str) -> tuple[list[str], str]:
     return [
         *lines[: last.lineno - 1],
         *([before] if before else []),
-    ], f"({value})" if "\n" in value else value
+    ], f"({value})" if "\n" in value or isinstance(last.value, ast.Tuple) else value
 
 
 def _answer(plan: RemotePlan, tree: ast.Module, value: str) -> str:
