@@ -92,10 +92,18 @@ def bound_applications(application: Any) -> list[Any]:
 
     Ray 2.60: `Application._bound_deployment`. Fallback: none are known.
     """
-    bound = getattr(application, "_bound_deployment", None)
+    bound = bound_deployment(application)
     arguments = [*getattr(bound, "init_args", ()), *dict(getattr(bound, "init_kwargs", {})).values()]
     inner = [argument for argument in arguments if type(argument) is type(application)]
     return [*inner, *(deeper for one in inner for deeper in bound_applications(one))]
+
+
+def bound_deployment(application: Any) -> Any:
+    """The deployment of an Application, with the arguments it is bound to as `init_args` and `init_kwargs`.
+
+    Ray 2.60: `Application._bound_deployment`. Fallback: None.
+    """
+    return getattr(application, "_bound_deployment", None)
 
 
 def configured_options(deployment: Any) -> frozenset[str]:

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import ast
-import base64
-import inspect
 import os
-import pickle
 import re
-import sys
-import textwrap
-import types
-import zlib
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..units import size_text
-from ..worker.values import pack
-from .captures import Capture, Captures
+from .captures import HIDDEN, Capture, Captures
+from .cell_text import with_future_first
+from .definitions import definition, has_future_annotations, importing, reads, reads_at_once
+from .inspection import is_ref
+from .pickles import Namespace, assign_pickle, from_file, notebook_classes, sharing_groups
 
-Namespace = Mapping[str, Any]
+SourceFor = Callable[[str, Any], str]
 SHORTEST_SECRET = 8  # characters
 _SECRET_VARIABLE = re.compile("SEC|TOK|KEY|PASS|PWD|CRED|AUTH(?!OR)", re.IGNORECASE)
 _SECRET_NAME = re.compile("passw|secret|api_?key|access_?key|auth_?token|credential", re.IGNORECASE)
 INLINE = 2000  # characters of a literal that stands in the script as it is
-PICKLED = 2**12  # bytes of a compressed pickle that stands in the script as text; a larger one is a file beside it
 
 
 def describe_captures(captures: Captures, namespace: Namespace) -> Iterator[str]:
@@ -47,135 +42,134 @@ def _capture(capture: Capture, namespace: Namespace) -> str:
     return f"{capture.name}: {kind}{size}, {where}{'' if capture.certain or capture.via else ', perhaps'}"
 
 
-def plain(source: str, uses_ipython: bool) -> str:
-    """The cell without the blank line that stands for its magic; a comment where IPython syntax remains."""
-    text = textwrap.dedent(source.strip("\n")).rstrip().removesuffix(";")
-    if uses_ipython and "get_ipython()" in text:
-        return (
-            "from IPython.core.interactiveshell import InteractiveShell\nget_ipython = InteractiveShell.instance\n"
-            + text
-        )
-    return text
+@dataclass(frozen=True)
+class _Part:
+    """What gives a name of the script its value.
+
+    Attributes:
+        source: a definition or an import; "" for a value, which is written as a literal or a pickle.
+        reads: names of the notebook that it needs, now or later.
+        first: those of them that must stand above.
+    """
+
+    name: str
+    source: str = ""
+    reads: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
+    is_import: bool = False
 
 
-def split_head(cell: str) -> tuple[str, str]:
-    """What must stand at the head of a module, ``from __future__`` and ``import *``, and the rest of the cell."""
-    lines = cell.splitlines()
-    head: list[str] = []
-    for node in reversed(ast.parse(cell).body):
-        if isinstance(node, ast.ImportFrom) and (node.module == "__future__" or node.names[0].name == "*"):
-            head.insert(0, ast.unparse(node))
-            del lines[node.lineno - 1 : node.end_lineno]
-    head.sort(key=lambda line: not line.startswith("from __future__"))
-    return "\n".join(head), "\n".join(lines)
+def setting(
+    captures: Iterable[Capture], namespace: Namespace, source_for: SourceFor = definition, imported: Container[str] = ()
+) -> Iterator[str]:
+    """What the cell captures, and what that reads in its turn: imports, then each below what it needs.
 
+    Values that have parts in common are set together, from one pickle, so that they have them in the script, too.
 
-def setting(captures: Iterable[Capture], namespace: Namespace) -> Iterator[str]:
-    """The definitions of what the cell captures: imports, values, then functions and classes."""
-    found = list({capture.name: capture for capture in captures}.values())
-    imports = [_import(capture.name, namespace[capture.name]) for capture in found if capture.kind == "module"]
+    Args:
+        source_for: gives the source that defines a name, "" for a value that has none.
+        imported: names that the script imports itself.
+    """
+    wanted = [capture.name for capture in captures if capture.name not in imported]
+    parts = _parts(wanted, namespace, source_for, imported)
+    if has_future_annotations(namespace[name] for name in parts):
+        yield "from __future__ import annotations"
+    imports = [part.source for part in parts.values() if part.is_import]
     if imports:
         yield "\n".join(imports)
-    values = {capture.name: namespace[capture.name] for capture in found if capture.kind == "value"}
-    if values:
-        yield "\n".join(_assignments(values))
-    refs = [f"{c.name} = ray.put({c.name})" for c in found if c.kind == "ref"]
-    if refs:
-        yield "\n".join([f"# {len(refs)} object refs of the notebook stand for values that only it can make", *refs])
-    for capture in reversed(found):
-        if capture.kind in ("function", "class"):
-            yield _definition(capture.name, namespace[capture.name])
+    yield from _blocks(_in_order(parts), namespace)
 
 
-def _import(name: str, module: Any) -> str:
-    return f"import {module.__name__}" if module.__name__ == name else f"import {module.__name__} as {name}"
+def is_defined(name: str, namespace: Namespace) -> bool:
+    """Whether the script defines the name by an import or by source, so that it has no pickle."""
+    return bool(importing(name, namespace[name]) or definition(name, namespace[name]))
 
 
-def _definition(name: str, value: Any) -> str:
-    """The source of a function or class; one that comes from a module is imported."""
-    if value.__module__ not in ("__main__", None):
-        alias = "" if value.__name__ == name else f" as {name}"
-        return f"from {_public_module(value)} import {value.__qualname__}{alias}"
-    try:
-        return textwrap.dedent(inspect.getsource(value)).rstrip()
-    except (OSError, TypeError):
-        return _class_source(name, value) or assignment(name, value)
+def putting(captures: Iterable[Capture]) -> Iterator[str]:
+    """The object refs that the cell captures, to stand below ``ray.init()``; the notebook saves their values."""
+    for name in dict.fromkeys(capture.name for capture in captures if capture.kind == "ref"):
+        yield f"{from_file((name,), f'ray.get({name})')}\n{name} = ray.put({name})"
 
 
-def _public_module(value: Any) -> str:
-    """``sklearn.svm`` for a class of ``sklearn.svm._classes`` that stands there, too."""
-    module: str = value.__module__
-    outer, _, inner = module.rpartition(".")
-    is_there = outer and getattr(sys.modules.get(outer), value.__qualname__, None) is value
-    return outer if is_there and inner.startswith("_") else module
-
-
-def _class_source(name: str, value: Any) -> str:
-    """Before Python 3.13 the source of a notebook's class is found through one of its methods."""
-    import linecache
-
-    for member in vars(value).values():
-        code = getattr(inspect.unwrap(getattr(member, "__func__", member)), "__code__", None)
-        if code is None:
+def _parts(
+    wanted: Iterable[str], namespace: Namespace, source_for: SourceFor, imported: Container[str]
+) -> dict[str, _Part]:
+    """The part of each name, and of the names that these read."""
+    parts: dict[str, _Part] = {}
+    queue = list(wanted)
+    while queue:
+        name = queue.pop(0)
+        if name in parts or name in imported or name in HIDDEN or name not in namespace or is_ref(namespace[name]):
             continue
-        text = "".join(linecache.getlines(code.co_filename))
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.ClassDef) and node.name == value.__name__:
-                first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-                return "\n".join(text.splitlines()[first - 1 : node.end_lineno])
-    return ""
+        parts[name] = _part(name, namespace[name], source_for)
+        queue.extend(parts[name].reads)
+    return parts
 
 
-def _assignments(values: Mapping[str, Any]) -> Iterator[str]:
-    """A line for each value; those that share parts come from one pickle, so that they go on sharing them."""
-    sharing = _sharing(values)
-    yield from (assignment(name, value) for name, value in values.items() if name not in sharing)
-    if sharing:
-        yield _pickled("shared", tuple(values[name] for name in sharing))
-        yield f"{', '.join(sharing)} = shared"
+def _part(name: str, value: Any, source_for: SourceFor) -> _Part:
+    if text := importing(name, value):
+        return _Part(name, text, is_import=True)
+    if source := source_for(name, value):
+        return _Part(name, source, reads(source), reads_at_once(source))
+    classes = () if _literal(name, value) else tuple(sorted(notebook_classes(value)))
+    return _Part(name, "", classes, classes)
 
 
-def _sharing(values: Mapping[str, Any]) -> list[str]:
-    """The names of values in which one list, dict, array or other object that can change is found twice."""
-    inside: dict[str, set[int]] = {}
-    for name, value in values.items():
-        packer, refused = pack([(name, value)], {}, 2**62)
-        memo = {} if refused else packer.pickler.memo.copy()
-        inside[name] = {key for key, (_, part) in memo.items() if _can_change(part)}
-    counts = Counter(key for keys in inside.values() for key in keys)
-    return [name for name, keys in inside.items() if any(counts[key] > 1 for key in keys)]
+def _in_order(parts: Mapping[str, _Part]) -> list[_Part]:
+    """Values before functions and classes, helpers before those that call them, and each below what it needs first."""
+    ordered: dict[str, _Part] = {}
+
+    def add(part: _Part, above: tuple[str, ...] = ()) -> None:
+        for name in part.first:
+            if name in parts and name not in (*above, part.name):
+                add(parts[name], (*above, part.name))
+        ordered.setdefault(part.name, part)
+
+    own = [part for part in parts.values() if not part.is_import]
+    for part in [*(p for p in own if not p.source), *reversed([p for p in own if p.source])]:
+        add(part)
+    return [part for part in ordered.values() if not part.is_import]
 
 
-def _can_change(part: Any) -> bool:
-    plain = isinstance(part, (type, types.FunctionType, types.ModuleType))
-    return not plain and (isinstance(part, (list, dict, set, bytearray)) or hasattr(part, "__dict__"))
+def _blocks(parts: Sequence[_Part], namespace: Namespace) -> Iterator[str]:
+    """The definitions one by one, and the values between them together."""
+    defined = {part.name for part in parts if part.source}
+    groups = sharing_groups((part.name for part in parts if not part.source), namespace)
+    written: set[str] = set()
+    values: list[str] = []
+    for number, part in enumerate(parts):
+        if part.source:
+            yield part.source
+        elif part.name not in written:
+            group = next((group for group in groups if part.name in group), (part.name,))
+            written.update(group)
+            values.append(_set(group, namespace, defined))
+        if values and (number + 1 == len(parts) or parts[number + 1].source):
+            yield _each_import_once("\n".join(values))
+            values = []
 
 
-def assignment(name: str, value: Any) -> str:
-    """``name = ...``: a literal, else a pickle as text, else a word on why not."""
-    if type(value).__name__ == "Deployment" and hasattr(value, "func_or_class"):
-        return f"from ray import serve\n{_definition(name, value.func_or_class)}"
+def _set(names: tuple[str, ...], namespace: Namespace, defined: Container[str]) -> str:
+    if len(names) == 1:
+        return assignment(names[0], namespace[names[0]], defined)
+    return assign_pickle(names, tuple(namespace[name] for name in names), defined)
+
+
+def _each_import_once(text: str) -> str:
+    lines = text.split("\n")
+    return "\n".join(
+        line for number, line in enumerate(lines) if not (line.startswith("import ") and line in lines[:number])
+    )
+
+
+def assignment(name: str, value: Any, defined: Container[str] = (), saved: str = "") -> str:
+    """``name = ...``: a literal, else a pickle, else a comment on why not; `defined`, `saved` as of `assign_pickle`."""
+    return _literal(name, value) or assign_pickle((name,), (value,), defined, saved)
+
+
+def _literal(name: str, value: Any) -> str:
     literal = repr(value)
-    if len(literal) <= INLINE and is_literal(literal, value):
-        return f"{name} = {code_of(value, name)}"
-    if _holds_references(value):
-        return f"{name} = ...  # make it here: it holds object refs or actor handles, which only the notebook has"
-    return _pickled(name, value)
-
-
-def _pickled(name: str, value: Any) -> str:
-    try:
-        pickled = _pickle(value)
-    except Exception as error:  # pickling runs code of any type
-        return f"{name} = ...  # make it here: it cannot be pickled ({type(error).__name__})"
-    compressed = zlib.compress(pickled)
-    if len(compressed) > PICKLED:
-        return (
-            f"# {size_text(len(pickled))}; save it in the notebook: pickle.dump({name}, open('{name}.pkl', 'wb'))\n"
-            f"import pickle\n{name} = pickle.load(open('{name}.pkl', 'rb'))"
-        )
-    text = base64.b85encode(compressed).decode()
-    return f"import base64, pickle, zlib\n{name} = pickle.loads(zlib.decompress(base64.b85decode({text!r})))"
+    return f"{name} = {code_of(value, name)}" if len(literal) <= INLINE and is_literal(literal, value) else ""
 
 
 def code_of(value: Any, name: str = "") -> str:
@@ -203,24 +197,10 @@ def _text(value: str, name: str) -> str:
 
 
 def finished(script: str) -> str:
-    """The script with the import that what `code_of` wrote needs, unless it stands above already."""
+    """The script with the import that what `code_of` wrote needs, and ``from __future__`` imports at its top."""
     above, found, _ = script.partition("os.environ[")
-    return f"import os\n{script}" if found and not re.search("^import os$", above, re.MULTILINE) else script
-
-
-def _holds_references(value: Any) -> bool:
-    if "ray" not in sys.modules:
-        return False
-    packer, _ = pack([("value", value)], {}, 2**62)
-    return bool(packer.references)
-
-
-def _pickle(value: Any) -> bytes:
-    if type(value).__module__ == "__main__":
-        from ray import cloudpickle
-
-        return bytes(cloudpickle.dumps(value))
-    return pickle.dumps(value)
+    needed = found and not re.search("^import os$", above, re.MULTILINE)
+    return with_future_first(f"import os\n{script}" if needed else script)
 
 
 def is_literal(literal: str, value: Any) -> bool:

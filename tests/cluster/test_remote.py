@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import subprocess
 import sys
 import textwrap
@@ -640,7 +641,40 @@ SCRIPTS = [
     pytest.param("", "%%ray_remote\ndef f():\n    global q\n    q = 3\nf()\nq", "3", id="global"),
     pytest.param("", "%%ray_remote\nimport asyncio\nawait asyncio.sleep(0, 8)", "8", id="await"),
     pytest.param("import numpy as np\na = np.arange(1000)", "%%ray_remote\nint(a.sum())", "499500", id="pickled"),
-]
+    pytest.param("", "%%ray_remote\nfrom __future__ import annotations\nx: Unknown = 3\nx", "3", id="future"),
+    pytest.param(
+        "import math\ndef root(v): return math.sqrt(v)",
+        "%%ray_remote\nimport asyncio\nawait asyncio.sleep(0)\nroot(16), 2", "(4.0, 2)", id="helper-await",
+    ),
+    pytest.param("", "%%ray_remote\ntext = '''one\n  two'''\ntext.split('\\n')", "['one', '  two']", id="text"),
+    pytest.param("xs = [3]", "%%ray_remote\nxs.append(4)\nprint('seen')", "", id="nothing-shown"),
+    pytest.param("d = {}", "%%ray_remote\nd.get('nothing')", "", id="none"),
+    pytest.param("", "%%ray_remote\n(walrus := 3) + 1", "4", id="walrus"),
+    pytest.param("f = lambda v: v + 1\ng = f\ndef make(k):\n    def inner(v):\n        return v + k\n    return inner\n"
+                 "h = make(3)", "%%ray_remote\nf(1), g(2), h(3)", "(2, 3, 6)", id="lambdas"),
+    pytest.param("import ray\n@ray.remote(num_cpus=0.5)\ndef square(v):\n    return v * v\n"
+                 "class Counter:\n    def add(self, v):\n        return v + 1\nActor = ray.remote(Counter)",
+                 "%%ray_remote --num-cpus 0.5\nactor = Actor.options(num_cpus=0).remote()\n"
+                 "total = ray.get([square.remote(3), actor.add.remote(4)])\ndel actor\ntotal",
+                 "[9, 5]", id="remote-functions"),
+    pytest.param("from dataclasses import dataclass\n@dataclass\nclass P:\n    x: int\n    def double(self):\n"
+                 "        return 2 * self.x\np = P(4); ps = [p]",
+                 "%%ray_remote\np.double(), isinstance(p, P), ps[0] is p", "(8, True, True)", id="instances"),
+    pytest.param("import ray\nref = ray.put(5)", "%%ray_remote\nray.get(ref) + 1", "6", id="handled-as-ref"),
+    pytest.param("import ray\nref = ray.put(5)", "%%ray_remote\nref + 1", "6", id="read-as-value"),
+]  # fmt: skip
+CHANGES = [  # setting, cell, what the notebook and the script have afterwards
+    pytest.param("a = []; b = {'inside': a}", "a.append(1); b", "(a, b['inside'] is a)", id="shared"),
+    pytest.param("xs = [1, 2, 3]", "last = xs.pop()", "(xs, last)", id="value-used"),
+    pytest.param("rows = [{'x': 1}]", "for row in rows:\n    row['y'] = row['x'] * 10", "rows", id="loop"),
+    pytest.param("d = {'k': [1]}", "inner = d.get('k')\ninner.append(2)", "(d, inner is d['k'])", id="alias"),
+    pytest.param("n = 0\nlog = []\ndef hit():\n    global n\n    n += 1\n    log.append(n)\n    return n",
+                 "first = hit()\nhit()", "(n, log, first)", id="helper"),
+    pytest.param("def seen():\n    return k\nk = 1", "k = 10\nfound = seen()", "(k, found)", id="helper-sees"),
+    pytest.param("import numpy as np\nz = np.zeros(3)", "z[0] = 7", "(z.tolist(), z.flags.writeable)", id="array"),
+    pytest.param("import random\ndeck = [1, 2, 3]", "random.Random(1).shuffle(deck)", "deck", id="passed-on"),
+    pytest.param("import asyncio\nxs = [1]", "await asyncio.sleep(0)\nxs.append(2)", "xs", id="await"),
+]  # fmt: skip
 
 
 def script_of(notebook: Shell, capsys: Capsys, cell: str, folder: Path) -> Path:
@@ -650,8 +684,15 @@ def script_of(notebook: Shell, capsys: Capsys, cell: str, folder: Path) -> Path:
     notebook.run(f"{head} --dry-run\n{body}")
     script = capsys.readouterr().out.partition("\n\n")[2]
     assert "ray_magics" not in script
+    save_values(notebook, script, folder)
     (folder / "script.py").write_text(script)
     return folder / "script.py"
+
+
+def save_values(notebook: Shell, script: str, folder: Path) -> None:
+    """Does what the comments of the script say: saves in the notebook what is too long for the script."""
+    for line in re.findall(r"^# .*save it in the notebook: (.*)$", script, re.MULTILINE):
+        notebook.run(f"import os; os.chdir({str(folder)!r})\n{line}")
 
 
 @pytest.mark.parametrize(("setting", "cell", "shown"), SCRIPTS)
@@ -660,9 +701,36 @@ def test_the_script_gives_the_same_under_plain_python(
 ) -> None:
     notebook.run(setting)
     printed = plain_python(script_of(notebook, capsys, cell, tmp_path)).strip()
+    lines = [line for line in printed.split("\n") if "(cell pid=" not in line]  # what a task has printed
     expected = eval(shown) if shown else None
-    assert printed.rpartition("\n")[2] == ("" if expected is None else str(expected)), printed
+    assert lines[-1:] == ([] if expected is None else [str(expected)]) or not (shown or printed), printed
     assert notebook.run(cell) == expected
+
+
+@pytest.mark.parametrize(("setting", "cell", "after"), CHANGES)
+def test_what_the_cell_changes_has_changed_after_the_script_too(
+    notebook: Shell, capsys: Capsys, tmp_path: Path, plain_python: Any, setting: str, cell: str, after: str
+) -> None:
+    notebook.run(setting)
+    script = script_of(notebook, capsys, f"%%ray_remote\n{cell}", tmp_path)
+    script.write_text(f"{script.read_text()}\nprint({after})")
+    printed = plain_python(script).strip()
+    notebook.run(f"%%ray_remote\n{cell}")
+    assert printed.rpartition("\n")[2] == str(notebook.run(after)), printed
+
+
+def test_the_script_keeps_exceptions_in_their_places(
+    notebook: Shell, capsys: Capsys, tmp_path: Path, plain_python: Any
+) -> None:
+    cell = '%%ray_remote --for "x in range(3)" --on-error keep\n1 / (x - 1)'
+    printed = plain_python(script_of(notebook, capsys, cell, tmp_path)).strip()
+    assert (
+        printed.rpartition("\n")[2] == str(notebook.run(cell)) == "[-1.0, ZeroDivisionError('division by zero'), 1.0]"
+    )
+    cell = '%%ray_remote --for "x in range(2)" --on-error keep --outputs y\ny = 1 / x'
+    script = script_of(notebook, capsys, cell, tmp_path)
+    script.write_text(f"{script.read_text()}\nprint(y)")
+    assert plain_python(script).strip().endswith("[ZeroDivisionError('division by zero'), 1.0]")
 
 
 def test_the_script_runs_by_itself(notebook: Shell, capsys: Capsys, tmp_path: Path) -> None:

@@ -299,6 +299,40 @@ def test_the_script_serves_the_same(
     assert '{"sum":7}' in plain_python(tmp_path / "script.py")
 
 
+EARLIER = """
+from fastapi import FastAPI
+from ray import serve
+api = FastAPI()
+factor = 3
+@serve.deployment(ray_actor_options={"num_cpus": 0})
+class Scale:
+    def scaled(self, x):
+        return x * factor
+@serve.deployment(ray_actor_options={"num_cpus": 0})
+@serve.ingress(api)
+class Front:
+    def __init__(self, scale):
+        self.scale = scale
+    @api.get("/")
+    async def read(self) -> int:
+        return await self.scale.scaled.remote(2)
+whole = Front.bind(Scale.options(max_ongoing_requests=3).bind())
+"""
+
+
+def test_the_script_makes_again_what_earlier_cells_have_deployed(
+    lab: Shell, web: Any, capsys: Capsys, tmp_path: Path, plain_python: Callable[[Path], str]
+) -> None:
+    lab.run(EARLIER)
+    capsys.readouterr()
+    lab.run("%ray_serve whole --name earlier --dry-run")
+    script = capsys.readouterr().out.partition("\n\n")[2].replace(", blocking=True", "")
+    (tmp_path / "script.py").write_text(f"{script}\nimport urllib.request\nport = {web.base_url.port}\n"
+        "print(urllib.request.urlopen(f'http://127.0.0.1:{port}/earlier').read().decode(), 'read')\n")  # fmt: skip
+    printed = plain_python(tmp_path / "script.py")
+    assert "6 read" in printed, printed
+
+
 @pytest.mark.usefixtures("lab")
 def test_the_twin_serves_from_python(web: Any) -> None:
     import ray_magics

@@ -188,6 +188,25 @@ def test_the_script_draws_the_same_configurations(
     assert str(sorted(str(one.config) for one in grid)) in printed
 
 
+def test_the_script_of_a_cell_gives_what_the_cell_gives(
+    lab: Shell, capsys: Capsys, tmp_path: Path, plain_python: Callable[[Path], str]
+) -> None:
+    lab.run("from ray import tune\nbase = 2\nfactors = [1, 2]")
+    cell = "from __future__ import annotations\nimport asyncio\nfrom math import *\nawait asyncio.sleep(0)\n"
+    cell += "base: Unknown = base + floor(config['a'])\nbase"
+    line = '--space "a=grid_search([0, 1])" --metric loss --mode min --into found --stop "lambda name, r: r[\'loss\'] > 9" '
+    line += (
+        f"--scheduler \"pbt(hyperparam_mutations={{'a': tune.choice(factors)}}, perturbation_interval=5)\" {IN_TURN}"
+    )
+    capsys.readouterr()
+    search(lab, f"{line} --dry-run", cell)
+    script = capsys.readouterr().out.partition("\n\n")[2]
+    assert "object at 0x" not in script
+    (tmp_path / "script.py").write_text(script + "print(sorted(one.metrics['loss'] for one in found))\n")
+    printed = plain_python(tmp_path / "script.py")
+    assert "[2, 3]" in printed, printed
+
+
 def test_failed_trials_show_their_line_and_the_others_go_on(lab: Shell) -> None:
     lab.run(
         "def train(config):\n    if config['x'] == 2:\n        raise KeyError('lost')\n"

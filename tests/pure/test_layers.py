@@ -21,7 +21,7 @@ BELOW = {  # what each layer may import beside itself; those that are not named 
     "cell": ("worker", "kernel", "errors"),
     "connection": ("resources",),
     "raylib": ("resources", "connection", "errors"),
-    "ship": ("units", "worker", "errors", "line", "cell", "connection"),
+    "ship": ("units", "worker", "errors", "line", "cell", "connection", "raylib"),
     "run": ("worker", "resources", "errors", "line", "cell", "connection", "ship"),
     "views": ("units", "worker", "kernel", "errors", "line", "run"),
 }

@@ -429,6 +429,37 @@ def test_every_script_is_python(line: str) -> None:
     compile(explain(made, {"train": train}, "train(config)").split("\n\n", 1)[1], "script", "exec")
 
 
+@pytest.mark.parametrize(
+    ("line", "written"),
+    [
+        pytest.param(
+            "--scheduler \"pbt(hyperparam_mutations={'x': choice(sizes)})\"",
+            "PopulationBasedTraining(hyperparam_mutations={'x': choice(sizes)})",
+            id="parameter",
+        ),
+        pytest.param("--search own(sizes)", "search_alg=own(sizes)", id="object"),
+        pytest.param("--stop \"lambda name, r: r['loss'] > sizes[0]\"", "stop=lambda name, r: r['loss'] >", id="stop"),
+        pytest.param("--stop training_iteration=3", "stop={'training_iteration': 3}", id="condition"),
+    ],
+)
+def test_what_is_no_literal_stands_in_the_script_as_on_the_line(line: str, written: str) -> None:
+    own = {"choice": lambda values: SimpleNamespace(values=values), "sizes": [16, 32]}
+    own["own"] = lambda values: SimpleNamespace(suggest=values)
+    made = plan(f'train --space "x=choice([1, 2])" --metric loss --mode min {line}', **own)
+    text = script(made, {"train": train, **own}, "train(config)")
+    compile(text, "script", "exec")
+    assert written in text and "namespace(" not in text and ("sizes = [16, 32]" in text or "sizes" not in written)
+
+
+def test_a_cell_that_is_no_body_of_a_function_is_run_as_text() -> None:
+    cell = "from math import *\nawait later(floor(config['x']))"
+    names = {"later": abs}
+    made = make_plan(TuneOptions(), cell_trainable(read_cell(cell), names))
+    text = script(made, names, cell)
+    compile(text, "script", "exec")
+    assert said(text, "'config': config", "'from math import *\\n'", "asyncio.run(", "value = namespace['__value__']")
+
+
 def test_python_takes_what_the_line_takes() -> None:
     from ray_magics.line.api import line_of
     from ray_magics.verbs.tune.api import _LINE_ONLY, _OWN_PARAMETERS
@@ -437,7 +468,7 @@ def test_python_takes_what_the_line_takes() -> None:
     declared = {flag[2:].replace("-", "_") for flag in ray_tune.options}
     assert declared - {*_OWN_PARAMETERS, *_LINE_ONLY} == set(given)
     assert TuneOptions.from_values(given) == TuneOptions(quiet=True)
-    assert set(vars(TuneOptions())) - {"space_code"} == declared - {*_LINE_ONLY}
+    assert set(vars(TuneOptions())) - {"space_code", "stop_code"} == declared - {*_LINE_ONLY}
 
 
 @pytest.mark.parametrize(

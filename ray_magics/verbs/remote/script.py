@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
-import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...ship.script import Namespace, code_of, describe_captures, finished, plain, setting, split_head
+from ...ship.cell_text import executed, indented, must_be_text, plain, shows_nothing, split_value
+from ...ship.pickles import Namespace
+from ...ship.script import code_of, describe_captures, finished, putting, setting
 from .definitions import is_remote
+from .passing import Passing, passing_of
 from .plan import DEFINE, MAP, RemotePlan
 
 
@@ -50,22 +52,18 @@ def _returns(plan: RemotePlan) -> str:
 def script(plan: RemotePlan, namespace: Namespace, source: str) -> str:
     """A program that does the same with Ray alone; ``python`` runs it."""
     cell = plain(source, plan.cell.uses_ipython)
-    head, rest = split_head(cell)
-    if head and not (plan.form != DEFINE and _must_be_text(plan, cell)):
-        cell = rest
-    else:
-        head = ""
-    parts = [*([head] if head else []), "import ray"]
-    parts += [*setting((*plan.captures.found, *plan.feed.found), namespace), "ray.init()"]
+    captures = (*plan.captures.found, *plan.feed.found)
+    parts = ["import ray", *setting(captures, namespace, imported=["ray"]), "ray.init()", *putting(captures)]
     if plan.form == DEFINE:
         return finished("\n\n".join([*parts, _definitions(plan, cell)]) + "\n")
-    parts += [_function(plan, cell), _call(plan)]
+    passing = passing_of(plan, namespace)
+    parts += [_function(plan, passing, cell), *([_OUTCOME] if plan.keep else []), _call(plan, passing, cell)]
     return finished("\n\n".join(parts) + "\n")
 
 
 def _definitions(plan: RemotePlan, cell: str) -> str:
-    """The cell with ``@ray.remote`` above each function and class."""
-    tree, lines = ast.parse(cell), cell.splitlines()
+    """The cell with ``@ray.remote`` above each function and class that becomes remote."""
+    tree, lines = ast.parse(cell), cell.split("\n")
     for node in reversed(tree.body):
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             continue
@@ -80,164 +78,143 @@ def _arguments(options: Mapping[str, Any]) -> str:
     return f"({', '.join(f'{key}={code_of(value, key)}' for key, value in options.items())})" if options else ""
 
 
-def _function(plan: RemotePlan, cell: str) -> str:
-    """The cell as a remote function: what it captures are parameters, what it binds and its value it returns."""
+def _function(plan: RemotePlan, passing: Passing, cell: str) -> str:
+    """The cell as a remote function; what it binds or changes, and its value, it returns."""
     first = ["__item__"] if plan.form == MAP else []
-    names, together = _parameters(plan), _travels_together(plan)
-    parameters = [*first, "values"] if together else [*first, *names]
-    head = f"@ray.remote{_arguments(plan.options)}\ndef cell({', '.join(parameters)}):"
+    head = f"@ray.remote{_arguments(plan.options)}\ndef cell({', '.join([*first, *passing.parameters])}):"
     unpack = [f"{plan.items.target} = __item__"] if plan.items else []
-    unpack += [f"{', '.join(names)} = values"] if together else []
-    body = "\n".join([*unpack, _fits_in_function(plan, cell)])
-    return f"{head}\n{textwrap.indent(body, '    ')}"
+    body = "\n".join([*_arrival(plan, passing), *unpack, _fits_in_function(plan, passing, cell)])
+    return f"{head}\n{indented(body)}"
 
 
-def _changed(plan: RemotePlan) -> tuple[str, ...]:
-    """Captured values that the cell changes in place, as far as its source shows; they come back, too."""
-    if plan.form == MAP:
-        return ()
-    changed = {*plan.cell.updates, *plan.cell.calls}.difference(plan.binds)
-    return tuple(c.name for c in plan.captures.found if c.kind == "value" and c.name in changed)
-
-
-def _travels_together(plan: RemotePlan) -> bool:
-    """Whether the values are one argument, so that parts which they share stay shared."""
-    return bool(_changed(plan)) and len(_parameters(plan)) > 1
-
-
-def _parameters(plan: RemotePlan) -> list[str]:
-    return [capture.name for capture in plan.captures.found if capture.kind in ("value", "ref")]
-
-
-def _must_be_text(plan: RemotePlan, cell: str) -> bool:
-    """Whether the cell can only be at the level of a module."""
-    globals_used = any(isinstance(node, ast.Global) for node in ast.walk(ast.parse(cell)))
-    parts = plan.cell.binds_unknown, plan.cell.is_async, globals_used, plan.cell.functions, plan.cell.classes
-    return any(map(bool, parts))
-
-
-def _fits_in_function(plan: RemotePlan, cell: str) -> str:
-    """The body; one that must stay at module level (star imports, ``global``, ``await``, ``def``) is run as text."""
-    tree = ast.parse(cell)
-    if _must_be_text(plan, cell):
-        return _as_text(plan, cell)
-    lines, value = _split(tree, cell)
-    return "\n".join([*lines, f"return {_answer(plan, tree, value)}"])
-
-
-def _split(tree: ast.Module, cell: str) -> tuple[list[str], str]:
-    """The lines of the statements, and the text of the last expression or ``None``."""
-    last, lines = tree.body[-1], cell.splitlines()
-    if not isinstance(last, ast.Expr):
-        return lines, "None"
-    before = lines[last.lineno - 1].encode()[: last.col_offset].decode().rstrip().rstrip(";")
-    value = ast.get_source_segment(cell, last.value) or ast.unparse(last.value)
-    return [
-        *lines[: last.lineno - 1],
-        *([before] if before else []),
-    ], f"({value})" if "\n" in value or isinstance(last.value, ast.Tuple) else value
-
-
-def _answer(plan: RemotePlan, tree: ast.Module, value: str) -> str:
-    changed = _parameters(plan) if _travels_together(plan) else _changed(plan)
-    if not plan.binds and not changed:
-        return value
-    certain = {*(name for node in tree.body for name in _certain(node)), *changed}
-    if certain.issuperset(plan.binds) and not plan.cell.deletes:
-        names = "{" + ", ".join(f"{name!r}: {name}" for name in dict.fromkeys([*changed, *plan.binds])) + "}"
+def _arrival(plan: RemotePlan, passing: Passing) -> Iterator[str]:
+    """Statements that give the captured values their names, and make writable what the cell may write into."""
+    if passing.as_globals:
+        targets = plan.items.names if plan.items else ()
+        names = dict.fromkeys([*passing.names, *targets, *plan.binds])
+        yield f"global {', '.join(name for name in names if name not in passing.refs)}"
+    if passing.copied:
+        yield "import copy  # arrays that Ray sends are read-only"
+    if passing.together:
+        target = passing.tuple_text if len(passing.names) == 1 else ", ".join(passing.names)
+        yield f"{target} = {'copy.deepcopy(captured)' if passing.copied else 'captured'}"
     else:
-        names = _existing("locals()", (*changed, *plan.binds))
-    return f"{names}, {value}"
+        yield from (f"{name} = copy.deepcopy({name})" for name in passing.copied)
+
+
+def _fits_in_function(plan: RemotePlan, passing: Passing, cell: str) -> str:
+    """The body; one that must stay at module level (star imports, ``global``, ``await``, ``def``) is run as text."""
+    if must_be_text(plan.cell) or plan.cell.functions or plan.cell.classes:
+        return _as_text(plan, passing, cell)
+    lines, value = split_value(cell)
+    if value and _names_back(plan, passing) and (passing.as_globals or ":=" in value):
+        lines, value = [*lines, f"__value__ = {value}"], "__value__"  # it binds names, or what it calls does
+    return "\n".join([*lines, f"return {_answer(plan, passing, ast.parse(cell), value or 'None')}"])
+
+
+def _answer(plan: RemotePlan, passing: Passing, tree: ast.Module, value: str) -> str:
+    names = _names_back(plan, passing)
+    if not names:
+        return value
+    certain = {*passing.returned, *(name for node in tree.body for name in _certain(node))}
+    if certain.issuperset(names) and not plan.cell.deletes:
+        return "{" + ", ".join(f"{name!r}: {name}" for name in names) + f"}}, {value}"
+    return f"{_existing('globals()' if passing.as_globals else 'locals()', names)}, {value}"
+
+
+def _names_back(plan: RemotePlan, passing: Passing) -> tuple[str, ...]:
+    """What the task returns beside its value."""
+    future = {name for node in ast.parse(plan.cell.source).body for name in _future(node)}
+    return tuple(name for name in dict.fromkeys([*passing.returned, *plan.binds]) if name not in future)
+
+
+def _future(node: ast.stmt) -> list[str]:
+    is_future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
+    return [alias.name for alias in node.names] if is_future and isinstance(node, ast.ImportFrom) else []
 
 
 def _certain(node: ast.stmt) -> list[str]:
     """Names that a statement surely binds."""
     if isinstance(node, ast.Assign):
         return [target.id for target in node.targets if isinstance(target, ast.Name)]
-    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-        return [node.target.id]
-    if isinstance(node, ast.Import):
+    if isinstance(node, (ast.AugAssign, ast.AnnAssign)) and isinstance(node.target, ast.Name):
+        return [node.target.id] if node.value is not None else []
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
         return [(alias.asname or alias.name).partition(".")[0] for alias in node.names]
     return []
 
 
-def _as_text(plan: RemotePlan, cell: str) -> str:
-    """The cell as text, executed in a namespace of its own."""
-    tree = ast.parse(cell)
-    if tree.body and isinstance(tree.body[-1], ast.Expr):
-        tree.body[-1] = ast.Assign([ast.Name("__value__", ast.Store())], tree.body[-1].value)
-        ast.fix_missing_locations(tree)
-    text = ast.unparse(tree)
-    return (
-        "import ast, asyncio, inspect\n"
-        "namespace = {**globals(), **locals(), '__name__': '__main__'}\n"
-        f"code = compile({text!r}, 'cell', 'exec', flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)\n"
-        "made = eval(code, namespace)\n"
-        "if inspect.iscoroutine(made):\n    asyncio.run(made)\n"
-        f"return {_answer_of_text(plan)}"
-    )
+def _as_text(plan: RemotePlan, passing: Passing, cell: str) -> str:
+    """The cell as text, executed in a namespace of its own, or in the globals where helpers have to see it."""
+    names = dict.fromkeys([*plan.captures.names, *(plan.items.names if plan.items else ())])
+    code = executed(cell, plan.cell.is_async, names, passing.as_globals)
+    return f"{code}\nreturn {_answer_of_text(plan, passing, tuple(names))}"
 
 
-def _answer_of_text(plan: RemotePlan) -> str:
-    value = "namespace.get('__value__')"
+def _answer_of_text(plan: RemotePlan, passing: Passing, known: tuple[str, ...]) -> str:
+    value, names = "namespace.get('__value__')", _names_back(plan, passing)
     if plan.cell.binds_unknown and plan.form != MAP:
-        known = {*plan.captures.names, "namespace"}
-        unknown = f"not (name.startswith('__') or name in globals() or name in {sorted(known)!r})"
-        return f"{{name: value for name, value in namespace.items() if {unknown}}}, {value}"
-    names = (*_changed(plan), *plan.binds)
+        old = tuple(name for name in known if name not in names)
+        return (
+            f"{{name: value for name, value in namespace.items() if name[:2] != '__' and name not in {old!r}}}, {value}"
+        )
     return f"{_existing('namespace', names)}, {value}" if names else value
 
 
-def _existing(names: str, wanted: tuple[str, ...]) -> str:
-    return f"{{name: value for name, value in {names}.items() if name in {wanted!r}}}"
+def _existing(namespace: str, names: tuple[str, ...]) -> str:
+    return f"{{name: value for name, value in {namespace}.items() if name in {names!r}}}"
 
 
-def _call(plan: RemotePlan) -> str:
+_OUTCOME = """\
+def outcome(ref):
+    try:
+        return ray.get(ref)
+    except ray.exceptions.RayError as error:
+        return getattr(error, "cause", None) or error"""
+
+
+def _call(plan: RemotePlan, passing: Passing, cell: str) -> str:
     result = plan.into or "result"
-    lines = _map_call(plan, result) if plan.items else _run_call(plan, result)
+    lines = _map_call(plan, passing, result) if plan.items else _run_call(plan, passing, result)
     if not plan.into and plan.cell.expression and not plan.cell.silent:
-        lines.append(f"if {result} is not None:\n    print({result})")
+        lines += _shown(plan, cell, result)
     return "\n".join(lines)
 
 
-def _run_call(plan: RemotePlan, result: str) -> list[str]:
-    names = ", ".join(_parameters(plan))
-    call = f"ray.get(cell.remote({f'({names})' if _travels_together(plan) else names}))"
-    if plan.binds or plan.cell.binds_unknown or _changed(plan):
+def _shown(plan: RemotePlan, cell: str, result: str) -> list[str]:
+    """What a notebook shows of the value: nothing where it is None."""
+    if plan.items:
+        return [f"print({result})"]
+    return [] if shows_nothing(cell) else [f"if {result} is not None:\n    print({result})"]
+
+
+def _run_call(plan: RemotePlan, passing: Passing, result: str) -> list[str]:
+    call = f"ray.get(cell.remote({', '.join(passing.arguments)}))"
+    if passing.copied:
+        return ["import copy", f"names, {result} = copy.deepcopy({call})", "globals().update(names)"]
+    if _names_back(plan, passing) or plan.cell.binds_unknown:
         return [f"names, {result} = {call}", "globals().update(names)"]
     return [f"{result} = {call}"]
 
 
-def _map_call(plan: RemotePlan, result: str) -> list[str]:
+def _map_call(plan: RemotePlan, passing: Passing, result: str) -> list[str]:
     assert plan.items is not None
     conditions = "".join(f" if {condition}" for condition in plan.items.conditions)
     loop = f"for {plan.items.target} in {plan.items.iterable}{conditions}"
-    once = [f"{name}_ref" for name in _parameters(plan)]
-    puts = [f"{ref} = ray.put({name})" for ref, name in zip(once, _parameters(plan), strict=True)]
-    refs = f"[cell.remote({', '.join([_item(plan), *once])}) {loop}]"
-    call = f"[outcome(ref) for ref in {refs}]" if plan.keep else f"ray.get({refs})"
-    puts = [_OUTCOME, *puts] if plan.keep else puts
+    values = dict(zip(passing.parameters, passing.arguments, strict=True))
+    once = [name if name in passing.refs else f"{name}_ref" for name in values]
+    puts = [f"{name}_ref = ray.put({value})" for name, value in values.items() if name not in passing.refs]
+    tasks = f"[cell.remote({', '.join([_item(plan), *once])}) {loop}]"
+    call = f"[outcome(ref) for ref in {tasks}]" if plan.keep else f"ray.get({tasks})"
     if not plan.binds:
         return [*puts, f"{result} = {call}"]
+    error = "answer if isinstance(answer, Exception) else " if plan.keep else ""
     return [
         *puts,
         f"answers = {call}",
-        *(f"{name} = [{_kept(plan, f'answer[0][{name!r}]')} for answer in answers]" for name in plan.binds),
-        f"{result} = [{_kept(plan, 'answer[1]')} for answer in answers]",
+        *(f"{name} = [{error}answer[0][{name!r}] for answer in answers]" for name in plan.binds),
+        f"{result} = [{error}answer[1] for answer in answers]",
     ]
-
-
-_OUTCOME = """def outcome(ref):
-    try:
-        return ray.get(ref)
-    except Exception as error:
-        return getattr(error, "cause", error)
-"""
-
-
-def _kept(plan: RemotePlan, value: str) -> str:
-    """What stands for an item, which with ``--on-error keep`` may be an exception."""
-    return f"answer if isinstance(answer, Exception) else {value}" if plan.keep else value
 
 
 def _item(plan: RemotePlan) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from ...cell.reader import Cell, read_cell
 from ...errors import UsageError
 from ...ship.captures import Captures, find_captures
-from ...ship.script import assignment, code_of, describe_captures, finished, is_literal, plain, setting
+from ...ship.cell_text import plain
+from ...ship.script import assignment, code_of, describe_captures, finished, is_literal, putting, setting
 from .application import NOTEBOOK_DEFAULTS
+from .earlier import source_of_earlier
 from .plan import APPLICATION, ASGI_APP, DEFAULT_PORT, DEFINITION, LOOPBACK, ServePlan, attributes_of, kind_of
 
 Namespace = Mapping[str, Any]
@@ -46,14 +49,16 @@ def script(plan: ServePlan, source: str, cell: Cell, captures: Captures, namespa
     application = _application(last.value if isinstance(last, ast.Expr) else None, tree, namespace)
     body = ast.unparse(tree)
     definitions: list[str] = []
-    application = _with_options(application, plan, tree, definitions)
+    application = _with_options(application, plan, tree, definitions, namespace)
+    refs = list(putting(captures.found))
     parts = [
         "import ray\nfrom ray import serve",
-        *setting(captures.found, namespace),
+        *setting(captures.found, namespace, partial(source_of_earlier, namespace=namespace), _RAY_NAMES),
+        *(["ray.init()", *refs] if refs else []),
         *([body] if body else []),
         *definitions,
         f"app = {ast.unparse(application)}",
-        "\n".join(["ray.init()", *_start(plan), _run(plan)]),
+        "\n".join([*([] if refs else ["ray.init()"]), *_start(plan), _run(plan)]),
     ]
     return finished("\n\n".join(parts) + "\n")
 
@@ -156,7 +161,9 @@ def _bind(name: str, is_deployment: bool) -> ast.expr:
     return ast.parse(f"{name if is_deployment else f'serve.deployment({name})'}.bind()", mode="eval").body
 
 
-def _with_options(application: ast.expr, plan: ServePlan, tree: ast.Module, definitions: list[str]) -> ast.expr:
+def _with_options(
+    application: ast.expr, plan: ServePlan, tree: ast.Module, definitions: list[str], namespace: Namespace
+) -> ast.expr:
     """``Model.bind(x)`` as ``Model.options(num_replicas=2).bind(x)``; anything else as it is.
 
     Values that are no literals are defined before it, in `definitions`.
@@ -169,8 +176,8 @@ def _with_options(application: ast.expr, plan: ServePlan, tree: ast.Module, defi
         options["max_ongoing_requests"] = NOTEBOOK_DEFAULTS["max_ongoing_requests"]
     if options.get("num_replicas", 0) is None:
         del options["num_replicas"]
-    keywords = ", ".join(f"{name}={_value(name, value, definitions)}" for name, value in options.items())
-    arguments = ", ".join(f"{name}={_value(name, value, definitions)}" for name, value in plan.bind.items())
+    keywords = ", ".join(f"{name}={_value(name, value, definitions, namespace)}" for name, value in options.items())
+    arguments = ", ".join(f"{name}={_value(name, value, definitions, namespace)}" for name, value in plan.bind.items())
     call = ast.parse(f"_.options({keywords}).bind({arguments})", mode="eval").body
     assert isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Call)
     assert isinstance(call.func.value.func, ast.Attribute)
@@ -179,12 +186,13 @@ def _with_options(application: ast.expr, plan: ServePlan, tree: ast.Module, defi
     return call
 
 
-def _value(name: str, value: Any, definitions: list[str]) -> str:
+def _value(name: str, value: Any, definitions: list[str], namespace: Namespace) -> str:
     """A literal as it is; the name of anything else, whose definition `definitions` gets."""
     value = value.model_dump(exclude_unset=True) if hasattr(value, "model_dump") else value
     if is_literal(repr(value), value):
         return code_of(value, name)
-    definitions.append(assignment(f"given_{name}", value))
+    in_notebook = next((name for name, one in namespace.items() if one is value), f"given_{name}")
+    definitions.append(assignment(f"given_{name}", value, saved=in_notebook))
     return f"given_{name}"
 
 

@@ -90,12 +90,14 @@ class AlgorithmChoice:
         parameters: of its constructor.
         instance: that object.
         text: as it was written.
+        keywords: the expressions of the parameters.
     """
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     instance: Any = None
     text: str = ""
+    keywords: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def label(self) -> str:
@@ -140,7 +142,7 @@ def choose_algorithm(
         return AlgorithmChoice(default, text=default)
     if written.name:
         parameters = {key: expression(text).evaluate(namespace, option) for key, text in written.keywords}
-        return AlgorithmChoice(written.name, parameters, text=written.text)
+        return AlgorithmChoice(written.name, parameters, text=written.text, keywords=dict(written.keywords))
     instance = expression(written.text).evaluate({**ray_classes, **namespace}, option)
     if isinstance(instance, type):
         raise UsageError(f"{option}: {written.text} is a class; make an object of it: {option} {written.text}()")

@@ -38,6 +38,7 @@ class TuneOptions:
         num_samples: configurations to draw; each is one trial, times the grid. -1: until the time budget is over.
         reuse_actors: a worker process that has ended a trial takes the next.
         stop: metric -> value at which a trial ends; or an object or function of Ray's.
+        stop_code: what ``--stop`` says as Python, a dict or an expression.
         time_budget_s: seconds for the whole search.
         num_cpus, num_gpus: what one trial reserves; None for Ray's default.
         storage_path: a folder or a URI of the storage; "" for Ray's default.
@@ -57,6 +58,7 @@ class TuneOptions:
     search: AlgorithmChoice = field(default_factory=lambda: AlgorithmChoice(RANDOM, text=RANDOM))
     seed: int | None = None
     stop: Any = None
+    stop_code: str = ""
     time_budget_s: float | None = None
     num_cpus: float | None = None
     num_gpus: float | None = None
@@ -85,6 +87,7 @@ def read_options(line: Line, namespace: Namespace) -> TuneOptions:
             "space": make_space(assignments, namespace),
             "space_code": "\n".join(assignment.text for assignment in assignments),
             "stop": _stop(line.stop or (), namespace),
+            "stop_code": _stop_code(line.stop or ()),
         }
     )
 
@@ -108,6 +111,13 @@ def _stop(conditions: tuple[Assignment, ...], namespace: Namespace) -> Any:
     if len(values) > 1:
         raise UsageError('--stop takes conditions, as in "training_iteration=10", or one expression, not both.')
     return values[""]
+
+
+def _stop_code(conditions: tuple[Assignment, ...]) -> str:
+    if conditions and not conditions[0].key:
+        return conditions[0].text
+    pairs = ", ".join(f"{condition.key!r}: {condition.text}" for condition in conditions)
+    return f"{{{pairs}}}" if pairs else ""
 
 
 @dataclass(frozen=True)

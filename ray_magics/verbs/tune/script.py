@@ -6,25 +6,18 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
 from ...cell.reader import read_cell
 from ...ship.captures import Capture, find_captures
-from ...ship.script import (
-    Namespace,
-    assignment,
-    code_of,
-    describe_captures,
-    finished,
-    is_literal,
-    plain,
-    setting,
-    split_head,
-)
+from ...ship.cell_text import executed, indented, must_be_text, plain, split_value
+from ...ship.pickles import Namespace
+from ...ship.script import assignment, code_of, describe_captures, finished, is_literal, putting, setting
 from .algorithms import FIFO, SCHEDULERS, SEARCHES, Algorithm, AlgorithmChoice, mutations
 from .plan import TunePlan
 from .space import KINDS, OBJECT, Dimension, nested, safe_repr
-from .trainable import CELL, FUNCTION, RAY
+from .trainable import CELL, CONFIG, FUNCTION, RAY
 
 _INDENT = "    "
 
@@ -75,29 +68,47 @@ def _target(plan: TunePlan) -> str:
 
 def script(plan: TunePlan, namespace: Namespace, source: str) -> str:
     """A program that does the same with Ray alone; ``python`` runs it."""
-    captures = (*plan.trainable.captures.found, *_space_captures(plan, namespace))
-    definitions = setting([capture for capture in captures if capture.name not in ("ray", "tune")], namespace)
-    head = split_head(plain(source, plan.trainable.cell.uses_ipython))[0] if plan.trainable.kind == CELL else ""
-    parts = [*([head] if head else []), "import ray\nfrom ray import tune", *_imports(plan), *definitions]
+    captures = (*plan.trainable.captures.found, *_read_by_options(plan, namespace))
+    parts = ["import ray\nfrom ray import tune", *_imports(plan, namespace)]
+    parts += setting(captures, namespace, imported=["ray", "tune"])
     if plan.trainable.kind == CELL:
         parts.append(_cell_function(plan, source))
     if plan.trainable.kind == RAY and not plan.trainable.text.isidentifier():
         parts.append(assignment("trainable", plan.trainable.value))
     wrapped = _may_return_a_number(plan, namespace)
-    parts += [*([_wrapper(plan)] if wrapped else []), "ray.init()", _fit(plan, wrapped)]
+    parts += [*([_wrapper(plan)] if wrapped else []), "ray.init()", *putting(captures), _fit(plan, wrapped)]
     return finished("\n\n".join(parts) + "\n")
 
 
-def _space_captures(plan: TunePlan, namespace: Namespace) -> Iterable[Capture]:
-    """What the expressions of ``--space`` read from the notebook."""
-    return find_captures(read_cell(plan.space_code), namespace).found if plan.space_code else ()
+def _read_by_options(plan: TunePlan, namespace: Namespace) -> Iterable[Capture]:
+    """What the expressions of the line read from the notebook."""
+    for code in _expressions(plan):
+        yield from find_captures(read_cell(code), namespace).found
 
 
-def _imports(plan: TunePlan) -> Iterator[str]:
+def _expressions(plan: TunePlan) -> Iterator[str]:
+    """Those of the line that stand in the script as they are written."""
+    if plan.space_code:
+        yield plan.space_code
+    if plan.stop_code and not _is_plain(plan.stop):
+        yield plan.stop_code
+    for choice in (plan.scheduler, plan.search):
+        if not choice.name:
+            yield choice.text
+        yield from (choice.keywords.get(key, "") for key, value in choice.parameters.items() if not _is_plain(value))
+
+
+def _imports(plan: TunePlan, namespace: Namespace) -> Iterator[str]:
+    """Of the classes of Ray that the line names by a short name, or uses though the notebook has not imported them."""
     algorithms = [SCHEDULERS.get(plan.scheduler.name), SEARCHES.get(plan.search.name) if _names_search(plan) else None]
-    paths = [algorithm.import_path.partition(":") for algorithm in algorithms if algorithm and algorithm.import_path]
+    paths = [algorithm.import_path for algorithm in algorithms if algorithm and algorithm.import_path]
+    for choice, module in ((plan.scheduler, "ray.tune.schedulers"), (plan.search, "ray.tune.search")):
+        names = [] if choice.name else [name.name for name in read_cell(choice.text).reads]
+        paths += [
+            f"{module}:{name}" for name in names if name not in namespace and hasattr(import_module(module), name)
+        ]
     if paths:
-        yield "\n".join(f"from {module} import {name}" for module, _, name in paths)
+        yield "\n".join("from {} import {}".format(*path.split(":")) for path in dict.fromkeys(paths))
 
 
 def _names_search(plan: TunePlan) -> bool:
@@ -108,33 +119,18 @@ def _names_search(plan: TunePlan) -> bool:
 
 def _cell_function(plan: TunePlan, source: str) -> str:
     """The cell as a function of config; what it captures are the script's globals."""
-    cell = split_head(plain(source, plan.trainable.cell.uses_ipython))[1]
-    name = plan.trainable.name
-    if plan.trainable.cell.is_async:
-        return f"{_function_of(plan, cell, f'async def _{name}')}\n\n{_RUN_ASYNC.format(name=name)}"
-    return _function_of(plan, cell, f"def {name}")
-
-
-_RUN_ASYNC = "def {name}(config):\n    import asyncio\n    return asyncio.run(_{name}(config))"
-
-
-def _function_of(plan: TunePlan, cell: str, head: str) -> str:
-    if not plan.trainable.cell.expression:
-        return f"{head}(config):\n{textwrap.indent(cell, _INDENT)}"
-    *lines, last = _with_value(cell)
-    value = f'{{{plan.metric!r}: value}} if hasattr(value, "__float__") else value' if plan.metric else "value"
-    body = "\n".join([*lines, f"value = {last}", f"return {value}"])
-    return f"{head}(config):\n{textwrap.indent(body, _INDENT)}"
-
-
-def _with_value(cell: str) -> list[str]:
-    """The lines of the cell, and its last expression."""
-    tree = ast.parse(cell)
-    last = tree.body[-1]
-    assert isinstance(last, ast.Expr)
-    lines = cell.splitlines()
-    before = lines[last.lineno - 1].encode()[: last.col_offset].decode().rstrip().rstrip(";")
-    return [*lines[: last.lineno - 1], *([before] if before else []), ast.unparse(last.value)]
+    trainable = plan.trainable
+    code = plain(source, trainable.cell.uses_ipython)
+    lines, value = split_value(code)
+    if must_be_text(trainable.cell) or {*trainable.captures.names, CONFIG} & {*trainable.cell.binds}:
+        names = dict.fromkeys([*trainable.captures.names, CONFIG, "tune"])
+        lines = executed(code, trainable.cell.is_async, names).split("\n")
+        value = value and "namespace['__value__']"
+    if value:
+        number = f'{{{plan.metric!r}: value}} if hasattr(value, "__float__") else value' if plan.metric else "value"
+        lines = [*lines, f"value = {value}", f"return {number}"]
+    body = indented("\n".join(lines))
+    return f"def {trainable.name}({CONFIG}):\n{body}"
 
 
 def _fit(plan: TunePlan, wrapped: bool) -> str:
@@ -241,26 +237,12 @@ def _tune_config(plan: TunePlan) -> Iterator[str]:
 def _algorithm(choice: AlgorithmChoice, known: Mapping[str, Algorithm], defaults: Mapping[str, str]) -> str:
     if not choice.name:
         return choice.text
-    written = _written(choice.text)
     parameters = {
-        key: code_of(value, key) if _is_plain(value) else written.get(key, code_of(value, key))
+        key: code_of(value, key) if _is_plain(value) else choice.keywords.get(key, repr(value))
         for key, value in choice.parameters.items()
     }
     arguments = ", ".join(f"{key}={value}" for key, value in {**defaults, **parameters}.items())
     return f"{known[choice.name].import_path.partition(':')[2]}({arguments})"
-
-
-def _written(text: str) -> dict[str, str]:
-    """The keyword arguments of a call as the line has them, with the names of Tune's distributions in full."""
-    try:
-        call = ast.parse(text.strip(), mode="eval").body
-    except SyntaxError:
-        return {}
-    keywords = call.keywords if isinstance(call, ast.Call) else []
-    for node in [inner for keyword in keywords for inner in ast.walk(keyword.value)]:
-        if isinstance(node, ast.Name) and node.id in KINDS:
-            node.id = f"tune.{node.id}"
-    return {keyword.arg: ast.unparse(keyword.value) for keyword in keywords if keyword.arg}
 
 
 def _seed(plan: TunePlan) -> dict[str, str]:
@@ -305,4 +287,4 @@ def _run_config(plan: TunePlan) -> Iterator[str]:
         path = plan.storage_path if is_uri else os.path.abspath(os.path.expanduser(plan.storage_path))
         yield f"storage_path={path!r}"
     if plan.stop is not None:
-        yield f"stop={plan.stop!r}"
+        yield f"stop={code_of(plan.stop) if _is_plain(plan.stop) else plan.stop_code or repr(plan.stop)}"

@@ -1,0 +1,44 @@
+"""What ``ray.remote`` has made of a function or class of the notebook; tried on Ray 2.60.0."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+PRIVATE = (
+    "ray.actor:_modify_class",
+    "ray.remote_function:RemoteFunction._default_options",
+    "ray.remote_function:RemoteFunction._function",
+)
+
+
+@dataclass(frozen=True)
+class RemoteDefinition:
+    """A remote function or an actor class.
+
+    Attributes:
+        value: the plain function or class.
+        options: those that ``ray.remote`` was given.
+    """
+
+    value: Any
+    options: Mapping[str, Any]
+
+
+def remote_definition(value: Any) -> RemoteDefinition | None:
+    """What a remote function or an actor class is made of; None for any other value.
+
+    Ray 2.60: `RemoteFunction._function`, `ActorClass.__ray_metadata__`, `_default_options`. Fallback: None.
+    """
+    actor_class = getattr(getattr(value, "__ray_metadata__", None), "modified_class", None)
+    if actor_class is not None:
+        plain = getattr(actor_class, "__ray_actor_class__", actor_class)
+    elif type(value).__name__ == "RemoteFunction":
+        plain = getattr(value, "_function", None)
+    else:
+        return None
+    options = getattr(value, "_default_options", {})
+    is_plain = isinstance(plain, (type, types.FunctionType))
+    return RemoteDefinition(plain, dict(options)) if is_plain else None
