@@ -7,6 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+PRIVATE = (
+    "ray.actor:_modify_class",
+    "ray.remote_function:RemoteFunction._default_options",
+    "ray.remote_function:RemoteFunction._function",
+)
+
 
 @dataclass(frozen=True)
 class RemoteDefinition:

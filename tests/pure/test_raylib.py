@@ -44,7 +44,7 @@ def test_a_missing_name_is_listed_and_fails(take_away: Any, capsys: pytest.Captu
     assert "MISSING  raylib.core    ray._private.worker:get_dashboard_url" in out and "lacks 1 of" in out
 
 
-@pytest.mark.parametrize("module", ["auth", "core", "gcs", "logs", "serve", "tune"])
+@pytest.mark.parametrize("module", ["auth", "core", "definitions", "gcs", "logs", "serve", "tune"])
 def test_every_module_declares_what_it_uses(module: str) -> None:
     assert import_module(f"ray_magics.raylib.{module}").PRIVATE
 
