@@ -50,6 +50,7 @@ def assign_pickle(
 def from_file(names: tuple[str, ...], saved: str, module: str = "pickle", words: str = "") -> str:
     """Lines that read the values from a file beside the script, and how the notebook writes that."""
     file, first = f"{'_'.join(names)}.pkl", "import pickle" if module == "pickle" else f"from ray import {module}"
+    first = f"{first}; import ray" if saved.startswith("ray.") else first
     return (
         f"# {words}save it in the notebook: {first}; {module}.dump({saved}, open({file!r}, 'wb'))\n"
         f"import pickle\n{', '.join(names)} = pickle.load(open({file!r}, 'rb'))"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import re
 import subprocess
 import sys
 import textwrap
@@ -20,6 +19,7 @@ from ray_magics.run.registry import registry
 from ray_magics.ship.objects import object_cache
 from ray_magics.ship.script import code_of
 from tests.conftest import Shell, wait_until
+from tests.scripts import script_of
 
 Capsys = pytest.CaptureFixture[str]
 
@@ -675,24 +675,6 @@ CHANGES = [  # setting, cell, what the notebook and the script have afterwards
     pytest.param("import random\ndeck = [1, 2, 3]", "random.Random(1).shuffle(deck)", "deck", id="passed-on"),
     pytest.param("import asyncio\nxs = [1]", "await asyncio.sleep(0)\nxs.append(2)", "xs", id="await"),
 ]  # fmt: skip
-
-
-def script_of(notebook: Shell, capsys: Capsys, cell: str, folder: Path) -> Path:
-    """What `--dry-run` prints for the cell, as a file."""
-    capsys.readouterr()
-    head, _, body = cell.partition("\n")
-    notebook.run(f"{head} --dry-run\n{body}")
-    script = capsys.readouterr().out.partition("\n\n")[2]
-    assert "ray_magics" not in script
-    save_values(notebook, script, folder)
-    (folder / "script.py").write_text(script)
-    return folder / "script.py"
-
-
-def save_values(notebook: Shell, script: str, folder: Path) -> None:
-    """Does what the comments of the script say: saves in the notebook what is too long for the script."""
-    for line in re.findall(r"^# .*save it in the notebook: (.*)$", script, re.MULTILINE):
-        notebook.run(f"import os; os.chdir({str(folder)!r})\n{line}")
 
 
 @pytest.mark.parametrize(("setting", "cell", "shown"), SCRIPTS)
