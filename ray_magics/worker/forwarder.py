@@ -143,7 +143,8 @@ class OutputForwarder(threading.Thread):
                 os.dup2(original, number)
             self._drain()
             self.task = None
-            self.collect_at = time.monotonic() + COLLECT_AFTER if task.leaves_cycles else 0.0
+            if task.leaves_cycles or self.collect_at:
+                self.collect_at = time.monotonic() + COLLECT_AFTER
             for thread in threading.enumerate():
                 if thread not in before and thread is not self:
                     self.owners[thread] = task

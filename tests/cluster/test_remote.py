@@ -788,10 +788,10 @@ def test_an_actor_that_nobody_holds_any_more_ends(notebook: Shell) -> None:
     notebook.run(HELD)
     assert notebook.run("%%ray_remote --num-cpus 0\ngo()") == 1
     actor = notebook.ns["held"]._actor_id.hex()
-    notebook.run("del held, go\nimport gc; gc.collect(); None")
+    notebook.run("del held, go")
     from ray.util.state import get_actor
 
-    wait_until(lambda: get_actor(actor).state == "DEAD", 30)
+    wait_until(lambda: gc.collect() >= 0 and get_actor(actor).state == "DEAD", 30)
 
 
 KINDS = """%%ray_remote --max-restarts 1 --name kept --namespace ray_magics_tests
