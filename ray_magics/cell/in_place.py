@@ -27,7 +27,7 @@ _PART_WORDS = """
 _PARTS = frozenset(_PART_WORDS.split())  # methods whose result may be a part of the object
 
 
-@dataclass
+@dataclass(frozen=True)
 class Uses:
     """What is done to the object of a name, to parts of it, or under another name.
 

@@ -671,6 +671,8 @@ CHANGES = [  # setting, cell, what the notebook and the script have afterwards
     pytest.param("n = 0\nlog = []\ndef hit():\n    global n\n    n += 1\n    log.append(n)\n    return n",
                  "first = hit()\nhit()", "(n, log, first)", id="helper"),
     pytest.param("def seen():\n    return k\nk = 1", "k = 10\nfound = seen()", "(k, found)", id="helper-sees"),
+    pytest.param("n = 0\ndef hit():\n    global n, m\n    n = m = 5", "hit()", "(n, m)", id="helper-binds"),
+    pytest.param("def seen():\n    return j", "j = 10\nfound = seen()", "(j, found)", id="helper-sees-new"),
     pytest.param("import numpy as np\nz = np.zeros(3)", "z[0] = 7", "(z.tolist(), z.flags.writeable)", id="array"),
     pytest.param("import random\ndeck = [1, 2, 3]", "random.Random(1).shuffle(deck)", "deck", id="passed-on"),
     pytest.param("import asyncio\nxs = [1]", "await asyncio.sleep(0)\nxs.append(2)", "xs", id="await"),

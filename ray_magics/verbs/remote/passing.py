@@ -44,6 +44,7 @@ class Passing:
         together: the values are one argument: parts that they share stay shared.
         as_globals: they and what the cell binds are globals of the task: helpers of the notebook read or rebind them.
         returned: those that the cell may change in place.
+        rebound: other names that helpers of the notebook may bind.
         copied: those that arrive read-only, and that the cell may write into.
     """
 
@@ -52,6 +53,7 @@ class Passing:
     together: bool = False
     as_globals: bool = False
     returned: tuple[str, ...] = ()
+    rebound: tuple[str, ...] = ()
     copied: tuple[str, ...] = ()
 
     @property
@@ -82,14 +84,15 @@ def passing_of(plan: RemotePlan, namespace: Namespace) -> Passing:
     changed = _changed(plan, names, helpers, sources, namespace)
     changed |= {name for group in groups if changed & {*group} for name in group}
     changed = {name for name in changed | rebound if name in names and not holds_references(namespace[name])}
-    as_globals = bool(names) and _helpers_see(helpers, {*plan.binds, *changed, *rebound}, namespace)
+    as_globals = bool(rebound) or _helpers_see(helpers, {*plan.binds, *changed}, namespace)
     in_order = tuple(name for name in names if name in changed)
     return Passing(
         names=names,
         refs=refs,
-        together=as_globals or bool(groups),
+        together=bool(groups) or (as_globals and bool(names)),
         as_globals=as_globals,
         returned=() if plan.form == MAP else in_order,
+        rebound=() if plan.form == MAP else tuple(sorted(rebound - {*in_order})),
         copied=tuple(name for name in in_order if has_arrays(namespace[name])),
     )
 
@@ -118,9 +121,7 @@ def _may_change(name: str, use: Uses, plan: RemotePlan, helpers: Mapping[str, An
     value = namespace[name]
     if use.written:
         return True
-    if hasattr(value, "dtype") or hasattr(
-        value, "dtypes"
-    ):  # libraries read arrays and tables, and say where they write
+    if hasattr(value, "dtype") or hasattr(value, "dtypes"):  # an array or a table
         written = {method for method in use.methods if method in _WRITERS or _ends_in_underscore(method)}
         return bool(written or use.functions & (_WRITERS | {*helpers}))
     called = use.methods - _READERS

@@ -92,7 +92,8 @@ def _arrival(plan: RemotePlan, passing: Passing) -> Iterator[str]:
     if passing.as_globals:
         targets = plan.items.names if plan.items else ()
         names = dict.fromkeys([*passing.names, *targets, *plan.binds])
-        yield f"global {', '.join(name for name in names if name not in passing.refs)}"
+        own = [name for name in names if name not in passing.refs]
+        yield from [f"global {', '.join(own)}"] if own else []
     if passing.copied:
         yield "import copy  # arrays that Ray sends are read-only"
     if passing.together:
@@ -125,7 +126,9 @@ def _answer(plan: RemotePlan, passing: Passing, tree: ast.Module, value: str) ->
 def _names_back(plan: RemotePlan, passing: Passing) -> tuple[str, ...]:
     """What the task returns beside its value."""
     future = {name for node in ast.parse(plan.cell.source).body for name in _future(node)}
-    return tuple(name for name in dict.fromkeys([*passing.returned, *plan.binds]) if name not in future)
+    return tuple(
+        name for name in dict.fromkeys([*passing.returned, *passing.rebound, *plan.binds]) if name not in future
+    )
 
 
 def _future(node: ast.stmt) -> list[str]:
