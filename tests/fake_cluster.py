@@ -88,9 +88,6 @@ class FakeCluster:
     def last_words(self, run: str, task: int) -> Sequence[Any]:
         return ()
 
-    def forget(self, run: str) -> None:
-        pass
-
     def open_channel(self) -> None:
         pass
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..worker.last_words import reader
-from ..worker.output import STREAMS
+from ..worker.output import STREAMS, folder_of
 from ..worker.records import Event
 
 log = logging.getLogger(__name__)
@@ -46,10 +44,10 @@ class LeftBehind:
 
 def find_last_words(queue: str, run: str, task: int | str) -> list[LeftBehind]:
     """Of each worker that Ray gave the task, the last one at the end; [] where they cannot be had."""
-    folder = os.path.join(tempfile.gettempdir(), f"ray_magics-{os.getuid()}", queue)
+    folder = folder_of(queue)
     try:
         found = reader()(folder, run, str(task)) or _from_other_nodes(folder, run, str(task))
-    except Exception as error:  # a cluster that is in trouble anyway; the failure itself is told all the same
+    except Exception as error:  # a cluster that is in trouble anyway; the failure itself is shown all the same
         log.debug("no last words of task %s of run %s: %r", task, run, error)
         return []
     return [_left_behind(one) for one in found]

@@ -47,10 +47,6 @@ class TaskCluster(Protocol):
         """Hands messages of output of this run to `deliver`, from any thread."""
         ...
 
-    def forget(self, run: str) -> None:
-        """No more of them."""
-        ...
-
     def last_words(self, run: str, task: int) -> Sequence[LeftBehind]:
         """What the workers of a task that died have left behind."""
         ...
@@ -97,9 +93,6 @@ class RayTasks:
 
     def receive(self, run: str, deliver: Callable[[OutputMessage], None]) -> None:
         self.channel.receive(run, deliver)
-
-    def forget(self, run: str) -> None:
-        self.channel.forget(run)
 
     def last_words(self, run: str, task: int) -> Sequence[LeftBehind]:
         return find_last_words(self.channel.name, run, task)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..cell.reader import names_read, read_cell
-from ..raylib.definitions import remote_definition
+from ..raylib.remote import remote_definition
 
 FUTURE_ANNOTATIONS = 0x1000000  # flag of code compiled with ``from __future__ import annotations``
 

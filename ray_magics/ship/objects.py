@@ -25,7 +25,7 @@ class ObjectCache:
         self.lock = threading.RLock()
         self.refs: dict[bytes, Any] = {}
         self.of_name: dict[str, frozenset[bytes]] = {}
-        self.told: dict[str, int] = {}  # names of values of which the user knows what they are too large for
+        self.warned: dict[str, int] = {}  # names and ids of values that were said to be too large to be looked at
 
     def put(self, buffer: Any) -> tuple[bytes, Any]:
         import ray

@@ -136,11 +136,11 @@ class CapturedValues:
     def watch(self, always: Iterable[str]) -> Watch:
         return make_watch(self.payload, self.namespace, always, settings().track_changes_up_to)
 
-    def not_told(self, names: Iterable[str]) -> list[str]:
-        """Those of the names that this connection has not been told of yet."""
-        told = object_cache().told
-        new = [name for name in names if told.get(name) != id(self.namespace.get(name))]
-        told.update({name: id(self.namespace.get(name)) for name in new})
+    def warn_once(self, names: Iterable[str]) -> list[str]:
+        """Those of the names whose values no run of this connection has warned of yet."""
+        warned = object_cache().warned
+        new = [name for name in names if warned.get(name) != id(self.namespace.get(name))]
+        warned.update({name: id(self.namespace.get(name)) for name in new})
         return new
 
     def print_large(self) -> None:

@@ -72,7 +72,7 @@ class Comparison:
         return {name: number for name, number in found.items() if number is not None}
 
     def compare(self, before: Objects) -> Self:
-        """Compares object by object with what they were."""
+        """Compares object by object with what they were; once, before anything is asked."""
         self.before = before
         while self._compare_all():
             pass
@@ -166,7 +166,7 @@ class Comparison:
                 seen.add(id(value))
                 queue.extend([*value, *value.values()] if type(value) is dict else value)
 
-    @property
+    @cached_property
     def settled(self) -> dict[int, int]:
         """The number, by id, of each object that the notebook's own one can stand for."""
         if not self.parts:

@@ -8,6 +8,7 @@ import builtins
 import collections
 import contextlib
 import copy
+import functools
 import inspect
 import linecache
 import sys
@@ -15,7 +16,7 @@ import types
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .changes import Comparison, Objects
+from .changes import Comparison, Objects, unchangeable
 from .content import Memory
 from .records import TaskSpec
 from .values import Namespace, Unpickler, pack, read
@@ -23,7 +24,6 @@ from .values import Namespace, Unpickler, pack, read
 _FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 LOOKED_AT = 2**24  # bytes up to which a value is looked at for changes in place
 SMALL = 2**16  # bytes up to which a captured value is copied for each item of a fan-out
-UNCHANGEABLE = (type(None), bool, int, float, complex, str, bytes, types.ModuleType, types.FunctionType, type)
 _programs: collections.OrderedDict[tuple[str, str], tuple[Any, Any]] = collections.OrderedDict()
 
 
@@ -51,10 +51,16 @@ def execute(body: Any, last: Any, namespace: Namespace, is_async: bool) -> Any:
         try:
             return asyncio.run(_execute_async(body, last, namespace))
         finally:
-            asyncio.set_event_loop(asyncio.new_event_loop())  # a notebook has one, too; asyncio.run leaves none
+            asyncio.set_event_loop(_event_loop())  # a notebook has one, too; asyncio.run leaves none
     if body is not None:
         exec(body, namespace)
     return None if last is None else eval(last, namespace)
+
+
+@functools.cache
+def _event_loop() -> asyncio.AbstractEventLoop:
+    """What ``asyncio.get_event_loop()`` gives to cells without a top-level await; one a process."""
+    return asyncio.new_event_loop()
 
 
 async def _execute_async(body: Any, last: Any, namespace: Namespace) -> Any:
@@ -116,9 +122,14 @@ class Arrived:
         )
 
 
+def _is_definition(value: Any) -> bool:
+    """Whether copying a value would give the value itself."""
+    return isinstance(value, (types.FunctionType, type))
+
+
 def has_functions(namespace: Namespace) -> bool:
     """Whether functions or classes of the namespace hold it, as it holds them."""
-    return any(isinstance(value, (types.FunctionType, type)) for value in namespace.values())
+    return any(map(_is_definition, namespace.values()))
 
 
 def open_namespace(
@@ -152,7 +163,7 @@ def may_change(spec: TaskSpec, namespace: Namespace) -> Namespace:
 def _is_at_most(namespace: Namespace, name: str, most: int) -> bool:
     """Whether a value can change, can be pickled, and is no larger than `most` bytes; nothing with large buffers."""
     value = namespace.get(name)
-    if isinstance(value, UNCHANGEABLE):
+    if _is_definition(value) or unchangeable(value):
         return False
     packer, refused = pack([(name, value)], namespace, SMALL)
     return not refused and not packer.buffers and packer.sizes[name] <= most
@@ -160,7 +171,7 @@ def _is_at_most(namespace: Namespace, name: str, most: int) -> bool:
 
 def is_copyable(value: Any) -> bool:
     """Whether a value can be copied, and a change of the copy stays in it."""
-    if isinstance(value, UNCHANGEABLE):
+    if _is_definition(value) or unchangeable(value):
         return False
     try:
         copy.deepcopy(value)

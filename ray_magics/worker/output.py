@@ -7,6 +7,7 @@ import contextlib
 import io
 import os
 import stat
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -131,6 +132,11 @@ def _settle_line(line: str) -> str:
     end = "\r" if line.endswith("\r") else ""
     _, back, last = line.removesuffix(end).rpartition("\r")
     return back + last + end
+
+
+def folder_of(queue: str) -> str:
+    """Where the workers of one notebook keep files, by the name of its output queue; the folder may not be there."""
+    return os.path.join(tempfile.gettempdir(), f"ray_magics-{os.getuid()}", queue)
 
 
 def make_own(folder: str) -> None:

@@ -7,14 +7,13 @@ import functools
 import os
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .forwarder import WAKE, output_forwarder
-from .output import STREAMS, Sink
+from .output import STREAMS, Sink, folder_of
 from .records import Event, OutputMessage, TaskReply, TaskSpec
 
 Stamps = Mapping[str, tuple[str, int, int]]
@@ -126,8 +125,7 @@ def _find_output_queue(address: tuple[str, str]) -> Any:
 
 
 def _log_path(spec: TaskSpec) -> str:
-    folder = os.path.join(tempfile.gettempdir(), f"ray_magics-{os.getuid()}", spec.output_queue[0])
-    return os.path.join(folder, f"{spec.run}-{spec.task}-{os.getpid()}.log")
+    return os.path.join(folder_of(spec.output_queue[0]), f"{spec.run}-{spec.task}-{os.getpid()}.log")
 
 
 @contextlib.contextmanager

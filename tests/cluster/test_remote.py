@@ -827,6 +827,22 @@ def test_definitions_of_every_kind_work_together(notebook: Shell, capsys: Capsys
     notebook.run("ray.kill(count)")
 
 
+def test_what_only_python_knows_to_be_no_actor_stays_as_it_is(notebook: Shell, capsys: Capsys) -> None:
+    notebook.run("import abc\nMine = ValueError")
+    notebook.run(
+        "%%ray_remote\nclass Wrong(Mine): pass\nclass Shape(abc.ABC):\n    @abc.abstractmethod\n    def area(self): ...\n"
+        "class Square(Shape):\n    def area(self): return 4"
+    )
+    assert "Square became remote; Wrong, Shape stay as defined." in capsys.readouterr().out
+
+
+def test_an_option_of_a_wrong_type_is_a_mistake_and_changes_nothing(notebook: Shell) -> None:
+    notebook.run("def f(): return 'old'\nold = f")
+    with pytest.raises(UsageError, match="Ray refuses this"):
+        notebook.run("%%ray_remote --concurrency-groups 5\nfrom math import *\ndef f(): pass\nclass A: pass")
+    assert notebook.ns["f"] is notebook.ns["old"] and "A" not in notebook.ns and "cosh" not in notebook.ns
+
+
 def test_a_definition_that_fails_leaves_every_name_as_it_was(notebook: Shell) -> None:
     notebook.run("def f(): return 'old'\nold = f")
     with pytest.raises(NameError):

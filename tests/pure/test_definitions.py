@@ -32,6 +32,9 @@ from ray_magics.verbs.remote.plan import make_plan
         ("@ray.remote\ndef f(): return helper()\ndef helper(): pass\nclass A: pass", "f"),
         ("@ray.remote(num_cpus=2)\nclass A: pass\ndef f(): pass", "A"),
         ("def timed(f): return f\n@timed\ndef work(): pass", "work"),
+        ("def helper(): pass\ndef f(helper): return helper()", "helper f"),
+        ("class E(KeyboardInterrupt): pass\nclass S(StopIteration): pass\nclass M(enum.EnumMeta): pass", ""),
+        ("class Shape(Protocol): pass\nclass Square(Shape): pass", "Square"),
         ("def is_a(x): return isinstance(x, Shape)\nclass Shape: pass", "is_a"),
     ],
 )
@@ -53,6 +56,12 @@ def test_only_says_which() -> None:
         ("x = 1", {"only": ("x",)}, "--only .* this cell runs"),
         ("def f(): pass", {"actor": {"max_restarts": 1}}, "--max-restarts is an option of actors"),
         ("x = 1", {"actor": {"name": "a"}}, "--name is an option of actors"),
+        ("class E(Exception): pass", {"actor": {"lifetime": "detached"}}, "--lifetime is an option of actors"),
+        (
+            "class A: pass\nclass B: pass",
+            {"actor": {"name": "a"}},
+            "--name goes to one actor class, and the cell has A, B",
+        ),
     ],
 )
 def test_options_that_make_no_sense_are_mistakes(source: str, options: dict[str, object], wrong: str) -> None:

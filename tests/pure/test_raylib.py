@@ -13,7 +13,7 @@ import pytest
 
 from ray_magics.errors import RayApiMissing
 from ray_magics.raylib import __main__ as report
-from ray_magics.raylib import auth, core, definitions, gcs, logs, private, serve_spec
+from ray_magics.raylib import auth, core, gcs, logs, private, remote, serve_spec
 from ray_magics.verbs.cluster import watch
 from ray_magics.verbs.cluster.plan import Connection
 
@@ -44,7 +44,7 @@ def test_a_missing_name_is_listed_and_fails(take_away: Any, capsys: pytest.Captu
     assert "MISSING  raylib.core    ray._private.worker:get_dashboard_url" in out and "lacks 1 of" in out
 
 
-@pytest.mark.parametrize("module", ["auth", "core", "definitions", "gcs", "logs", "serve", "tune"])
+@pytest.mark.parametrize("module", ["auth", "core", "gcs", "logs", "remote", "serve", "tune"])
 def test_every_module_declares_what_it_uses(module: str) -> None:
     assert import_module(f"ray_magics.raylib.{module}").PRIVATE
 
@@ -74,9 +74,9 @@ def test_a_remote_function_and_an_actor_class_know_what_they_are_made_of() -> No
     class Actor: ...
 
     made = [ray.remote(num_cpus=2)(f), ray.remote(Actor)]
-    found = [definitions.remote_definition(value) for value in made]
-    assert found == [definitions.RemoteDefinition(f, {"num_cpus": 2}), definitions.RemoteDefinition(Actor, {})]
-    assert definitions.remote_definition(f) is definitions.remote_definition(3) is None
+    found = [remote.remote_definition(value) for value in made]
+    assert found == [remote.RemoteDefinition(f, {"num_cpus": 2}), remote.RemoteDefinition(Actor, {})]
+    assert remote.remote_definition(f) is remote.remote_definition(3) is None
 
 
 def test_without_a_name_of_the_dashboard_there_is_no_address(take_away: Any) -> None:

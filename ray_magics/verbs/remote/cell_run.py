@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ...run.output import replay
@@ -25,13 +24,12 @@ class CellRun(TaskRun):
         plan = self.plan
         lazy = {"num_returns": len(plan.binds) + 2} if plan.lazy else {}
         self.prepare(
+            [*plan.cell.updates, *plan.binds],
             binds=plan.binds,
             only_outputs=plan.outputs is not None,
             deletes=plan.cell.deletes,
             lazy=plan.lazy,
         )
-        self.watch = self.captured.watch([*plan.cell.updates, *plan.binds])
-        self.spec = replace(self.spec, looked_at=self.watch.looked_at, writable=self.watch.writable)
         self.sent = {name: self.namespace[name] for name in self.watch.looked_at}
         self.launch(("cell", "run_cell"), **lazy)
 
@@ -108,7 +106,7 @@ class CellRun(TaskRun):
             yield f"{', '.join(self.reply.changed)} changed on the worker; with --lazy such changes stay there"
         for name, reason in self.reply.refused.items():
             yield f"{name} did not come back ({reason})"
-        for name in self.captured.not_told(self.watch.too_large):
+        for name in self.captured.warn_once(self.watch.too_large) if self.watch.too_large else ():
             size = size_text(self.payload.in_band(name))
             yield (
                 f"{name} ({size}) is too large to be looked at: what the cell changes in it stays on the worker; "

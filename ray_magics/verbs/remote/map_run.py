@@ -57,6 +57,7 @@ class MapRun(TaskRun):
         assert plan.items is not None
         changes = bool(plan.cell.binds) or plan.cell.binds_unknown
         self.prepare(
+            plan.cell.updates,
             target=plan.items.target,
             outputs=plan.binds,
             keep=plan.keep,
@@ -64,8 +65,6 @@ class MapRun(TaskRun):
             calls=self.values_called,
             values=self.values_captured,
         )
-        watch = self.captured.watch(plan.cell.updates)
-        self.spec = replace(self.spec, looked_at=watch.looked_at, writable=watch.writable)
         with interrupt_raises():
             iterator = plan.items.items(self.namespace)
         self.total = iterator.length

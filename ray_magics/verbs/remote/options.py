@@ -66,7 +66,7 @@ class RemoteOptions:
 
 def actor_options(given: Mapping[str, Any], namespace: Mapping[str, Any]) -> dict[str, Any]:
     """Ray's options for actors alone among those given, with expressions evaluated."""
-    options = {name: value for name in ACTOR_OPTIONS if (value := given.get(name)) not in (None, False)}
+    options = {name: given[name] for name in ACTOR_OPTIONS if given.get(name) is not None and given[name] is not False}
     return {
         name: value.evaluate(namespace, option_of(name)) if isinstance(value, Expression) else value
         for name, value in options.items()

@@ -29,7 +29,7 @@ class RemotePlan:
         binds: names that come back into the notebook; for "map" each becomes a list.
         outputs: those of ``--outputs``, if it was given.
         as_refs: captured object refs that the cell handles as refs; the others arrive as values.
-        definitions: for "define", which names become remote.
+        definitions: for "define", which names become remote; the user has `chosen` them with ``--only``.
         feed: what the expression of ``--for`` reads; it is evaluated in the notebook and is not sent.
     """
 
@@ -42,6 +42,7 @@ class RemotePlan:
     outputs: tuple[str, ...] | None = None
     as_refs: frozenset[str] = frozenset()
     definitions: Definitions = field(default_factory=Definitions)
+    chosen: bool = False
     items: ForClause | None = None
     feed: Captures = field(default_factory=Captures)
     chunk: int | None = None
@@ -82,6 +83,8 @@ def make_plan(cell: Cell, options: RemoteOptions, namespace: Mapping[str, Any]) 
     absent = [name for name in options.inputs or () if name not in namespace]
     if absent:
         raise UsageError(f'--inputs: name "{absent[0]}" is not defined')
+    definitions = choose_remote(cell.source, options.only) if form == DEFINE else Definitions()
+    _check_actors(definitions, cell, options)
     captures = find_captures(cell, namespace, options.inputs, without=targets) if form != DEFINE else Captures()
     return RemotePlan(
         form=form,
@@ -92,7 +95,8 @@ def make_plan(cell: Cell, options: RemoteOptions, namespace: Mapping[str, Any]) 
         binds=_binds(form, cell, options),
         outputs=options.outputs,
         as_refs=_refs(cell, captures),
-        definitions=choose_remote(cell.source, options.only) if form == DEFINE else Definitions(),
+        definitions=definitions,
+        chosen=options.only is not None,
         items=options.items,
         feed=_feed(options.items, namespace),
         chunk=options.chunk,
@@ -119,9 +123,6 @@ def _check(form: str, cell: Cell, options: RemoteOptions) -> None:
             "A cell of nothing but imports, functions and classes makes them remote and has no result; "
             "--run runs it as a task instead."
         )
-    if options.actor and not (form == DEFINE and cell.classes):
-        option = option_of(next(iter(options.actor)))
-        raise UsageError(f"{option} is an option of actors: it goes with a cell that defines a class to be one.")
     absent = [name for name in options.only or () if name not in (*cell.functions, *cell.classes)]
     if options.only is not None and (form != DEFINE or absent):
         problem = f'"{absent[0]}" is not among these' if form == DEFINE else "this cell runs"
@@ -132,6 +133,18 @@ def _check(form: str, cell: Cell, options: RemoteOptions) -> None:
         raise UsageError('--chunk and --on-error go with --for; for example --for "x in xs" --on-error keep.')
     if form == MAP and options.lazy:
         raise UsageError("--lazy keeps the result of one task on the cluster; it does not go with --for.")
+
+
+def _check_actors(definitions: Definitions, cell: Cell, options: RemoteOptions) -> None:
+    """Options of actors need a class that becomes one, and a name goes to one alone."""
+    actors = [name for name in definitions.remote if name in cell.classes]
+    if options.actor and not actors:
+        option = option_of(next(iter(options.actor)))
+        raise UsageError(f"{option} is an option of actors: it goes with a cell that defines a class to be one.")
+    if "name" in options.actor and len(actors) > 1:
+        raise UsageError(
+            f"--name goes to one actor class, and the cell has {_list(tuple(actors))}; --only chooses one."
+        )
 
 
 def _check_outputs(form: str, cell: Cell, options: RemoteOptions) -> None:

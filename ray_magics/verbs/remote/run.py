@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...cell.source import CellSource
@@ -35,27 +35,28 @@ def define(plan: RemotePlan, namespace: Namespace, cell_source: CellSource) -> s
 
     Returns a sentence where something stays plain, else "".
     """
-    before = {name: namespace[name] for name in plan.cell.binds if name in namespace}
+    before = dict(namespace)
     try:
         exec(compile(cell_source.code, cell_source.filename, "exec"), namespace)
-        namespace.update(_remote_ones(plan, namespace))
+        definitions = plan.definitions if plan.chosen else plan.definitions.as_made(namespace)
+        namespace.update(_remote_ones(plan, definitions.remote, namespace))
     except BaseException:
-        for name in plan.cell.binds:
-            namespace.pop(name, None)
+        for name in namespace.keys() - before.keys():
+            del namespace[name]
         namespace.update(before)
         raise
-    remote, plain = (", ".join(names) for names in (plan.definitions.remote, plan.definitions.plain))
+    remote, plain = (", ".join(names) for names in (definitions.remote, definitions.plain))
     if not plain:
         return ""
-    stays = f"{plain} stay{'s' if len(plan.definitions.plain) == 1 else ''} as defined"
+    stays = f"{plain} stay{'s' if len(definitions.plain) == 1 else ''} as defined"
     return f"{remote} became remote; {stays}." if remote else f"{stays}; --only NAME makes one remote."
 
 
-def _remote_ones(plan: RemotePlan, namespace: Namespace) -> dict[str, Any]:
+def _remote_ones(plan: RemotePlan, names: Iterable[str], namespace: Namespace) -> dict[str, Any]:
     import ray
 
     made: dict[str, Any] = {}
-    for name in plan.definitions.remote:
+    for name in names:
         is_class = name in plan.cell.classes
         if not is_class:
             _check_globals(name, namespace)
@@ -68,7 +69,7 @@ def _remote(ray: Any, value: Any, options: Mapping[str, Any]) -> Any:
         return value  # decorated as remote already
     try:
         return ray.remote(**options)(value) if options else ray.remote(value)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise refused_options(error) from error
 
 

@@ -60,13 +60,20 @@ class TaskRun(Run):
 
     # submitting
 
-    def prepare(self, **fields: Any) -> None:
-        """Ships what the cell reads and makes the spec that all its tasks share; `fields` are those of TaskSpec."""
+    def prepare(self, always: Iterable[str], **fields: Any) -> None:
+        """Ships what the cell reads and makes the spec that all its tasks share.
+
+        Args:
+            always: names whose values are looked at for changes whatever their size.
+            fields: of TaskSpec.
+        """
         plan = self.plan
         self.had_capacity = fits_now(plan.request, self.cluster.nodes(5.0))
         self.captured = CapturedValues(plan.captures, self.namespace, plan.as_refs)
         if not plan.quiet:
             self.captured.print_large()
+        self.watch = self.captured.watch(always)
+        fields = {**fields, "looked_at": self.watch.looked_at, "writable": self.watch.writable}
         retried = bool(plan.options.get("retry_exceptions"))
         self.spec = task_spec(self.id, plan.cell, self.cell_source, self.payload, retried=retried, **fields)
         self.cluster.receive(self.id, lambda message: self.post("message", message))
