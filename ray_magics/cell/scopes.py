@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 _SWALLOWERS = frozenset({"suppress", "raises", "assertRaises", "assertRaisesRegex"})
+
+_OTHER_ERRORS = frozenset(
+    name
+    for name, value in vars(builtins).items()
+    if isinstance(value, type) and issubclass(value, BaseException) and not issubclass(NameError, value)
+)
 
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -124,6 +131,12 @@ def may_swallow(node: ast.With | ast.AsyncWith) -> bool:
     """Whether the `with` may go on after an exception in its body, as `suppress(...)` does."""
     called = (item.context_expr.func for item in node.items if isinstance(item.context_expr, ast.Call))
     return any(getattr(func, "attr", getattr(func, "id", "")) in _SWALLOWERS for func in called)
+
+
+def may_catch_name_error(handler: ast.ExceptHandler) -> bool:
+    """Whether a NameError may end in the handler: `except`, `except Exception`, `except errors`, but not `OSError`."""
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return not all(isinstance(kind, ast.Name) and kind.id in _OTHER_ERRORS for kind in kinds)
 
 
 def joined(ends: list[set[str] | None]) -> set[str] | None:

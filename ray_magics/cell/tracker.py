@@ -31,11 +31,14 @@ class Name:
 
     `certain` is False for a name that the cell binds too on some path, a Python builtin (which a
     notebook may have shadowed), and a name seen only inside a string.
+    `needed` is True where the cell cannot but fail without it: False for what only a function reads, a branch that may
+    not be taken, or a `try` that may catch a NameError.
     """
 
     name: str
     line: int
     certain: bool = True
+    needed: bool = True
 
 
 class NameTracker(ast.NodeVisitor):
@@ -61,6 +64,7 @@ class NameTracker(ast.NodeVisitor):
         self._bound_in_statement: set[str] = set()
         self._bound_by_functions: set[str] = set()
         self._scopes = [Scope("module")]
+        self._optional = 0  # how many branches deep the walk is, each of which may not be taken
         self._text_line: int | None = None
         self._lazy_annotations = has_lazy_annotations(tree)
         for node in tree.body:
@@ -126,8 +130,10 @@ class NameTracker(ast.NodeVisitor):
         if self._is_lazy and not in_string:
             self._read_later.add(name)
         certain = not in_string and not self._is_lazy and self._only_outside(name)
-        earlier = self._reads.get(name, Name(name, line, False))
-        self._reads[name] = Name(name, min(line, earlier.line), earlier.certain or certain)
+        needed = certain and not self._optional
+        earlier = self._reads.get(name, Name(name, line, False, False))
+        line = min(line, earlier.line)
+        self._reads[name] = Name(name, line, earlier.certain or certain, earlier.needed or needed)
 
     def _line(self, node: ast.expr) -> int:
         """The line of a node; inside an f-string that of its start, on which all Pythons agree."""
@@ -183,6 +189,13 @@ class NameTracker(ast.NodeVisitor):
             path()
             ends.append(scope.settled)
         scope.settled = joined(ends)
+
+    @contextmanager
+    def _optionally(self, is_optional: bool = True) -> Iterator[None]:
+        """What is walked inside may not be executed, or may fail without harm."""
+        self._optional += is_optional
+        yield
+        self._optional -= is_optional
 
     def _maybe(self, *nodes: ast.AST | Sequence[ast.AST] | None) -> None:
         """Walk what may not be executed at all."""

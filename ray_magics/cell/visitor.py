@@ -16,6 +16,7 @@ from .scopes import (
     arguments,
     bound_by,
     defaults,
+    may_catch_name_error,
     may_swallow,
     root_name,
     scope_names,
@@ -99,21 +100,25 @@ class NameVisitor(NameTracker):
 
     def visit_If(self, node: ast.If | ast.IfExp) -> None:
         self._walk(node.test)
-        self._branches(partial(self._walk, node.body), partial(self._walk, node.orelse))
+        with self._optionally():
+            self._branches(partial(self._walk, node.body), partial(self._walk, node.orelse))
 
     visit_IfExp = visit_If
 
     def visit_BoolOp(self, node: ast.BoolOp) -> None:
         self._walk(node.values[0])
-        self._maybe(node.values[1:])
+        with self._optionally():
+            self._maybe(node.values[1:])
 
     def visit_Compare(self, node: ast.Compare) -> None:
         self._walk(node.left, node.comparators[0])
-        self._maybe(node.comparators[1:])
+        with self._optionally():
+            self._maybe(node.comparators[1:])
 
     def visit_Assert(self, node: ast.Assert) -> None:
         self._walk(node.test)
-        self._maybe(node.msg)
+        with self._optionally():
+            self._maybe(node.msg)
 
     def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
         self._walk(node.iter)
@@ -136,7 +141,8 @@ class NameVisitor(NameTracker):
         self._walk(node.items)
         start = self._binding_scope().settled
         before = None if start is None else set(start)
-        self._walk(node.body)
+        with self._optionally(may_swallow(node)):
+            self._walk(node.body)
         if may_swallow(node) or self._binding_scope().settled is None:
             self._binding_scope().settled = before
 
@@ -149,7 +155,12 @@ class NameVisitor(NameTracker):
         """A handler starts with what was settled before the body; `finally` always runs."""
         scope = self._binding_scope()
         start = scope.settled
-        whole = partial(self._walk, node.body, node.orelse)
+
+        def whole() -> None:
+            with self._optionally(any(may_catch_name_error(handler) for handler in node.handlers)):
+                self._walk(node.body)
+            self._walk(node.orelse)
+
         self._branches(whole, *(partial(self._walk, handler) for handler in node.handlers))
         after, scope.settled = scope.settled, None if start is None else set(start)
         self._walk(node.finalbody)
@@ -159,10 +170,11 @@ class NameVisitor(NameTracker):
         self._try(node)
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
-        self._walk(node.type)
-        for name in bound_by(node):
-            self._bind(name)
-        self._walk(node.body)
+        with self._optionally():
+            self._walk(node.type)
+            for name in bound_by(node):
+                self._bind(name)
+            self._walk(node.body)
 
     def visit_Raise(self, node: ast.stmt) -> None:
         self.generic_visit(node)
@@ -172,7 +184,8 @@ class NameVisitor(NameTracker):
 
     def visit_Match(self, node: ast.Match) -> None:
         self._walk(node.subject)
-        self._cases(node.cases)
+        with self._optionally():
+            self._cases(node.cases)
 
     def _cases(self, cases: list[ast.match_case]) -> None:
         if cases and _always_matches(cases[0]):

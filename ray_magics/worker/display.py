@@ -18,6 +18,8 @@ from .values import Namespace
 
 HELPERS = ("display", "get_ipython", "_dh")
 BACKEND = "ray_magics_figures"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+WIDGET_BARS = "tqdm.notebook"
 _sinks: list[Sink] = []
 
 
@@ -78,6 +80,8 @@ def _publisher(sink: Sink, shell: Any) -> Any:
 
 
 def _content(data: Any, metadata: Any = None, transient: Any = None) -> dict[str, Any]:
+    """A widget is shown as text: what makes it live stays in this process, where no page finds it."""
+    data = {kind: content for kind, content in data.items() if kind != WIDGET}
     return {"data": data, "metadata": metadata or {}, "transient": transient or {}}
 
 
@@ -95,6 +99,7 @@ def figures(sink: Sink) -> Iterator[None]:
         os.environ["MPLBACKEND"] = f"module://{BACKEND}"
     if BackendFinder not in map(type, sys.meta_path):
         sys.meta_path.append(BackendFinder())
+        sys.meta_path.insert(0, BarsFinder())
     _sinks.append(sink)
     try:
         yield
@@ -139,3 +144,26 @@ class BackendFinder:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         module.FigureCanvas, module.show = FigureCanvasAgg, show
+
+
+class BarsFinder:
+    """Makes the module `WIDGET_BARS`: its bars are text on a worker, for a widget of a worker is found by no page."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        return spec_from_loader(name, self) if name == WIDGET_BARS else None  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: Any) -> None:
+        from tqdm import std
+
+        class Bar(std.tqdm):  # type: ignore[misc, type-arg, unused-ignore]
+            def __init__(self, *args: Any, display: bool = True, **options: Any) -> None:
+                super().__init__(*args, **options)
+
+        def bars(*args: Any, **options: Any) -> Any:
+            return Bar(range(*args), **options)
+
+        Bar.__module__, Bar.__qualname__ = WIDGET_BARS, "tqdm_notebook"
+        vars(module).update(tqdm=Bar, tqdm_notebook=Bar, trange=bars, tnrange=bars)

@@ -491,6 +491,15 @@ def test_a_logger_writes_into_the_cell_that_runs(notebook: Shell, capsys: Capsys
         assert capsys.readouterr().err == f"line {number}\n"
 
 
+def test_a_bar_of_tqdm_that_would_be_a_widget_is_text_on_a_worker(notebook: Shell, capsys: Capsys) -> None:
+    pytest.importorskip("tqdm")
+    notebook.run("from tqdm.notebook import tqdm")
+    capsys.readouterr()
+    cell = "from tqdm.notebook import tqdm as mine\nlist(tqdm(range(4), display=True)), mine is tqdm"
+    assert notebook.run(f"%%ray_remote\n{cell}") == ([0, 1, 2, 3], True)
+    assert "4/4" in capsys.readouterr().err
+
+
 def test_a_forked_child_is_heard(notebook: Shell, capsys: Capsys) -> None:
     notebook.run(
         "%%ray_remote\nimport multiprocessing\ndef say(): print('from the child')\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from ray_magics.errors import RayMagicsError, RemoteError, RunCancelled
 from ray_magics.run.registry import registry
 from ray_magics.verbs.tune.card import search_card
 from ray_magics.verbs.tune.messages import describe_grid
+from ray_magics.verbs.tune.tuner import _quiet
 from ray_magics.views.text import text
 from tests.conftest import Shell, wait_until
 
@@ -170,6 +172,23 @@ def test_a_trainable_class_runs_until_it_is_to_stop(lab: Shell, capsys: Capsys) 
     shown = found.value._render_traceback_()
     assert len(shown) < 15 and any("return {'value': 6 / self.x" in line for line in shown)
     assert lab.ns["Steps"].default_resource_request.__qualname__.startswith("Trainable")
+
+
+def test_a_wrapped_function_keeps_its_resources_and_logs_no_checkpoints() -> None:
+    from ray import tune
+
+    def scaled(config: dict[str, int]) -> int:
+        return config["x"] * 2
+
+    mine = tune.with_resources(scaled, {"cpu": 2})
+    trial = _quiet(mine)
+    before = logging.getLogger("ray.train").level
+    try:
+        assert trial._resources is mine._resources and trial.__name__ == "scaled"
+        assert trial is not mine and trial({"x": 3}) == 6
+        assert logging.getLogger("ray.train").level == logging.WARNING
+    finally:
+        logging.getLogger("ray.train").setLevel(before)
 
 
 def test_the_script_draws_the_same_configurations(

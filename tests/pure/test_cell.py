@@ -294,7 +294,7 @@ def test_names_carry_their_first_line() -> None:
 
 
 def test_a_builtin_is_an_uncertain_read() -> None:
-    assert read_cell("sum([1])").reads == (Name("sum", 1, False),)
+    assert read_cell("sum([1])").reads == (Name("sum", 1, False, False),)
     assert read_cell("sum = 1\nsum").reads == ()
 
 

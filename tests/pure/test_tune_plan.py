@@ -295,6 +295,36 @@ def test_a_cell_finds_config_and_tune_and_nothing_else() -> None:
         plan("", trainable=cell_trainable(read_cell("tune.report({'loss': nowhere})"), {}))
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "try:\n    base\nexcept NameError:\n    base = 1",
+        "try:\n    print(nowhere)\nexcept (OSError, Exception):\n    pass",
+        "if config.get('deep'):\n    nowhere",
+        "def later():\n    return nowhere",
+        "config['x'] and nowhere",
+        "with contextlib.suppress(NameError):\n    nowhere",
+    ],
+)
+def test_a_cell_that_runs_without_a_name_is_not_refused(cell: str) -> None:
+    plan("", trainable=cell_trainable(read_cell(f"import contextlib\n{cell}"), {}))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "try:\n    nowhere\nexcept OSError:\n    pass",
+        "try:\n    pass\nfinally:\n    nowhere",
+        "for epoch in range(3):\n    nowhere",
+        "if nowhere:\n    pass",
+        "try:\n    nowhere\nexcept NameError:\n    pass\nnowhere",
+    ],
+)
+def test_a_cell_that_cannot_but_fail_is_refused(cell: str) -> None:
+    with pytest.raises(UsageError, match='The cell reads "nowhere" on line'):
+        plan("", trainable=cell_trainable(read_cell(cell), {}))
+
+
 def test_a_cell_keeps_its_name_when_it_is_edited() -> None:
     first, again = (cell_trainable(read_cell(text), {}, "ab12").name for text in ("1", "2"))
     assert first == again != cell_trainable(read_cell("1"), {}, "cd34").name

@@ -84,8 +84,8 @@ def _name_of(value: Any, text: str) -> str:
 
 
 def check_trainable(trainable: Trainable) -> None:
-    """Raises UsageError for a cell that reads what is not defined."""
-    missing = trainable.captures.missing
+    """Raises UsageError for a cell that cannot but fail, for it reads what is not defined."""
+    missing = [name for name in trainable.captures.missing if name.needed]
     if missing and trainable.kind == CELL:
         name = missing[0]
         raise UsageError(f'The cell reads "{name.name}" on line {name.line}, which is not defined.')

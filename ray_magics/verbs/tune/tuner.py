@@ -6,8 +6,9 @@ import inspect
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 from ...cell.source import CellSource
@@ -66,7 +67,7 @@ def make_trainable(plan: TunePlan, namespace: Namespace, cell_source: CellSource
     from ray import tune
 
     own = plan.trainable
-    trainable = _subclass(own.value) if own.kind == RAY else _shipped(plan, namespace, cell_source, run)
+    trainable = _quiet(own.value) if own.kind == RAY else _shipped(plan, namespace, cell_source, run)
     if plan.resources is None:
         return trainable
     try:
@@ -75,17 +76,39 @@ def make_trainable(plan: TunePlan, namespace: Namespace, cell_source: CellSource
         raise UsageError(f"{own.text}: {first_line(error)}") from error
 
 
-def _subclass(trainable: Any) -> Any:
-    """Ray writes the resources onto a class; the user's own stays as it is. Its trials do not log each checkpoint."""
-    if not isinstance(trainable, type):
-        return trainable
+def _quiet(trainable: Any) -> Any:
+    """Ray's own trainable, whose trials do not log each checkpoint.
+
+    Ray writes the resources onto a class or function; the user's own stays as it is.
+    """
+
+    def quiet() -> None:
+        import logging
+
+        for library in ("ray.train", "ray.tune"):
+            logging.getLogger(library).setLevel(logging.WARNING)
+
+    quiet.__module__ = "__main__"  # so that it travels by value: a worker has no ray_magics
+    if isinstance(trainable, type):
+        return _quiet_class(trainable, quiet)
+    return _quiet_function(trainable, quiet) if inspect.isfunction(trainable) else trainable
+
+
+def _quiet_function(function: Callable[[Any], Any], quiet: Callable[[], None]) -> Any:
+    @wraps(function)  # also the attributes in which Ray keeps resources
+    def trial(config: Any) -> Any:
+        quiet()
+        return function(config)
+
+    trial.__module__ = "__main__"
+    return trial
+
+
+def _quiet_class(trainable: type[Any], quiet: Callable[[], None]) -> Any:
     subclass: Any
 
     def setup(self: Any, config: Any, **more: Any) -> None:
-        import logging
-
-        logging.getLogger("ray.train").setLevel(logging.WARNING)
-        logging.getLogger("ray.tune").setLevel(logging.WARNING)
+        quiet()
         super(subclass, self).setup(config, **more)
 
     setup.__module__ = "__main__"
