@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 PRIVATE = (
     "ray.actor:_modify_class",
@@ -42,3 +45,23 @@ def remote_definition(value: Any) -> RemoteDefinition | None:
     options = getattr(value, "_default_options", {})
     is_plain = isinstance(plain, (type, types.FunctionType))
     return RemoteDefinition(plain, dict(options)) if is_plain else None
+
+
+def show_errors(lines_of: Callable[[BaseException], list[str] | None]) -> None:
+    """IPython shows an error of remote code as these lines; where they are None, as any other.
+
+    Ray 2.60: `ray.exceptions.RayError`, the class of all its errors, takes an attribute.
+    Fallback: IPython shows all of them with Ray's frames.
+    """
+    from ray.exceptions import RayError
+
+    def renderer(error: BaseException) -> Callable[[], list[str]]:
+        lines = lines_of(error)
+        if lines is None:
+            raise AttributeError("_render_traceback_")
+        return lambda: lines
+
+    try:
+        setattr(RayError, "_render_traceback_", property(renderer))  # noqa: B010
+    except (AttributeError, TypeError) as error:
+        log.debug("errors are shown with the frames of Ray: %s", error)

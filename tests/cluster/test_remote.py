@@ -491,6 +491,46 @@ def test_a_logger_writes_into_the_cell_that_runs(notebook: Shell, capsys: Capsys
         assert capsys.readouterr().err == f"line {number}\n"
 
 
+DEFINITIONS = """%%ray_remote
+def divide(x):
+    return 1 / x
+def through(x):
+    import ray
+    return ray.get(divide.remote(x))
+class Account:
+    def __init__(self, balance):
+        self.balance = 100 // balance
+    def withdraw(self, x):
+        raise ValueError(f"cannot withdraw {x}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "lines"),
+    [
+        ("divide.remote(0)", ["ray.get(divide.remote(0))", "return 1 / x", "ZeroDivisionError: division by zero"]),
+        ("through.remote(0)", ["ray.get(through.remote(0))", "return 1 / x", "ZeroDivisionError: division by zero"]),
+        ("Account.remote(2).withdraw.remote(5)", ["raise ValueError(f", "ValueError: cannot withdraw 5"]),
+        ("Account.remote(0).withdraw.remote(5)", ["self.balance = 100 // balance", "ZeroDivisionError: integer"]),
+    ],
+)
+def test_a_plain_get_shows_the_users_lines_alone(notebook: Shell, call: str, lines: list[str]) -> None:
+    notebook.run(DEFINITIONS)
+    with pytest.raises(Exception) as found:
+        notebook.run(f"import ray\nray.get({call})")
+    shown = found.value._render_traceback_()
+    places = [next((at for at, text in enumerate(shown) if line in text), -1) for line in lines]
+    assert -1 not in places and places == sorted(places) and len(shown) < 12
+    assert not [text for text in shown if "site-packages" in text or "^^^" in text]
+
+
+def test_an_error_of_a_function_that_is_not_ours_is_shown_as_ray_has_it(notebook: Shell) -> None:
+    notebook.run(DEFINITIONS)
+    with pytest.raises(ZeroDivisionError) as found:
+        notebook.run("import ray\n@ray.remote\ndef mine(): 1 / 0\nray.get(mine.remote())")
+    assert not hasattr(found.value, "_render_traceback_")
+
+
 def test_a_bar_of_tqdm_that_would_be_a_widget_is_text_on_a_worker(notebook: Shell, capsys: Capsys) -> None:
     pytest.importorskip("tqdm")
     notebook.run("from tqdm.notebook import tqdm")

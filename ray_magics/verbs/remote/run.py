@@ -17,6 +17,7 @@ from ...worker.values import Namespace
 from .cell_run import CellRun
 from .map_run import MapRun
 from .plan import RemotePlan
+from .short_errors import shorten_errors_of
 
 
 def check(plan: RemotePlan) -> None:
@@ -45,6 +46,7 @@ def define(plan: RemotePlan, namespace: Namespace, cell_source: CellSource) -> s
             del namespace[name]
         namespace.update(before)
         raise
+    shorten_errors_of(definitions.remote, cell_source.label)
     remote, plain = (", ".join(names) for names in (definitions.remote, definitions.plain))
     if not plain:
         return ""
