@@ -7,8 +7,10 @@ loudly when one of them changes.
 from __future__ import annotations
 
 import logging
+import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,29 @@ def cell_id(shell: Any) -> str:
         return str(kernel_of(shell).get_parent()["metadata"]["cellId"])
     except (AttributeError, KeyError, TypeError, LookupError):
         return ""
+
+
+def parent_message(shell: Any) -> Any:
+    """The message that the cell which runs now answers; None where there is no kernel."""
+    try:
+        return kernel_of(shell).get_parent()
+    except (AttributeError, LookupError):
+        return None
+
+
+@contextmanager
+def printing_under(parent: Any) -> Iterator[None]:
+    """Within it, what this thread prints belongs to the cell of that message. Fallback: to the cell that runs."""
+    streams: list[Any] = [
+        stream for stream in (sys.stdout, sys.stderr) if parent and hasattr(stream, "set_thread_parent")
+    ]
+    tokens: list[Any] = [stream.set_thread_parent(parent) for stream in streams]
+    try:
+        yield
+    finally:
+        for stream, token in zip(streams, tokens, strict=True):
+            stream.flush()
+            stream.reset_thread_parent(token)
 
 
 def prompt_number(shell: Any) -> int:

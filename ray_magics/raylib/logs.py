@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import Any
 
@@ -11,6 +12,8 @@ from ..errors import RayApiMissing
 from .private import private
 
 log = logging.getLogger(__name__)
+
+LineHandler = Callable[..., None]
 
 PRIVATE = (
     "ray._private.ray_logging:global_worker_stdstream_dispatcher.handlers",
@@ -28,30 +31,53 @@ def hide_worker_lines(actors: tuple[str, ...] = (), run_reports: Callable[[], bo
 
     Fallback: Ray goes on printing.
     """
-    try:
-        dispatcher = private("ray._private.ray_logging:global_worker_stdstream_dispatcher")
-        print_to_stdstream = private("ray._private.worker:print_to_stdstream")
-        with dispatcher._lock:
-            dispatcher.handlers = [
-                (name, _filtered(handler, actors, run_reports)) for name, handler in dispatcher.handlers
-            ]
-        worker: Any = import_module("ray._private.worker")
-        worker.print_to_stdstream = _filtered(print_to_stdstream, actors, run_reports)
-    except (RayApiMissing, AttributeError, TypeError, ValueError) as error:
-        log.debug("lines of %s are not hidden: %r", actors, error)
+    _wrap_handlers(f"hides {actors}", lambda handler: _filtered(handler, actors, run_reports))
 
 
-def _filtered(handler: Any, actors: tuple[str, ...], run_reports: Callable[[], bool]) -> Any:
-    """The handler behind a filter; the same one where it has that filter already."""
-    if hasattr(handler, "hides") and set(actors) <= set(handler.hides):
-        return handler
-
+def _filtered(handler: LineHandler, actors: tuple[str, ...], run_reports: Callable[[], bool]) -> LineHandler:
     def pass_on(data: Any, **options: Any) -> None:
         if not _is_hidden(data, actors, run_reports):
             handler(data, **options)
 
-    pass_on.hides = actors  # type: ignore[attr-defined]
     return pass_on
+
+
+def print_worker_lines_in(context: Callable[[str], AbstractContextManager[object]]) -> None:
+    """From now on the lines of a worker are printed within `context(name)`, the name of its task or actor class.
+
+    Fallback: Ray prints them into whatever cell runs.
+    """
+
+    def placed(handler: LineHandler) -> LineHandler:
+        def pass_on(data: Any, **options: Any) -> None:
+            with context(str(data.get("actor_name") or data.get("task_name") or "")):
+                handler(data, **options)
+
+        return pass_on
+
+    _wrap_handlers("places", placed)
+
+
+def _wrap_handlers(purpose: str, wrap: Callable[[LineHandler], LineHandler]) -> None:
+    """Wraps what prints the lines of workers, of this connection and of later ones; once for each purpose."""
+
+    def once(handler: Any) -> Any:
+        purposes = getattr(getattr(handler, "func", handler), "purposes", ())
+        if purpose in purposes:
+            return handler
+        wrapped: Any = wrap(handler)
+        wrapped.purposes = (*purposes, purpose)
+        return wrapped
+
+    try:
+        dispatcher = private("ray._private.ray_logging:global_worker_stdstream_dispatcher")
+        print_to_stdstream = private("ray._private.worker:print_to_stdstream")
+        with dispatcher._lock:
+            dispatcher.handlers = [(name, once(handler)) for name, handler in dispatcher.handlers]
+        worker: Any = import_module("ray._private.worker")
+        worker.print_to_stdstream = once(print_to_stdstream)
+    except (RayApiMissing, AttributeError, TypeError, ValueError) as error:
+        log.debug("lines of workers are printed as Ray does: %r", error)
 
 
 def _is_hidden(data: Any, actors: tuple[str, ...], run_reports: Callable[[], bool]) -> bool:

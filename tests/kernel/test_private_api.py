@@ -99,6 +99,14 @@ def test_the_kernel_answers_on_the_control_channel(lonely_kernel: Kernel) -> Non
     assert reply["msg_type"] == "ray_magics_reply" and reply["content"]["status"] == "error"
 
 
+def test_a_thread_prints_under_the_cell_that_it_names() -> None:
+    """`kernel.printing_under` counts on it; without it the lines appear under the cell that runs."""
+    from ipykernel.iostream import OutStream
+
+    assert list(inspect.signature(OutStream.set_thread_parent).parameters) == ["self", "parent"]
+    assert list(inspect.signature(OutStream.reset_thread_parent).parameters) == ["self", "token"]
+
+
 def test_the_kernel_tells_the_id_of_a_cell(lonely_kernel: Kernel) -> None:
     kernel = lonely_kernel
     code = "from ray_magics import kernel as p; print(repr(p.cell_id(get_ipython())))"

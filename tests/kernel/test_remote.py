@@ -51,6 +51,24 @@ def shown(cell: Executed) -> str:
     return str([message["content"] for message in cell.messages])
 
 
+def test_a_remote_function_and_an_actor_print_under_the_cell_that_called_them(kernel: Kernel) -> None:
+    kernel.run(
+        "%%ray_remote\ndef square(x):\n    print('square of', x)\n    return x * x\n"
+        "class Account:\n    def deposit(self, x):\n        print('deposit of', x)"
+    )
+    calls = [
+        "ray.get(square.remote(3))",
+        "ray.get(account.deposit.remote(4))",
+        "%%ray_remote\nray.get(square.remote(5))",
+    ]
+    kernel.run("import ray\naccount = Account.remote()")
+    for call, said in zip(calls, ["square of 3", "deposit of 4", "square of 5"], strict=True):
+        caller, stranger = kernel.run(call), kernel.start("import time\ntime.sleep(1)")
+        kernel.pump(lambda caller=caller, said=said: said in caller.stdout)
+        kernel.finish(stranger)
+        assert stranger.stdout == ""
+
+
 def test_an_interrupt_cancels_the_task_and_fails_the_cell(kernel: Kernel) -> None:
     cell = kernel.start("%%ray_remote\nimport time\nprint('started', flush=True)\ntime.sleep(100)")
     kernel.pump(lambda: "started" in cell.stdout)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -287,7 +289,26 @@ def test_lines_of_serve_are_kept_from_the_cell_and_others_pass() -> None:
         {"pid": "raylet", "lines": ["Task ServeReplica.f failed"]},
     ):
         sieve(data)
-    assert passed == others and worker_logs._filtered(sieve, ("ServeReplica",), bool) is sieve
-    assert (
-        worker_logs._filtered(sieve, (), bool) is sieve and worker_logs._filtered(sieve, ("Other",), bool) is not sieve
-    )
+    assert passed == others
+
+
+def test_lines_are_printed_in_their_context_and_handlers_are_wrapped_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray._private.worker
+    from ray._private.ray_logging import global_worker_stdstream_dispatcher as dispatcher
+
+    passed: list[Any] = []
+    inside: list[str] = []
+
+    @contextlib.contextmanager
+    def context(name: str) -> Iterator[None]:
+        inside.append(name)
+        yield
+
+    monkeypatch.setattr(dispatcher, "handlers", [("ray_print_logs", passed.append)])
+    monkeypatch.setattr(ray._private.worker, "print_to_stdstream", lambda data, ignore_prefix: None)
+    for _ in range(3):
+        worker_logs.print_worker_lines_in(context)
+        worker_logs.hide_worker_lines(("Hidden",))
+    for name in ("square", "Hidden"):
+        dispatcher.emit({"task_name": name, "actor_name": name if name == "Hidden" else None})
+    assert [data["task_name"] for data in passed] == ["square"] and inside == ["square"]

@@ -108,11 +108,24 @@ def carry_out(plan: RemotePlan, namespace: dict[str, Any], cell_source: CellSour
     """Does what the plan says and binds what comes back; returns what the cell shows, or a Run."""
     from ...views.show import RunView
     from .plan import DEFINE
-    from .run import check, define, execute_plan
+    from .run import check, execute_plan
 
     check(plan)
     if plan.form == DEFINE:
-        words = define(plan, namespace, cell_source)
-        return print(words) if words and not plan.quiet else None
+        return _define(plan, namespace, cell_source)
     view = RunView(at_once=plan.background, quiet=plan.quiet, cell=cell_source.cell_id)
     return execute_plan(plan, namespace, cell_source, view)
+
+
+def _define(plan: RemotePlan, namespace: dict[str, Any], cell_source: CellSource) -> None:
+    """Defines, and says what stays plain; errors and prints of what became remote are shown as those of a cell."""
+    from .call_sites import note_definitions
+    from .run import define, describe_definitions
+    from .short_errors import shorten_errors_of
+
+    definitions = define(plan, namespace, cell_source)
+    shorten_errors_of(definitions.remote, cell_source.label)
+    note_definitions(get_ipython(), definitions.remote, cell_source.code)
+    words = describe_definitions(definitions)
+    if words and not plan.quiet:
+        print(words)

@@ -15,9 +15,9 @@ from ...ship.inspection import nbytes_of
 from ...units import size_text
 from ...worker.values import Namespace
 from .cell_run import CellRun
+from .definitions import Definitions
 from .map_run import MapRun
 from .plan import RemotePlan
-from .short_errors import shorten_errors_of
 
 
 def check(plan: RemotePlan) -> None:
@@ -31,11 +31,8 @@ def execute_plan(plan: RemotePlan, namespace: Namespace, cell_source: CellSource
     return execute_run(kind(plan, namespace, cell_source), view, plan.background)
 
 
-def define(plan: RemotePlan, namespace: Namespace, cell_source: CellSource) -> str:
-    """Runs the definitions here, then makes what the plan says remote; all of it, or the notebook is as it was.
-
-    Returns a sentence where something stays plain, else "".
-    """
+def define(plan: RemotePlan, namespace: Namespace, cell_source: CellSource) -> Definitions:
+    """Runs the definitions here, then makes what the plan says remote; all of it, or the notebook is as it was."""
     before = dict(namespace)
     try:
         exec(compile(cell_source.code, cell_source.filename, "exec"), namespace)
@@ -46,7 +43,11 @@ def define(plan: RemotePlan, namespace: Namespace, cell_source: CellSource) -> s
             del namespace[name]
         namespace.update(before)
         raise
-    shorten_errors_of(definitions.remote, cell_source.label)
+    return definitions
+
+
+def describe_definitions(definitions: Definitions) -> str:
+    """A sentence where something stays plain, else ""."""
     remote, plain = (", ".join(names) for names in (definitions.remote, definitions.plain))
     if not plain:
         return ""
