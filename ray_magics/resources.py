@@ -58,6 +58,16 @@ class ResourceRequest:
 
 
 @dataclass(frozen=True)
+class Driver:
+    """A program that is connected to a cluster: its process on its machine, and whether tasks of it run."""
+
+    pid: int
+    host: str
+    namespace: str = ""
+    has_tasks: bool = False
+
+
+@dataclass(frozen=True)
 class ClusterState:
     """One answer of the control service: nodes, what waits, and the state of every actor."""
 

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any, Literal
 
 from ..errors import RayApiMissing
-from ..resources import ClusterState, NodeState, ResourceRequest
+from ..resources import ClusterState, Driver, NodeState, ResourceRequest
 from .private import TRIED_ON, private, ray_version
 
 log = logging.getLogger(__name__)
@@ -26,9 +26,11 @@ PRIVATE = (
     f"{_GENERATED}.gcs_pb2:ActorTableData.ActorState",
     f"{_GENERATED}.gcs_pb2:GcsNodeInfo.ALIVE",
     f"{_GENERATED}.gcs_service_pb2:GetAllActorInfoRequest",
+    f"{_GENERATED}.gcs_service_pb2:GetAllJobInfoRequest",
     f"{_GENERATED}.gcs_service_pb2:GetAllNodeInfoRequest",
     f"{_GENERATED}.gcs_service_pb2:GetTaskEventsRequest.Filters",
     f"{_GENERATED}.gcs_service_pb2_grpc:ActorInfoGcsServiceStub",
+    f"{_GENERATED}.gcs_service_pb2_grpc:JobInfoGcsServiceStub",
     f"{_GENERATED}.gcs_service_pb2_grpc:NodeInfoGcsServiceStub",
     f"{_GENERATED}.gcs_service_pb2_grpc:TaskInfoGcsServiceStub",
 )
@@ -87,6 +89,17 @@ class ControlService:
             actors = self._stubs.actors.GetAllActorInfo(every_actor, timeout=timeout)
             return ClusterState(_node_states(nodes.node_info_list, state), _requests(state), _actor_states(actors))
 
+    def drivers(self, timeout: float) -> tuple[Driver, ...]:
+        """The programs that are connected. Raises ConnectionError as `cluster_state` does."""
+        with _translated_errors(self.address):
+            request = private(f"{_GENERATED}.gcs_service_pb2:GetAllJobInfoRequest")(skip_submission_job_info_field=True)
+            jobs = self._stubs.jobs.GetAllJobInfo(request, timeout=timeout).job_info_list
+            return tuple(
+                Driver(job.driver_pid, job.driver_ip_address, job.config.ray_namespace, job.is_running_tasks)
+                for job in jobs
+                if not job.is_dead
+            )
+
     def task_counts(self, timeout: float) -> tuple[tuple[str, int], ...]:
         """How many tasks are in each state. Some 10 ms a state for 1000 tasks: call it every few seconds."""
         with _translated_errors(self.address):
@@ -115,6 +128,7 @@ class _Stubs:
     def __init__(self, channel: Any) -> None:
         gcs = f"{_GENERATED}.gcs_service_pb2_grpc"
         self.autoscaler = private(f"{_GENERATED}.autoscaler_pb2_grpc:AutoscalerStateServiceStub")(channel)
+        self.jobs = private(f"{gcs}:JobInfoGcsServiceStub")(channel)
         self.nodes = private(f"{gcs}:NodeInfoGcsServiceStub")(channel)
         self.actors = private(f"{gcs}:ActorInfoGcsServiceStub")(channel)
         self.tasks = private(f"{gcs}:TaskInfoGcsServiceStub")(channel)

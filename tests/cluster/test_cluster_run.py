@@ -160,6 +160,27 @@ seen["nodes"] = [dict(node.total) for node in run.nodes()]
 print(json.dumps(seen))
 """
 
+OTHER = """
+import os, sys, time
+import ray
+from ray_magics.verbs.cluster import run
+run.ensure_connected(say=lambda *_, **__: None)
+
+@ray.remote(num_cpus=0)
+def work(path):
+    open(path, "w").close()
+    time.sleep(100)
+
+gate = os.path.join(os.environ["HOME"], "at_work")
+ref = work.remote(gate)
+while not os.path.exists(gate):
+    time.sleep(0.05)
+print("at work", flush=True)
+sys.stdin.readline()
+print(run.lost(0.0), flush=True)
+os._exit(0)
+"""
+
 DETACHED_SECOND = """
 address = sys.argv[1]
 import ray
@@ -218,9 +239,18 @@ seen["stuck"] = run.snapshot().state, time.monotonic() - started
 members["gcs_server"].send_signal(signal.SIGCONT)
 seen["well again"] = until(lambda: run.snapshot().state == "connected")
 ray.shutdown()
+
+import subprocess
+other = subprocess.Popen([sys.executable, "-c", OTHER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                         env={**os.environ, "JPY_SESSION_NAME": "/home/me/train.ipynb"})
+seen["other"] = other.stdout.readline().strip(), other.pid
+seen["in use"] = error_of(run.shutdown)
+seen["in use, restart"] = error_of(run.init, detached=True, num_cpus=1, restart=True)
+seen["still there"] = detached.find(detached.runtime_folder(os.environ)) is not None
 started = time.monotonic()
-seen["stopped"] = run.shutdown()
+seen["stopped"] = run.shutdown(force=True)
 seen["stop seconds"] = time.monotonic() - started
+seen["told"] = other.communicate(input="\\n", timeout=60)[0].strip(), os.getpid()
 seen["left"] = [p.name() for p in detached._session_processes(known.pid)]
 seen["folder"] = sorted(os.listdir(os.environ["RAY_MAGICS_RUNTIME_DIR"]))
 seen["nothing"] = run.shutdown()
@@ -235,7 +265,7 @@ def watch(script: str, folder: Path, *arguments: str) -> Measurements:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_") or name in KEPT}
     environment |= {"HOME": str(folder), "RAY_MAGICS_RUNTIME_DIR": str(folder / "run")}
     environment["PYTHONPATH"] = os.pathsep.join((QUICK, str(Path(__file__).parents[2])))
-    code = PRELUDE + textwrap.dedent(script)
+    code = f"OTHER = {OTHER!r}\n{PRELUDE}{textwrap.dedent(script)}"
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], cwd=folder, env=environment, capture_output=True, timeout=220
     )
@@ -426,6 +456,18 @@ def test_a_connection_that_the_user_made_is_used(first, second):
 def test_a_stuck_cluster_is_lost_within_seconds_and_comes_back(second):
     state, seconds = second["stuck"]
     assert state == "lost" and seconds < 3 and second["well again"]
+
+
+def test_a_detached_cluster_that_others_use_is_stopped_by_force_alone(first, second):
+    at_work, pid = second["other"]
+    said = f"{first['address']} is not stopped, for train.ipynb (process {pid}), whose tasks run, uses it. "
+    assert at_work == "at work" and second["in use"].endswith(said + "%ray_shutdown --force stops it all the same.")
+    assert said in second["in use, restart"] and second["still there"]
+
+
+def test_the_others_hear_who_stopped_it(first, second):
+    told, pid = second["told"]
+    assert f"The Ray cluster at {first['address']} is gone: %ray_shutdown in process {pid}, at " in told
 
 
 def test_the_shutdown_of_a_detached_cluster_leaves_nothing(first, second):

@@ -6,10 +6,12 @@ import logging
 import os
 import platform
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from ...connection import session_id
+from ...connection import is_up, session_id
 from ...errors import UsageError
 from ...raylib.auth import reset_token_auth
 from ...raylib.core import dashboard_url, loopback_only
@@ -133,6 +135,20 @@ def _ray_init(plan: ConnectPlan, **options: Any) -> Any:
 def _enable_token_auth() -> None:
     if probe.enable_token_auth():
         _enabled_token_auth.append(True)
+
+
+@contextmanager
+def authenticated() -> Iterator[None]:
+    """Within it, a cluster may be asked that wants the token, also without a connection to it."""
+    if is_up():
+        yield
+        return
+    import_ray_quietly()
+    _enable_token_auth()
+    try:
+        yield
+    finally:
+        restore_token_auth()
 
 
 def restore_token_auth() -> None:

@@ -183,18 +183,21 @@ def ray_stop(options: Namespace) -> None:
 
 
 @magic("ray_shutdown", kind="line")
+@argument("--force", action="store_true", help="Stop your detached cluster also where other notebooks use it.")
 def ray_shutdown(options: Namespace) -> None:
     """End the connection to Ray, after stopping the runs of this kernel; says what it did.
 
     A cluster that this kernel started stops, and so does your detached one. Any other cluster goes on
     running. Values that were left on a stopped cluster are gone. Forms become the lines that they wrote.
+    A detached cluster that other notebooks or programs use is not stopped without --force.
 
         %ray_shutdown
+        %ray_shutdown --force
     """
     from ...views.show import freeze_views
     from .run import shutdown
 
-    print(shutdown())
+    print(shutdown(options.force))
     freeze_views()
 
 

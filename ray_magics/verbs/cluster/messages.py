@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ...resources import NodeResources, resources_text, total_of
 from .plan import Connection
@@ -51,9 +51,20 @@ def _how_to_end(connection: Connection) -> str:
     return "%ray_shutdown stops it." if stops else "%ray_shutdown disconnects and leaves it running."
 
 
-def cluster_gone_text(address: str) -> str:
+def in_use_text(address: str, others: Sequence[str]) -> str:
+    """That a detached cluster is not stopped under others, with what they are."""
+    use = "uses" if len(others) == 1 else "use"
     return (
-        f"The Ray cluster at {address} is gone: nothing listens there any more. "
+        f"Your detached Ray cluster at {address} is not stopped, for {' and '.join(others)} {use} it. "
+        "%ray_shutdown --force stops it all the same."
+    )
+
+
+def cluster_gone_text(address: str, stopped_by: str = "") -> str:
+    """`stopped_by`: who stopped it, where that is known."""
+    why = f"{stopped_by} stopped it" if stopped_by else "nothing listens there any more"
+    return (
+        f"The Ray cluster at {address or 'the address that it had'} is gone: {why}. "
         "%ray_init --restart begins anew; results that were only on it are lost."
     )
 

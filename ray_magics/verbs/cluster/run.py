@@ -18,8 +18,8 @@ from ...raylib.private import warn_of_untried
 from ...resources import NodeResources
 from ...run.registry import registry
 from ...run.registry import runs as runs  # public: `ray_magics.runs`
-from . import detached, join
-from .messages import cluster_gone_text, connection_text, no_living_node_text
+from . import detached, join, users
+from .messages import cluster_gone_text, connection_text, in_use_text, no_living_node_text
 from .plan import Connection, ConnectPlan, differences, make_connect_plan
 from .probe import listens
 from .quiet import silence
@@ -108,7 +108,7 @@ def ensure_connected(say: Callable[..., Any] = print) -> Connection:
         if is_up():
             return _checked_alive()
         if _lost:
-            raise UsageError(cluster_gone_text(_lost[0].address))
+            raise UsageError(_gone_text(_lost[0].address))
         plan = make_connect_plan(os.environ, settings())
         say("Connecting to Ray ... ", end="", flush=True)
         try:
@@ -144,11 +144,15 @@ def current() -> Connection:
     return _watch().connection
 
 
-def shutdown() -> str:
+def shutdown(force: bool = False) -> str:
     """Ends the connection, and the cluster too if it was made here. Says what it did.
 
     A cluster that this kernel started stops, and so does this user's detached one; others go on running.
+
+    Raises `UsageError`, and stops nothing, where other programs use the detached cluster, unless with `force`.
     """
+    if not force:
+        _check_unused()
     stopped = _stop_runs() if is_up() else ""
     with _lock:
         if not is_up():
@@ -173,7 +177,7 @@ def lost(max_age: float) -> str:
     Takes a second at most.
     """
     if not is_up():
-        return cluster_gone_text(_lost[0].address if _lost else "the address that it had")
+        return _gone_text(_lost[0].address if _lost else "")
     return _lost_text(_watch(), max_age)
 
 
@@ -182,8 +186,12 @@ def _lost_text(watch: ClusterWatch, max_age: float) -> str:
     if not watch.connection.has_control_service:
         return ""
     if not watch.is_alive(max_age):
-        return cluster_gone_text(address)
+        return _gone_text(address)
     return "" if _has_nodes(watch, max_age) else no_living_node_text(address)
+
+
+def _gone_text(address: str) -> str:
+    return cluster_gone_text(address, users.who_stopped(detached.runtime_folder(os.environ), address))
 
 
 def _has_nodes(watch: ClusterWatch, max_age: float) -> bool:
@@ -228,6 +236,7 @@ def _end_connection(plan: ConnectPlan) -> None:
     if is_up():
         shutdown()
     if plan.detached:
+        _check_unused()
         _stop_detached()
 
 
@@ -290,12 +299,22 @@ def _after_disconnect(connection: Connection) -> str:
     return f"Disconnected from {connection.address}; that cluster goes on running. {extra}"
 
 
+def _check_unused() -> None:
+    """Raises UsageError where a shutdown would take a detached cluster away from other programs."""
+    cluster = detached.find(detached.runtime_folder(os.environ))
+    if cluster is None or (is_up() and not current().detached):
+        return
+    if others := users.other_drivers(cluster, join.authenticated):
+        raise UsageError(in_use_text(cluster.address, others))
+
+
 def _stop_detached() -> str:
     folder = detached.runtime_folder(os.environ)
     with detached.locked(folder):
         cluster = detached.find(folder)
         if cluster is None:
             return ""
+        users.note_stop(folder, cluster.address)
         detached.stop(cluster, folder)
     return f"Stopped your detached Ray cluster at {cluster.address}; its processes are gone."
 
