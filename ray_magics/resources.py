@@ -36,7 +36,10 @@ class NodeResources:
 
 @dataclass(frozen=True)
 class NodeState:
-    """A node as the cluster's control service knows it; amounts under Ray's names, memory in bytes."""
+    """A node as the cluster's control service knows it; amounts under Ray's names, memory in bytes.
+
+    `raylet` is where its Ray process listens, HOST:PORT, "" where that is not known.
+    """
 
     id: str
     name: str
@@ -46,6 +49,7 @@ class NodeState:
     available: Mapping[str, float] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+    raylet: str = ""
 
 
 @dataclass(frozen=True)

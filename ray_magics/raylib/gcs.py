@@ -179,6 +179,7 @@ def _node_states(infos: Any, state: Any) -> tuple[NodeState, ...]:
             available=free.get(info.node_id, {}),
             labels=dict(info.labels),
             note=info.death_info.reason_message.strip().partition("\n")[0],
+            raylet=f"{info.node_manager_address}:{info.node_manager_port}" if info.node_manager_port else "",
         )
         for info in infos
     )

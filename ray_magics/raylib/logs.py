@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from importlib import import_module
@@ -32,6 +33,25 @@ def hide_worker_lines(actors: tuple[str, ...] = (), run_reports: Callable[[], bo
     Fallback: Ray goes on printing.
     """
     _wrap_handlers(f"hides {actors}", lambda handler: _filtered(handler, actors, run_reports))
+    _wrap_handlers("shortens", _shortened)
+
+
+def _shortened(handler: LineHandler) -> LineHandler:
+    """Ray's page about a node that died, which ends with twenty lines of its log, as one sentence."""
+
+    def pass_on(data: Any, **options: Any) -> None:
+        if data.get("pid") == "raylet":
+            data = {**data, "lines": [shorten_page(str(line)) for line in data.get("lines") or ()]}
+        handler(data, **options)
+
+    return pass_on
+
+
+def shorten_page(text: str) -> str:
+    if text.startswith("Raylet is terminated. Termination is unexpected"):
+        return "Ray's process on this machine has died: it was killed, ran out of memory, or crashed."
+    dead = re.match(r"The node with node id: \w+ and address: (\S+) .*marked dead", text)
+    return f"The node at {dead[1]} is dead: it does not answer any more." if dead else text
 
 
 def _filtered(handler: LineHandler, actors: tuple[str, ...], run_reports: Callable[[], bool]) -> LineHandler:

@@ -49,6 +49,11 @@ def lost(error: BaseException, left: Sequence[LeftBehind] = (), label: Callable[
     kind = type(error).__name__
     if "OutOfMemory" in kind:
         text = "a node ran out of memory and Ray killed the worker; reserve more for it, or send less"
+    elif "LocalRayletDied" in kind:
+        text = (
+            "Ray's process on this machine (raylet) died: it was killed, ran out of memory, or crashed; "
+            "%ray_init --restart begins anew"
+        )
     elif is_death(error) or "NodeDied" in kind:
         text = f"the worker died while it ran the cell ({_cause_of_death(left, label)}){_tries(left)}"
     elif "TaskCancelled" in kind:

@@ -160,6 +160,25 @@ seen["nodes"] = [dict(node.total) for node in run.nodes()]
 print(json.dumps(seen))
 """
 
+KILLED = """
+import ray, psutil, signal
+from ray_magics.errors import UsageError
+from ray_magics.raylib import logs
+run.ensure_connected(say=lambda *_, **__: None)
+raylet = next(p for p in psutil.Process().children(recursive=True) if p.name() == "raylet")
+raylet.send_signal(signal.SIGKILL)
+raylet.wait(10)
+started = time.monotonic()
+seen["verb"] = error_of(run.ensure_connected)
+status = run.snapshot()
+seen["status"] = status.state, status.message, [node.alive for node in status.nodes]
+seen["seconds"] = time.monotonic() - started
+for process in psutil.Process().children(recursive=True):
+    process.kill()
+print(json.dumps(seen), flush=True)
+os._exit(0)
+"""
+
 OTHER = """
 import os, sys, time
 import ray
@@ -287,6 +306,11 @@ def local(folder: Path) -> Measurements:
 
 
 @pytest.fixture(scope="module")
+def killed(folder: Path) -> Measurements:
+    return watch(KILLED, folder)
+
+
+@pytest.fixture(scope="module")
 def first(folder: Path) -> Iterator[Measurements]:
     seen = watch(DETACHED_FIRST, folder)
     yield seen
@@ -381,6 +405,12 @@ def test_the_kernel_lets_go_of_a_dead_cluster_before_ray_ends_the_kernel(local):
 
 def test_after_the_shutdown_nothing_is_left(local):
     assert local["shutdown"][1] == "none" and not local["left"]
+
+
+def test_the_death_of_rays_process_on_this_machine_is_known_at_once(killed):
+    assert "has lost its process on this machine (raylet): it was killed" in killed["verb"] and killed["seconds"] < 5
+    state, message, alive = killed["status"]
+    assert state == "lost" and "Ray's process on this machine has died" in message and alive == [False]
 
 
 # a detached cluster

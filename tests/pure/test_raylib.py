@@ -183,3 +183,11 @@ def test_the_extension_loads_whatever_ray_lacks(take_away: Any, shell: Any, capl
         take_away(name)
     load_ipython_extension(shell.ip)
     assert not caplog.messages
+
+
+def test_rays_pages_about_a_node_become_a_sentence_and_other_lines_pass() -> None:
+    page = "Raylet is terminated. Termination is unexpected. Possible reasons include: (1) SIGKILL\n    [state-dump] x"
+    assert logs.shorten_page(page).startswith("Ray's process on this machine has died") and page.count("\n") == 1
+    dead = "The node with node id: 1ef and address: 10.0.0.2 and node name: b has been marked dead because the detector"
+    assert logs.shorten_page(dead) == "The node at 10.0.0.2 is dead: it does not answer any more."
+    assert logs.shorten_page("3 tasks wait for a node with a GPU") == "3 tasks wait for a node with a GPU"

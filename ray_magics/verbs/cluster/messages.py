@@ -74,3 +74,10 @@ def no_living_node_text(address: str) -> str:
         f"No node of the Ray cluster at {address} is alive any more. "
         "%ray_init --restart begins anew; results that were only on it are lost."
     )
+
+
+def no_raylet_text(address: str) -> str:
+    return (
+        f"The Ray cluster at {address} has lost its process on this machine (raylet): it was killed, ran out of "
+        "memory, or crashed. %ray_init --restart begins anew; results that were only there are lost."
+    )

@@ -19,7 +19,7 @@ from ...resources import NodeResources
 from ...run.registry import registry
 from ...run.registry import runs as runs  # public: `ray_magics.runs`
 from . import detached, join, users
-from .messages import cluster_gone_text, connection_text, in_use_text, no_living_node_text
+from .messages import cluster_gone_text, connection_text, in_use_text, no_living_node_text, no_raylet_text
 from .plan import Connection, ConnectPlan, differences, make_connect_plan
 from .probe import listens
 from .quiet import silence
@@ -187,7 +187,9 @@ def _lost_text(watch: ClusterWatch, max_age: float) -> str:
         return ""
     if not watch.is_alive(max_age):
         return _gone_text(address)
-    return "" if _has_nodes(watch, max_age) else no_living_node_text(address)
+    if not _has_nodes(watch, max_age):
+        return no_living_node_text(address)
+    return "" if watch.has_raylet() else no_raylet_text(address)
 
 
 def _gone_text(address: str) -> str:

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 
 from ...errors import RayApiMissing
 from ...raylib.gcs import ControlService, cluster_state_without_gcs
-from ...resources import ClusterState
+from ...resources import ClusterState, NodeState
 from ...run.registry import registry
 from ...run.status import RunStatus
 from .plan import Connection
 from .probe import listens
-from .snapshot import cluster_meters, count_states, node_status, waiting_requests
+from .snapshot import cluster_meters, count_states, living_nodes, node_status, waiting_requests
 from .status import ClusterStatus
 
 log = logging.getLogger(__name__)
@@ -54,8 +54,12 @@ class ClusterWatch:
             state = self.state()
         except ConnectionError as error:
             return self._lost(now, str(error))
+        has_raylet = self.has_raylet()
+        nodes = state.nodes if has_raylet else tuple(map(self._as_dead, state.nodes))
+        self.last_status = self._connected(replace(state, nodes=nodes), now)
+        if not has_raylet or (nodes and not living_nodes(nodes)):
+            return self._lost(now, "Ray's process on this machine has died")
         self._refresh_task_counts()
-        self.last_status = self._connected(state, now)
         return self.last_status
 
     def state(self, max_age: float = 0.0) -> ClusterState:
@@ -77,6 +81,18 @@ class ClusterWatch:
         if time.monotonic() - self.heard_at > max_age and listens(self.connection.address, ANSWER_SECONDS):
             self.heard_at = time.monotonic()
         return time.monotonic() - self.heard_at <= max_age
+
+    def has_raylet(self) -> bool:
+        """Whether Ray's process on this machine is there: that of the node to which this kernel is connected.
+
+        The control service notices its end only some 15 s later. Takes a tenth of a millisecond.
+        """
+        own = next((node for node in self.last_state.nodes if node.id == self.connection.node_id), None)
+        return own is None or not own.raylet or listens(own.raylet, ANSWER_SECONDS)
+
+    def _as_dead(self, node: NodeState) -> NodeState:
+        """The node of this machine as what it is; the others as they are."""
+        return replace(node, alive=False, note="its process has died") if node.id == self.connection.node_id else node
 
     def close(self) -> None:
         if self.service is not None:
@@ -119,7 +135,7 @@ class ClusterWatch:
 
     def _lost(self, now: float, why: str) -> ClusterStatus:
         last = self.last_status or ClusterStatus("lost", ray=self.connection.ray, python=self.connection.python)
-        age = f" What is shown is {max(now - last.time, 0):.0f} s old." if self.last_status else ""
+        age = f" What is shown is {now - last.time:.0f} s old." if self.last_status and now - last.time >= 1 else ""
         return replace(
             last,
             state="lost",
