@@ -267,6 +267,38 @@ def _length(value: Any) -> int | None:
         return None
 
 
+@dataclass(frozen=True)
+class PoolClause:
+    """`model=Predictor(weights)`: the name of the object in the cell, and the expression that makes it."""
+
+    name: str
+    source: str
+
+
+@parser("a class for a pool", "Predictor", '"model=Predictor(weights)"', completer=code_names)
+def pool_clause(text: str) -> PoolClause:
+    """A class, or a call that makes an object, with or without a name; else the name is that of the class, in
+    small letters: `TextEncoder` -> `text_encoder`."""
+    (statement,) = ast.parse(text.strip()).body
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            pass
+        case ast.Expr(value=value):
+            name = ""
+        case _:
+            raise ValueError(text)
+    called = value.func if isinstance(value, ast.Call) else value
+    if not isinstance(called, ast.Name | ast.Attribute):
+        raise ValueError(text)
+    last = called.id if isinstance(called, ast.Name) else called.attr
+    source = ast.unparse(value)
+    return PoolClause(name or _small_letters(last), source if isinstance(value, ast.Call) else f"{source}()")
+
+
+def _small_letters(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
 @parser("a for clause", '"x in range(5)"', completer=code_names)
 def for_clause(text: str) -> ForClause:
     """What stands after `for` in a comprehension: one `for`, any number of `if`."""

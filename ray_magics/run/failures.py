@@ -36,7 +36,7 @@ def refused_options(error: Exception) -> UsageError:
 
 def is_death(error: BaseException) -> bool:
     """Whether Ray says that the worker died, and no more."""
-    return "WorkerCrashed" in type(error).__name__
+    return any(kind in type(error).__name__ for kind in ("WorkerCrashed", "ActorDied", "ActorUnavailable"))
 
 
 def lost(error: BaseException, left: Sequence[LeftBehind] = (), label: Callable[[str], str] = str) -> RayMagicsError:

@@ -16,11 +16,12 @@ ray_magics nor its dependencies. Third-party modules are used only where the cel
     failure       an exception as plain data, and back
     interpreter   compiles and executes code in a namespace
     cell          runs a cell once
+    pool          the object of an actor of a pool
     items         runs a cell once per item
     output_queue  the actor that holds output until the notebook fetches it
 """
 
 MODULES = (
     *("records", "sharing", "values", "content", "changes", "output", "last_words", "forwarder", "task", "display"),
-    *("failure", "interpreter", "cell", "items"),
+    *("failure", "interpreter", "cell", "pool", "items"),
 )

@@ -12,6 +12,7 @@ from .content import image
 from .display import figures, prepare
 from .failure import describe
 from .interpreter import execute, has_functions, may_change, open_namespace, program
+from .pool import pooled_object
 from .records import TaskSpec
 from .task import Task, where
 from .values import Namespace, load, pack, seal
@@ -67,6 +68,8 @@ def run_each(task: Task, namespace: Namespace, values: Sequence[Any], outcomes: 
     for value in values:
         try:
             assign(namespace, value)
+            if spec.pooled:
+                namespace[spec.pooled] = pooled_object(task.sink)
             if changing:
                 namespace.update(copy.deepcopy(changing))
             result = execute(*compiled, namespace, spec.is_async)

@@ -48,6 +48,7 @@ class TaskSpec(Record):
         deletes: names that it deletes.
         lazy: its results stay on the cluster.
         target, outputs, keep: of ``--for``: the target of an item, the names that are collected, whether failures are.
+        pooled: of ``--pool``: the name by which the cell finds the object of its actor.
         changes: of ``--for``: an item may leave names behind, so each begins with a clean namespace.
         budget: seconds of work in one task of a fan-out.
         metric: of a search: what a number that the code returns is reported as.
@@ -80,6 +81,7 @@ class TaskSpec(Record):
     target: str = ""
     outputs: Sequence[str] = ()
     keep: bool = False
+    pooled: str = ""
     changes: bool = False
     budget: float = 0.0
     metric: str = ""

@@ -531,6 +531,63 @@ def test_an_error_of_a_function_that_is_not_ours_is_shown_as_ray_has_it(notebook
     assert not hasattr(found.value, "_render_traceback_")
 
 
+PREDICTOR = """
+import os
+class Predictor:
+    def __init__(self, bias=0):
+        print("loaded")
+        self.bias, self.calls = bias, 0
+    def __call__(self, x):
+        self.calls += 1
+        return x + self.bias, self.calls, os.getpid()
+"""
+
+
+def test_a_pool_makes_its_objects_once_and_answers_in_order(notebook: Shell, capsys: Capsys) -> None:
+    notebook.run(PREDICTOR + "weights = 10")
+    answers = notebook.run('%ray_remote --for "x in range(40)" --pool Predictor(weights) --pool-size 2')
+    assert [answer[0] for answer in answers] == [*range(10, 50)]
+    by_actor = {pid: [calls for _, calls, own in answers if own == pid] for pid in {answer[2] for answer in answers}}
+    assert 1 <= len(by_actor) <= 2 and all(sorted(calls) == [*range(1, len(calls) + 1)] for calls in by_actor.values())
+    assert "loaded" in capsys.readouterr().out
+
+
+def test_an_actor_class_of_the_notebook_makes_a_pool_too(notebook: Shell) -> None:
+    notebook.run(
+        "%%ray_remote\nclass Counter:\n    n = 0\n    def add(self, x):\n        self.n += x\n        return self.n"
+    )
+    head = '%%ray_remote --for "x in [1, 2, 3]" --pool-size 1 --pool counts=Counter'
+    assert notebook.run(f"{head}\ncounts.add(x)") == [1, 3, 6]
+
+
+def test_of_a_pool_only_the_item_that_kills_its_actor_fails(notebook: Shell) -> None:
+    notebook.run(PREDICTOR)
+    kept = notebook.run(
+        '%%ray_remote --for "x in range(12)" --pool m=Predictor --pool-size 1 --on-error keep\n'
+        "import os\nif x == 4: os._exit(1)\nif x == 7: raise ValueError('seven')\nm(x)[0]"
+    )
+    failed = {index: type(value).__name__ for index, value in enumerate(kept) if isinstance(value, BaseException)}
+    assert failed == {4: "WorkerLost", 7: "ValueError"} and [kept[0], kept[11]] == [0, 11]
+
+
+def test_a_pool_whose_object_cannot_be_made_fails_with_its_line(notebook: Shell) -> None:
+    notebook.run("class Broken:\n    def __init__(self):\n        raise KeyError('no model')")
+    with pytest.raises(KeyError, match="no model") as found:
+        notebook.run('%%ray_remote --for "x in range(3)" --pool Broken\nbroken(x)')
+    assert any("raise KeyError('no model')" in line for line in found.value._render_traceback_())
+
+
+def test_the_script_of_a_pool_gives_what_the_cell_gives(
+    notebook: Shell, capsys: Capsys, tmp_path: Path, plain_python: Any
+) -> None:
+    notebook.run(
+        "%%ray_remote\nclass Scale:\n    def __init__(self, by): self.by = by\n    def of(self, x): return x * self.by"
+    )
+    cell = '%%ray_remote --for "x in range(4)" --pool Scale(3) --pool-size 1\nscale.of(x)'
+    value = notebook.run(cell)
+    assert plain_python(script_of(notebook, capsys, cell, tmp_path)).strip() == str(value) == "[0, 3, 6, 9]"
+
+
 def test_a_bar_of_tqdm_that_would_be_a_widget_is_text_on_a_worker(notebook: Shell, capsys: Capsys) -> None:
     pytest.importorskip("tqdm")
     notebook.run("from tqdm.notebook import tqdm")

@@ -6,6 +6,7 @@ import pytest
 
 from ray_magics.cell.reader import read_cell
 from ray_magics.errors import UsageError
+from ray_magics.line.parsers import for_clause, pool_clause
 from ray_magics.verbs.remote.definitions import choose_remote
 from ray_magics.verbs.remote.options import RemoteOptions
 from ray_magics.verbs.remote.plan import make_plan
@@ -67,3 +68,28 @@ def test_only_says_which() -> None:
 def test_options_that_make_no_sense_are_mistakes(source: str, options: dict[str, object], wrong: str) -> None:
     with pytest.raises(UsageError, match=wrong):
         make_plan(read_cell(source), RemoteOptions(**options), {})  # type: ignore[arg-type]
+
+
+EACH = for_clause("x in range(3)")
+
+
+@pytest.mark.parametrize(
+    ("options", "wrong"),
+    [
+        ({"pool": pool_clause("int")}, "--pool goes with --for"),
+        ({"items": EACH, "pool_size": 2}, "--pool-size goes with --pool"),
+        ({"items": EACH, "pool": pool_clause("nowhere")}, '--pool: name "nowhere" is not defined'),
+        ({"items": EACH, "pool": pool_clause("int(far)")}, '--pool: name "far" is not defined'),
+        ({"items": EACH, "pool": pool_clause("int"), "ray": {"max_calls": 1}}, "--max-calls is an option of tasks"),
+        ({"items": EACH, "pool": pool_clause("int"), "actor": {"name": "a"}}, "--name is an option of actors"),
+    ],
+)
+def test_a_pool_that_makes_no_sense_is_a_mistake(options: dict[str, object], wrong: str) -> None:
+    with pytest.raises(UsageError, match=wrong):
+        make_plan(read_cell("x"), RemoteOptions(**options), {"int": int})  # type: ignore[arg-type]
+
+
+def test_the_object_of_a_pool_is_not_looked_for_in_the_notebook() -> None:
+    options = RemoteOptions(items=EACH, pool=pool_clause("m=Model(weights)"))
+    plan = make_plan(read_cell("m(x) + y"), options, {"Model": int, "weights": 1, "m": "other", "y": 2})
+    assert plan.captures.names == ("y",) and plan.pool is not None and plan.pool.captures.names == ("Model", "weights")

@@ -22,6 +22,7 @@ from ray_magics.line.options import Magic, argument, group, magic, tokenize
 from ray_magics.line.parsers import (
     Expression,
     ForClause,
+    PoolClause,
     choice,
     count,
     expression,
@@ -29,6 +30,7 @@ from ray_magics.line.parsers import (
     name,
     names,
     number,
+    pool_clause,
     positive_int,
     seconds,
     size,
@@ -310,6 +312,26 @@ def test_a_failing_expression_is_one_line_with_its_cause(text: str, message: str
 )
 def test_a_for_clause_is_read_as_a_comprehension(text: str, clause: ForClause) -> None:
     assert for_clause(text) == clause
+
+
+@pytest.mark.parametrize("text", ["", "3", "a b", "x = y = Z", "f()()", "[A]"])
+def test_what_is_no_pool_is_refused(text: str) -> None:
+    with pytest.raises((ValueError, SyntaxError)):
+        pool_clause.read(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "clause"),
+    [
+        ("Predictor", PoolClause("predictor", "Predictor()")),
+        ("TextEncoder", PoolClause("text_encoder", "TextEncoder()")),
+        ("models.Predictor(w, k=2)", PoolClause("predictor", "models.Predictor(w, k=2)")),
+        ("m = Predictor(w)", PoolClause("m", "Predictor(w)")),
+        ("m=load", PoolClause("m", "load()")),
+    ],
+)
+def test_a_pool_is_a_class_or_a_call_with_a_name_or_without(text: str, clause: PoolClause) -> None:
+    assert pool_clause(text) == clause
 
 
 @pytest.mark.parametrize(

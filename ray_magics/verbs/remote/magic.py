@@ -10,7 +10,7 @@ from IPython.core.getipython import get_ipython
 from ...cell.source import CellSource, cell_source_of
 from ...line.api import record_of
 from ...line.options import argument, group, magic, run_options
-from ...line.parsers import expression, for_clause, name, names, number, positive_int, seconds, size
+from ...line.parsers import expression, for_clause, name, names, number, pool_clause, positive_int, seconds, size
 from ...run.interrupts import interrupts_wait
 from .options import RemoteOptions, actor_options, ray_options
 
@@ -47,6 +47,8 @@ actor_line_options = group(
 @task_options
 @actor_line_options
 @argument("--for", dest="items", type=for_clause, metavar='"x in xs"', help="Run the cell once per item, in order.")
+@argument("--pool", type=pool_clause, metavar="CLASS", help="Run the items on actors that each hold one object of it.")
+@argument("--pool-size", type=positive_int, metavar="N", help="How many actors; without it, as many as fit.")
 @argument("--chunk", type=positive_int, metavar="N", help="Items per task; without it, as measured.")
 @argument("--on-error", choices=("raise", "keep"), help="keep leaves the exception in its place and goes on.")
 @argument("--into", type=name, metavar="NAME", help="Bind the value of the cell to NAME instead of showing it.")
@@ -72,6 +74,9 @@ def ray_remote(line: Line, cell: str | None = None) -> Any:
         %%ray_remote --for "seed in range(100)" --into scores
         cross_val_score(model(seed), X, y).mean()
 
+        %%ray_remote --for "batch in batches" --pool "model=Predictor(weights)" --pool-size 2
+        model.predict(batch)
+
         %%ray_remote
         def square(x):
             return x * x
@@ -83,7 +88,10 @@ def ray_remote(line: Line, cell: str | None = None) -> Any:
 
     shell: Any = get_ipython()
     with interrupts_wait():
-        cell_source = cell_source_of(shell, line.expression if cell is None else cell, is_cell=cell is not None)
+        text = line.expression if cell is None else cell
+        if not text.strip() and line.pool and line.items:
+            text = f"{line.pool.name}({line.items.target})"  # an object that is called with the item
+        cell_source = cell_source_of(shell, text, is_cell=cell is not None)
         options = _options(line, shell.user_ns)
         plan = make_plan(cell_source.read(), options, shell.user_ns)
         if line.dry_run:

@@ -69,10 +69,10 @@ class MapRun(TaskRun):
             iterator = plan.items.items(self.namespace)
         self.total = iterator.length
         self.iterator: Iterator[tuple[int, Any]] = enumerate(iterator)
-        self.slots = self._count_slots()
+        self.slots = self._open_slots()
         self._fill()
 
-    def _count_slots(self) -> int:
+    def _open_slots(self) -> int:
         """How many tasks of this plan the cluster can run at once, at least one."""
         request = self.plan.request
         fits = [

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import UsageError
 from ...line.options import option_of
-from ...line.parsers import Expression, ForClause, expression
+from ...line.parsers import Expression, ForClause, PoolClause, expression
 from ...line.settings import settings
 
 RAY_OPTIONS = (
@@ -39,6 +39,7 @@ class RemoteOptions:
         ray: Ray's task and actor options, under Ray's names.
         actor: Ray's options for actors alone, likewise.
         items: the clause of ``--for``.
+        pool: what the actors of a pool hold, that run the items; `pool_size`: how many; None: as many as fit.
         chunk: items a task; None: as measured.
         on_error: "raise" or "keep"; None where nothing was said.
         into: the name for the value.
@@ -51,6 +52,8 @@ class RemoteOptions:
     ray: Mapping[str, Any] = field(default_factory=dict)
     actor: Mapping[str, Any] = field(default_factory=dict)
     items: ForClause | None = None
+    pool: PoolClause | None = None
+    pool_size: int | None = None
     chunk: int | None = None
     on_error: str | None = None
     into: str | None = None

@@ -13,6 +13,7 @@ from ...line.parsers import ForClause
 from ...ship.captures import Captures, find_captures, handled_as_refs
 from .definitions import Definitions, choose_remote
 from .options import RemoteOptions
+from .pool import Pool, make_pool
 
 RUN, DEFINE, MAP = "run", "define", "map"
 _TASKS_ONLY = ("max_calls", "retry_exceptions")
@@ -44,6 +45,7 @@ class RemotePlan:
     definitions: Definitions = field(default_factory=Definitions)
     chosen: bool = False
     items: ForClause | None = None
+    pool: Pool | None = None
     feed: Captures = field(default_factory=Captures)
     chunk: int | None = None
     keep: bool = False
@@ -79,7 +81,7 @@ def make_plan(cell: Cell, options: RemoteOptions, namespace: Mapping[str, Any]) 
     form = _form(cell, options)
     _check(form, cell, options)
     _check_outputs(form, cell, options)
-    targets = options.items.names if options.items else ()
+    targets = (*(options.items.names if options.items else ()), *([options.pool.name] if options.pool else []))
     absent = [name for name in options.inputs or () if name not in namespace]
     if absent:
         raise UsageError(f'--inputs: name "{absent[0]}" is not defined')
@@ -98,6 +100,7 @@ def make_plan(cell: Cell, options: RemoteOptions, namespace: Mapping[str, Any]) 
         definitions=definitions,
         chosen=options.only is not None,
         items=options.items,
+        pool=make_pool(options.pool, options.pool_size, namespace) if options.pool else None,
         feed=_feed(options.items, namespace),
         chunk=options.chunk,
         keep=options.on_error == "keep",
@@ -131,6 +134,14 @@ def _check(form: str, cell: Cell, options: RemoteOptions) -> None:
         raise UsageError(f"--into {options.into}: the cell has no value; end it with the expression to keep.")
     if form != MAP and (options.chunk or options.on_error):
         raise UsageError('--chunk and --on-error go with --for; for example --for "x in xs" --on-error keep.')
+    if options.pool is None and options.pool_size:
+        raise UsageError("--pool-size goes with --pool; for example --pool Predictor --pool-size 2.")
+    if options.pool is not None and form != MAP:
+        raise UsageError(f'--pool goes with --for; for example --for "batch in batches" --pool {options.pool.source}.')
+    if options.pool is not None and (
+        tasks_only := [name for name in (*_TASKS_ONLY, "max_retries") if name in options.ray]
+    ):
+        raise UsageError(f"{option_of(tasks_only[0])} is an option of tasks; the items of a --pool run in actors.")
     if form == MAP and options.lazy:
         raise UsageError("--lazy keeps the result of one task on the cluster; it does not go with --for.")
 

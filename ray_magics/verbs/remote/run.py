@@ -18,6 +18,7 @@ from .cell_run import CellRun
 from .definitions import Definitions
 from .map_run import MapRun
 from .plan import RemotePlan
+from .pool_run import PoolRun
 
 
 def check(plan: RemotePlan) -> None:
@@ -27,7 +28,7 @@ def check(plan: RemotePlan) -> None:
 
 def execute_plan(plan: RemotePlan, namespace: Namespace, cell_source: CellSource, view: Viewer) -> Any:
     """Runs a plan; returns what the cell shows, or in the background the Run."""
-    kind = MapRun if plan.items else CellRun
+    kind = PoolRun if plan.pool else MapRun if plan.items else CellRun
     return execute_run(kind(plan, namespace, cell_source), view, plan.background)
 
 

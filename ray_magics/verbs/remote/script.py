@@ -35,7 +35,8 @@ def _what(plan: RemotePlan) -> str:
     if plan.form == DEFINE:
         return f"here: {', '.join(plan.definitions.remote) or 'nothing'} become remote{with_options}"
     if plan.form == MAP and plan.items:
-        return f"the cell once per item of {plan.items.iterable}, many to a task{with_options}"
+        where = f" on actors that each hold {plan.pool.source}" if plan.pool else ", many to a task"
+        return f"the cell once per item of {plan.items.iterable}{where}{with_options}"
     return f"one task{with_options}"
 
 
@@ -52,12 +53,14 @@ def _returns(plan: RemotePlan) -> str:
 def script(plan: RemotePlan, namespace: Namespace, source: str) -> str:
     """A program that does the same with Ray alone; ``python`` runs it."""
     cell = plain(source, plan.cell.uses_ipython)
-    captures = (*plan.captures.found, *plan.feed.found)
+    captures = (*plan.captures.found, *plan.feed.found, *(plan.pool.captures.found if plan.pool else ()))
+    namespace = plan.pool.namespace(namespace) if plan.pool else namespace
     parts = ["import ray", *setting(captures, namespace, imported=["ray"]), "ray.init()", *putting(captures)]
     if plan.form == DEFINE:
         return finished("\n\n".join([*parts, _definitions(plan, cell)]) + "\n")
     passing = passing_of(plan, namespace)
-    parts += [_function(plan, passing, cell), *([_OUTCOME] if plan.keep else []), _call(plan, passing, cell)]
+    parts += [_function(plan, passing, cell), *_pool(plan)]
+    parts += [*([_OUTCOME] if plan.keep else []), _call(plan, passing, cell)]
     return finished("\n\n".join(parts) + "\n")
 
 
@@ -80,11 +83,25 @@ def _arguments(options: Mapping[str, Any]) -> str:
 
 def _function(plan: RemotePlan, passing: Passing, cell: str) -> str:
     """The cell as a remote function; what it binds or changes, and its value, it returns."""
-    first = ["__item__"] if plan.form == MAP else []
-    head = f"@ray.remote{_arguments(plan.options)}\ndef cell({', '.join([*first, *passing.parameters])}):"
+    first = [*([plan.pool.name] if plan.pool else []), *(["__item__"] if plan.form == MAP else [])]
+    decorator = "" if plan.pool else f"@ray.remote{_arguments(plan.options)}\n"
+    head = f"{decorator}def cell({', '.join([*first, *passing.parameters])}):"
     unpack = [f"{plan.items.target} = __item__"] if plan.items else []
     body = "\n".join([*_arrival(plan, passing), *unpack, _fits_in_function(plan, passing, cell)])
     return f"{head}\n{indented(body)}"
+
+
+def _pool(plan: RemotePlan) -> Iterator[str]:
+    """The actors of a pool, each with its object; they take turns."""
+    if plan.pool is None:
+        return
+    yield (
+        f"@ray.remote{_arguments({'num_cpus': 1, **plan.actor_options})}\nclass PooledActor:\n"
+        f"    def __init__(self):\n        self.made = {plan.pool.source}\n\n"
+        "    def run(self, *arguments):\n        return cell(self.made, *arguments)"
+    )
+    size = plan.pool.size or "int(ray.cluster_resources()['CPU'])"
+    yield f"import itertools\nturn = itertools.cycle([PooledActor.remote() for _ in range({size})])"
 
 
 def _arrival(plan: RemotePlan, passing: Passing) -> Iterator[str]:
@@ -207,7 +224,8 @@ def _map_call(plan: RemotePlan, passing: Passing, result: str) -> list[str]:
     values = dict(zip(passing.parameters, passing.arguments, strict=True))
     once = [name if name in passing.refs else f"{name}_ref" for name in values]
     puts = [f"{name}_ref = ray.put({value})" for name, value in values.items() if name not in passing.refs]
-    tasks = f"[cell.remote({', '.join([_item(plan), *once])}) {loop}]"
+    callee = "next(turn).run" if plan.pool else "cell"
+    tasks = f"[{callee}.remote({', '.join([_item(plan), *once])}) {loop}]"
     call = f"[outcome(ref) for ref in {tasks}]" if plan.keep else f"ray.get({tasks})"
     if not plan.binds:
         return [*puts, f"{result} = {call}"]
