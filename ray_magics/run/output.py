@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..errors import UsageError
-from ..worker.output import settle
+from ..worker.output import STREAMS, settle
 from ..worker.records import OutputMessage, worker_name
-from .status import WorkerOutput
+from .status import ITEMS, WorkerOutput
 
 log = logging.getLogger(__name__)
 LONGEST = 2000  # characters of a line in a view
@@ -24,10 +24,12 @@ class RunOutput:
     With `into_cell` it is printed in the cell that runs on this thread; otherwise only figures and the like are.
     """
 
-    def __init__(self, run: str, into_cell: bool) -> None:
-        self.run, self.into_cell = run, into_cell
+    def __init__(self, run: str, into_cell: bool, held_until: float = 0.0) -> None:
+        """`held_until`: until then a line that is rewritten in place waits, for the view would tear it in two."""
+        self.run, self.into_cell, self.held_until = run, into_cell, held_until
         self.tails, self.log = WorkerTails(), OutputLog()
         self.seen: set[str] = set()
+        self.held: list[tuple[str, Any]] = []
         self.note = ""
 
     def take_message(self, message: OutputMessage, where: str = "") -> None:
@@ -39,14 +41,46 @@ class RunOutput:
         self.seen.add(where)
         self.log.add(where, events)
         if self.into_cell:
-            replay(events, self.run)
+            self._print(joined(self.held, events))
         else:
             self.tails.add(where, events)
             replay([event for event in events if event[0] in ("display", "update", "clear")], self.run)
 
+    def _print(self, events: Sequence[tuple[str, Any]]) -> None:
+        ready, self.held = split_rewritten(events) if self.held_until else (events, [])
+        replay(ready, self.run)
+
+    def print_held(self, now: float = float("inf")) -> None:
+        """Prints what was held back, once it is time; from then on nothing is."""
+        if self.held_until and now > self.held_until:
+            self.held_until = 0.0
+            self._print(self.held)
+
     @property
     def workers(self) -> tuple[WorkerOutput, ...]:
         return self.tails.snapshot()
+
+
+def joined(held: Sequence[tuple[str, Any]], events: Sequence[tuple[str, Any]]) -> Sequence[tuple[str, Any]]:
+    """Both, as one text where the first event goes on with what was held back."""
+    if held and events and held[-1][0] == events[0][0]:
+        stream, text = held[-1]
+        return [*held[:-1], (stream, settle(text + events[0][1])), *events[1:]]
+    return [*held, *events]
+
+
+def split_rewritten(events: Sequence[tuple[str, Any]]) -> tuple[Sequence[tuple[str, Any]], list[tuple[str, Any]]]:
+    r"""The events up to a last line that is rewritten in place and has no end yet, and that line.
+
+    ``[("stderr", "a\n\r10%\r20%")]`` -> ``[("stderr", "a\n")], [("stderr", "\r10%\r20%")]``
+    """
+    if not events or events[-1][0] not in STREAMS:
+        return events, []
+    stream, text = events[-1]
+    ended, newline, rest = text.rpartition("\n")
+    if "\r" not in rest:
+        return events, []
+    return [*events[:-1], *([(stream, ended + newline)] if newline else [])], [(stream, rest)]
 
 
 # --- into the cell, as if it had been printed there ----------------------------------------------------------------
@@ -104,8 +138,46 @@ class WorkerTails:
         return tuple(tail.snapshot(where) for where, tail in list(self.tails.items()))
 
 
+class ItemTails(WorkerTails):
+    """Of a fan-out, the last lines that items have printed, in the order of the items; of workers what belongs to none.
+
+    An event ``("item", {"item": index})`` says which item the events below it belong to.
+    """
+
+    def __init__(self, keep: int = 50, items: int = 1000) -> None:
+        super().__init__(keep)
+        self.items: dict[int, Tail] = {}
+        self.most, self.left_out = items, 0
+
+    def add(self, where: str, events: Iterable[tuple[str, Any]]) -> None:
+        item: int | None = None
+        for kind, data in events:
+            if kind == "item":
+                item = data["item"]
+            elif kind in (*STREAMS, "hidden"):
+                tail = self._tail(where) if item is None else self._of_item(item)
+                tail.add(kind, data)
+
+    def _of_item(self, item: int) -> Tail:
+        if item not in self.items and len(self.items) >= self.most:
+            self.left_out += self.items.pop(min(self.items)).lines
+        return self.items.setdefault(item, Tail(self.keep))
+
+    def snapshot(self) -> tuple[WorkerOutput, ...]:
+        outputs = [(item, self.items[item].snapshot("")) for item in sorted([*self.items])]
+        lines = [
+            (stream, f"{item}: {text}", repeats) for item, output in outputs for stream, text, repeats in output.tail
+        ]
+        if not lines:
+            return super().snapshot()
+        total = self.left_out + sum(output.lines for _, output in outputs)
+        tail = tuple(lines[-self.keep :])
+        shown = sum(repeats for stream, _, repeats in tail if stream != "hidden")
+        return (WorkerOutput(ITEMS, total, max(total - shown, 0), tail), *super().snapshot())
+
+
 class Tail:
-    """One worker's lines."""
+    """One worker's, or one item's, lines."""
 
     def __init__(self, keep: int) -> None:
         self.tail: collections.deque[tuple[str, str, int]] = collections.deque(maxlen=keep)

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..worker.records import worker_name
 
+ITEMS = "items"  # stands in the place of a worker for what items of a fan-out have printed
 FEW = 3  # items that must have ended before a rate says something
 LIVE = ("pending", "running", "stopping")
 ENDED = ("finished", "failed", "cancelled")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..run.status import RunStatus
+from ..run.status import ITEMS, RunStatus
 from . import format as f
 from .card import Card, Header, Log, Progress, Section, Text
 
@@ -13,7 +13,11 @@ def run_card(status: RunStatus, *body: Section, stop: str = "Stop") -> Card:
     `stop` is the text of the button that ends the run.
     """
     progress = run_progress(status)
-    log = (Log(status.workers, status.id, opened=f.is_single(progress)),) if status.workers else ()
+    log = (
+        (Log(status.workers, status.id, opened=f.is_single(progress) or status.workers[0].id == ITEMS),)
+        if status.workers
+        else ()
+    )
     sections = (_header(status, stop), progress, *messages(status), *body, *log)
     return Card(sections, f"Run {status.name}")
 

@@ -65,7 +65,8 @@ def run_each(task: Task, namespace: Namespace, values: Sequence[Any], outcomes: 
     clean, deadline = dict(namespace), time.monotonic() + spec.budget
     changing = may_change(spec, namespace)
     changed: list[str] = []
-    for value in values:
+    for position, value in enumerate(values):
+        task.sink.item = position
         try:
             assign(namespace, value)
             if spec.pooled:
@@ -87,6 +88,7 @@ def run_each(task: Task, namespace: Namespace, values: Sequence[Any], outcomes: 
             namespace.update(clean)
         if time.monotonic() > deadline:
             break
+    task.sink.item = None
     return changed
 
 

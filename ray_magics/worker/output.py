@@ -45,6 +45,8 @@ class Sink:
         self.hidden = self.lines = 0
         self.end: collections.deque[tuple[str, str]] = collections.deque(maxlen=LAST)
         self.archive = Archive(path)
+        self.item: int | None = None  # the position of the item of a fan-out that runs now
+        self.marked: int | None = None  # the one that the events below the last mark belong to
 
     def write(self, stream: str, text: str) -> None:
         with self.lock:
@@ -69,7 +71,7 @@ class Sink:
             if last:
                 self._resume()
                 self.archive.close()
-            events, self.events = self.events, []
+            events, self.events, self.marked = self.events, [], None
             return [(kind, settle("".join(data)) if kind in STREAMS else data) for kind, data in events]
 
     def _passes(self, cost: float) -> bool:
@@ -84,6 +86,9 @@ class Sink:
         return True
 
     def _keep(self, stream: str, text: str) -> None:
+        if self.item != self.marked:
+            self.marked = self.item
+            self.events.append(("item", {"item": self.item}))
         if self.events and self.events[-1][0] == stream:
             self.events[-1][1].append(text)
         else:

@@ -22,7 +22,7 @@ from ray_magics.cell.reader import read_cell
 from ray_magics.errors import RemoteError, RunCancelled, remote_error, render
 from ray_magics.raylib import logs as worker_logs
 from ray_magics.run.interrupts import interrupt_calls, interrupts_wait
-from ray_magics.run.output import OutputLog, Tail, replay
+from ray_magics.run.output import ItemTails, OutputLog, RunOutput, Tail, replay, split_rewritten
 from ray_magics.run.registry import Registry
 from ray_magics.run.run import Run
 from ray_magics.run.status import RunStatus
@@ -508,3 +508,54 @@ def test_rates_follow_from_facts() -> None:
     status = RunStatus("1", "In[1]", "v", "running", 10.0, unit="item", total=100, done=20)
     assert status.rate == 2.0 and status.remaining == 40.0
     assert RunStatus(**{**asdict(status), "state": "finished", "workers": ()}).remaining is None
+
+
+REWRITTEN = [
+    ([("stderr", "a\n\r10%\r20%")], [("stderr", "a\n")], [("stderr", "\r10%\r20%")]),
+    ([("stderr", "\r10%"), ("stdout", "x\n")], [("stderr", "\r10%"), ("stdout", "x\n")], []),
+    ([("stdout", "no end")], [("stdout", "no end")], []),
+    ([("stderr", "\r100%\n")], [("stderr", "\r100%\n")], []),
+    ([("display", {"data": {}})], [("display", {"data": {}})], []),
+    ([], [], []),
+]
+
+
+@pytest.mark.parametrize(("events", "ready", "held"), REWRITTEN)
+def test_a_line_that_is_rewritten_in_place_is_told_from_what_has_ended(
+    events: list[Any], ready: list[Any], held: list[Any]
+) -> None:
+    assert tuple(map(list, split_rewritten(events))) == (ready, held)
+
+
+def test_a_bar_appears_once_below_the_view(capsys: pytest.CaptureFixture[str]) -> None:
+    output = RunOutput("1", into_cell=True, held_until=10.0)
+    output.take("1@a", [("stdout", "start\n"), ("stderr", "\r10%")])
+    output.take("1@a", [("stderr", "\r20%")])
+    output.print_held(5.0)
+    assert capsys.readouterr() == ("start\n", "")
+    output.print_held(11.0)
+    output.take("1@a", [("stderr", "\r30%")])
+    assert capsys.readouterr().err == "\r20%\r30%"
+
+
+def test_what_was_held_is_printed_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    output = RunOutput("1", into_cell=True, held_until=10.0)
+    output.take("1@a", [("stderr", "\r50%")])
+    output.print_held()
+    assert capsys.readouterr().err == "\r50%"
+
+
+def test_items_print_in_their_order_whoever_ran_them() -> None:
+    tails = ItemTails(keep=4)
+    tails.add("1@a", [("item", {"item": 15}), ("stdout", "late\n"), ("item", {"item": 16}), ("stdout", "later\n")])
+    tails.add("2@a", [("stdout", "of no item\n"), ("item", {"item": 3}), ("stderr", "first\nsecond\n")])
+    items, worker = tails.snapshot()
+    assert items.tail == (
+        ("stderr", "3: first", 1),
+        ("stderr", "3: second", 1),
+        ("stdout", "15: late", 1),
+        ("stdout", "16: later", 1),
+    )
+    assert (items.label, items.lines, worker.label) == ("items", 4, "worker 2 on a")
+    tails.add("1@a", [("item", {"item": 20}), ("stdout", "newest\n")])
+    assert tails.snapshot()[0].tail[-1] == ("stdout", "20: newest", 1) and tails.snapshot()[0].hidden == 1

@@ -15,10 +15,11 @@ from ...errors import RayMagicsError, UsageError, remote_error
 from ...line.settings import settings
 from ...run.failures import lost
 from ...run.interrupts import interrupt_raises
+from ...run.output import ItemTails
 from ...run.run import INTERRUPT
 from ...run.tasks import TaskCluster
 from ...worker.failure import describe
-from ...worker.records import RemoteFailure, TaskReply
+from ...worker.records import Event, OutputMessage, RemoteFailure, TaskReply
 from ...worker.values import Namespace, Packer, unseal
 from .plan import RemotePlan
 from .replies import as_array, unpack
@@ -40,7 +41,7 @@ class MapRun(TaskRun):
         self, plan: RemotePlan, namespace: Namespace, cell_source: CellSource, cluster: TaskCluster | None = None
     ) -> None:
         super().__init__(plan, namespace, cell_source, cluster)
-        self.output.into_cell = False
+        self.output.into_cell, self.output.tails = False, ItemTails()
         self.results: dict[int, Any] = {}
         self.chunks: dict[int, list[tuple[int, Any]]] = {}
         self.again: collections.deque[tuple[int, Any]] = collections.deque()
@@ -159,13 +160,22 @@ class MapRun(TaskRun):
         self.ship_too(packer.referenced)
         return packer
 
+    def take_message(self, message: OutputMessage) -> None:
+        super().take_message(replace(message, events=self._with_indices(message.task, message.events)))
+
+    def _with_indices(self, task: int | str, events: Sequence[Event]) -> Sequence[Event]:
+        """The marks of items say their positions in the chunk; here their indices, None for those of no chunk."""
+        chunk = self.chunks.get(task, []) if isinstance(task, int) else []
+        return [(kind, {"item": _index(chunk, data["item"])} if kind == "item" else data) for kind, data in events]
+
     def take_reply(self, number: int, answer: Any) -> None:
         wire, *packed = unseal(answer)
         reply = TaskReply.from_wire(wire)
+        events = self._with_indices(number, reply.events)
         chunk = self.chunks.pop(number)
         if self.waited is None:
             self.waited = max(self.elapsed - reply.seconds, 0.0)
-        self.take_output(reply.where, reply.events)
+        self.take_output(reply.where, events)
         self.changed.update(dict.fromkeys(reply.changed))
         values = unpack(packed, self.namespace)["values"]
         for position, ((index, item), value) in enumerate(zip(chunk, values, strict=False)):
@@ -266,3 +276,8 @@ class MapRun(TaskRun):
             "running": min(len(self.outstanding), getattr(self, "slots", 1)),
             "unit": "item",
         }
+
+
+def _index(chunk: Sequence[tuple[int, Any]], position: int | None) -> int | None:
+    """Of the item at that position; None where there is none."""
+    return chunk[position][0] if position is not None and position < len(chunk) else None

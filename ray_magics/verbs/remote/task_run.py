@@ -11,6 +11,7 @@ from typing import Any
 
 from ...cell.source import CellSource
 from ...errors import RayMagicsError, RunCancelled, RunTimeout, remote_error
+from ...line.settings import settings
 from ...resources import fits_now
 from ...run.binding import Binding
 from ...run.dispatch import task_spec
@@ -32,6 +33,7 @@ CHANNEL_AFTER = 0.3  # seconds until the output channel is opened
 CHANNEL_AGAIN = 1.0  # seconds between two looks whether it is open
 CHANNEL_STARTS = 60.0  # seconds that a reply waits at most while the output queue starts
 MESSAGES_LATE = 2.0  # seconds that a reply waits for messages still under way
+VIEW_LATE = 0.3  # seconds that the view may take to appear
 CANCEL_AGAIN = 1.0  # seconds; a worker that was just starting the task may have missed Ray's interrupt
 
 
@@ -50,7 +52,8 @@ class TaskRun(Run):
         self.messages_of: collections.Counter[tuple[int | str, str]] = collections.Counter()
         self.left: Sequence[LeftBehind] = ()
         self.early: list[tuple[float, Event]] = []
-        self.output = RunOutput(self.id, into_cell=not plan.background)
+        view_at = 0.0 if plan.quiet else self.started + settings().view_after + VIEW_LATE
+        self.output = RunOutput(self.id, into_cell=not plan.background, held_until=view_at)
         self.open_channel_at = self.started + CHANNEL_AFTER
         self.waited: float | None = None
         self.why = self.note = self.waited_for = ""
@@ -150,6 +153,7 @@ class TaskRun(Run):
         if now > self.open_channel_at and self.live:
             self.open_channel_at = now + CHANNEL_AGAIN
             self.cluster.open_channel()
+        self.output.print_held(now)
         self._watch_clock(now)
         self.watch_cluster(now, self.cluster.lost)
 
@@ -263,6 +267,7 @@ class TaskRun(Run):
         self.begin_stopping(False)
 
     def end(self, state: str, error: BaseException | None = None) -> None:
+        self.output.print_held()
         self.cluster.receive(self.id, late_output(self.output))
         if state == "finished" and self.plan.background and self.live and (changed := self.bind(late=True)):
             self.note = f"{changed}; this run's is in the Run's .bound"
