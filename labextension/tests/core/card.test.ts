@@ -174,7 +174,7 @@ describe('the card of a cluster', () => {
 
   it('shows resources, states and what waits', () => {
     show(cards['cluster 40 nodes']);
-    for (const words of ['of 1280', '6.1 of 10 TiB', '20,415 pending node assignment', 'no node has 8 GPUs', '40 nodes, 2 dead']) {
+    for (const words of ['of 1280', '6.1 of 10 TiB', '20,415 waiting for a place', 'no node has 8 GPUs', '40 nodes, 2 dead']) {
       expect(shown()).toContain(words);
     }
     expect(find<HTMLDetailsElement>('details').open).toBe(false);

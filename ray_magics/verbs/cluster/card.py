@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ...run.status import RunsStatus, RunStatus
 from ...views import format as f
@@ -31,6 +31,20 @@ _ADVICE = {
     "none": "This kernel is connected to no cluster. Type %ray_init, or run a cell with %%ray_remote.",
 }
 _NO_RUNS = "Nothing has run yet. Begin a cell with %%ray_remote to run it on the cluster."
+_TASK_WORDS = {
+    "RUNNING": "running",
+    "SUBMITTED_TO_WORKER": "starting",
+    "PENDING_NODE_ASSIGNMENT": "waiting for a place",
+    "PENDING_ARGS_AVAIL": "waiting for inputs",
+    "PENDING_ARGS_FETCH": "fetching inputs",
+    "PENDING_OBJ_STORE_MEM_AVAIL": "waiting for the object store",
+}  # what has ended is left out: Ray counts tasks, its own among them, where the user thinks of items
+_ACTOR_WORDS = {
+    "ALIVE": "alive",
+    "RESTARTING": "restarting",
+    "PENDING_CREATION": "starting",
+    "DEPENDENCIES_UNREADY": "waiting for inputs",
+}
 _UNFOLDED = range(2, 5)  # so many nodes are seen at once
 _MOST_RESOURCES = 12  # columns of the table of nodes
 
@@ -61,14 +75,19 @@ def _sections(status: ClusterStatus) -> Iterator[Section]:
     if status.meters:
         yield Gauges(tuple(Gauge(m.name, m.used, m.total, m.unit) for m in status.meters))
     if status.state == "connected":
-        yield Counts("Tasks", status.tasks)
-        yield Counts("Actors", status.actors)
+        yield Counts("Tasks", in_words(status.tasks, _TASK_WORDS))
+        yield Counts("Actors", in_words(status.actors, _ACTOR_WORDS))
     if status.waiting:
         yield _waiting(status.waiting)
     if status.nodes:
         yield _nodes(status.nodes)
     if status.runs:
         yield Group((_runs(status.runs),), "Runs of this kernel")
+
+
+def in_words(counts: Iterable[tuple[str, int]], words: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
+    """The numbers of those states for which there are words, with the words."""
+    return tuple((words[state], number) for state, number in counts if state in words and number)
 
 
 def _header(status: ClusterStatus) -> Header:
