@@ -250,6 +250,12 @@ def _with_fields(known: Any, fields: Mapping[str, Any]) -> Any:
     return known.model_copy(update={name: getattr(checked, name) for name in fields})
 
 
+def fixing(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options, of which a number of replicas ends the autoscaling that Ray would go on with."""
+    is_fixed = isinstance(options.get("num_replicas"), int)
+    return {**options, "autoscaling_config": None} if is_fixed else options
+
+
 def reconfigured(spec: DeploySpec, deployment: str, changes: Mapping[str, Any]) -> DeploySpec:
     """The same version with other options that need no new replica: user_config, num_replicas, autoscaling …
 
@@ -257,7 +263,7 @@ def reconfigured(spec: DeploySpec, deployment: str, changes: Mapping[str, Any]) 
     """
     args = messages().DeploymentArgs.FromString(spec.deployments[deployment])
     config = private("ray.serve._private.config:DeploymentConfig").from_proto_bytes(args.deployment_config)
-    for option, value in changes.items():
+    for option, value in fixing(changes).items():
         is_partial = option == "autoscaling_config" and isinstance(value, Mapping)
         known = config.autoscaling_config if is_partial else None
         setattr(config, option, value if known is None else _with_fields(known, value))

@@ -14,6 +14,7 @@ import pytest
 from ray_magics.errors import RayMagicsError
 from ray_magics.raylib import logs as worker_logs
 from ray_magics.raylib import serve_spec
+from ray_magics.verbs.serve import application
 from ray_magics.verbs.serve.figures import parse_access_line
 
 serve = pytest.importorskip("ray.serve")
@@ -75,6 +76,16 @@ def test_a_scaling_policy_of_the_user_survives_a_change_in_place() -> None:
     )
     kept = [config_of(args).autoscaling_config.policy._serialized_policy_def for args in (before, after)]
     assert kept[0] and kept[0] == kept[1] and config_of(before).user_config != config_of(after).user_config
+
+
+def test_a_number_of_replicas_ends_the_autoscaling() -> None:
+    deployment = serve.deployment(autoscaling_config={"min_replicas": 1, "max_replicas": 3})(Plain)
+    assert config_of(args_of(spec_of(built(deployment.bind())))["Plain"]).autoscaling_config is not None
+    fixed = serve_spec.reconfigured(spec_of(built(deployment.bind())), "Plain", {"num_replicas": 2})
+    config = config_of(args_of(fixed)["Plain"])
+    assert (config.num_replicas, config.autoscaling_config) == (2, None)
+    made = deployment.options(**application._ingress_options(deployment, {"num_replicas": 2}))
+    assert (made.num_replicas, serve_spec.autoscaling_config_of(made)) == (2, None)
 
 
 @pytest.mark.parametrize("changes", [{"num_replicas": "auto"}, {"max_ongoing_requests": 0}, {"user_config": {1, 2}}])

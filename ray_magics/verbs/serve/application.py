@@ -130,6 +130,8 @@ def _configured(built: BuiltApplication, plan: ServePlan) -> dict[str, Any]:
 def _ingress_options(deployment: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     """The options of the line, its resources laid over those that the deployment has."""
     _check_autoscaling(options.get("autoscaling_config"))
+    if serve_spec.autoscaling_config_of(deployment) is not None:
+        options = serve_spec.fixing(options)
     actor_options = options.get("ray_actor_options")
     if actor_options is None:
         return dict(options)
