@@ -80,10 +80,10 @@ def test_a_scaling_policy_of_the_user_survives_a_change_in_place() -> None:
 
 def test_a_number_of_replicas_ends_the_autoscaling() -> None:
     deployment = serve.deployment(autoscaling_config={"min_replicas": 1, "max_replicas": 3})(Plain)
-    assert config_of(args_of(spec_of(built(deployment.bind())))["Plain"]).autoscaling_config is not None
+    assert config_of(args_of(spec_of(built(deployment.bind())))["Plain"]).HasField("autoscaling_config")
     fixed = serve_spec.reconfigured(spec_of(built(deployment.bind())), "Plain", {"num_replicas": 2})
     config = config_of(args_of(fixed)["Plain"])
-    assert (config.num_replicas, config.autoscaling_config) == (2, None)
+    assert config.num_replicas == 2 and not config.HasField("autoscaling_config")
     made = deployment.options(**application._ingress_options(deployment, {"num_replicas": 2}))
     assert (made.num_replicas, serve_spec.autoscaling_config_of(made)) == (2, None)
 
