@@ -433,3 +433,9 @@ def test_the_longest_prefix_answers(path: str, name: str) -> None:
 @pytest.mark.parametrize("path", ["/", "/digitsx", "", "predict"])
 def test_a_path_of_nobody_is_nobodys(path: str) -> None:
     assert application_at(path, {"/digits": "digits"}) == ""
+
+
+@pytest.mark.parametrize(("reads_body", "methods"), [({"digits"}, ["POST", "GET"]), ({"words"}, ["GET", "POST"])])
+def test_what_reads_a_body_is_tried_with_one_first(reads_body: set[str], methods: list[str]) -> None:
+    shown = app(RUNNING, Measurements(now=NOW, reads_body=frozenset(reads_body)))
+    assert [call["method"] for call in shown["calls"]] == methods

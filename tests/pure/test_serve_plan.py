@@ -805,3 +805,19 @@ def test_a_message_without_a_traceback_is_told_as_it_is(text: str) -> None:
 def test_a_long_message_is_shortened() -> None:
     error = startup_error("C", "word " * 500, "it is over", {}, str)
     assert len(str(error)) < 460 and str(error).endswith(" …. It is over.")
+
+
+class OfJson:
+    async def __call__(self, request: Any) -> Any:
+        return (await request.json())["x"]
+
+
+class OfNothing:
+    def __call__(self, request: Any) -> str:
+        return "json()"
+
+
+@pytest.mark.parametrize(("code", "reads"), [(OfJson, True), (OfNothing, False), (len, False)])
+def test_whether_the_body_of_a_request_is_read_is_seen_in_the_source(code: Any, reads: bool) -> None:
+    built = SimpleNamespace(ingress="M", deployments={"M": SimpleNamespace(func_or_class=code)})
+    assert application.reads_body(built) is reads  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from ...raylib import serve as private
 from ...raylib import serve_spec
 from ...raylib.serve_spec import BuiltApplication
 from ...ship.captures import Capture, reads_of
+from ...ship.definitions import source_of
 from ...ship.inspection import nbytes_of
 from ...ship.picklable import cannot_ship, is_picklable
 from ...units import size_text
@@ -26,6 +27,8 @@ NOTEBOOK_DEFAULTS: Mapping[str, Any] = {
     "max_surge_percent": 100,  # an update starts its replicas beside the old ones
     "max_constructor_retry_count": 1,  # a mistake in a constructor is an error after the first try, not the third
 }
+
+_READS_BODY = re.compile(r"\.(json|body|form|stream)\(\)")
 
 
 def build_application(subject: Subject, plan: ServePlan, namespace: dict[str, Any]) -> BuiltApplication:
@@ -167,3 +170,9 @@ def initial_replicas(deployment: Any) -> int:
         return int(deployment.num_replicas or 1)
     initial = getattr(config, "initial_replicas", None)
     return int(config.min_replicas if initial is None else initial)
+
+
+def reads_body(built: BuiltApplication) -> bool:
+    """Whether the code that requests reach reads their body, as far as its source says."""
+    code = built.deployments[built.ingress].func_or_class
+    return bool(_READS_BODY.search(source_of(code)))

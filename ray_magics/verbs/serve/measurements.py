@@ -25,6 +25,7 @@ class Measurements:
         logs: the last lines and how many were before them, by the id of a replica.
         said_goodbye: replicas that ended because they were asked to.
         old_replicas: application -> its replicas from before an update that is under way.
+        reads_body: the applications whose code reads the body of a request.
         examples, answers: of the try-it box, by application.
     """
 
@@ -35,6 +36,7 @@ class Measurements:
     logs: Mapping[str, tuple[Sequence[str], int]] = field(default_factory=dict)
     said_goodbye: frozenset[str] = frozenset()
     old_replicas: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    reads_body: frozenset[str] = frozenset()
     examples: Mapping[str, Sequence[ExampleRequest]] = field(default_factory=dict)
     answers: Mapping[str, Answer] = field(default_factory=dict)
 
@@ -71,7 +73,9 @@ def _application(app: ApplicationDetails, address: str, measurements: Measuremen
         since=measurements.age(app.deployed_at),
         figures=measurements.figures.get(app.name, RequestFigures()),
         history=tuple(measurements.history.get(app.name, ())),
-        calls=tuple(measurements.examples.get(app.name) or _plain_examples(prefix)) if url else (),
+        calls=tuple(measurements.examples.get(app.name) or _plain_examples(prefix, app.name in measurements.reads_body))
+        if url
+        else (),
         answer=measurements.answers.get(app.name),
         deployments=tuple(
             _deployment(app.name, deployment, deployment.name == app.ingress, measurements)
@@ -84,9 +88,10 @@ def _under(prefix: str, path: str) -> str:
     return path if prefix == "/" or path.startswith(f"{prefix}/") else f"{prefix}{path}"
 
 
-def _plain_examples(path: str) -> tuple[ExampleRequest, ...]:
-    """What one may try of an application that does not say."""
-    return ExampleRequest("GET", path), ExampleRequest("POST", path, "{}")
+def _plain_examples(path: str, reads_body: bool) -> tuple[ExampleRequest, ...]:
+    """What one may try of an application that does not say; first what its code can read."""
+    examples = ExampleRequest("GET", path), ExampleRequest("POST", path, "{}")
+    return examples[::-1] if reads_body else examples
 
 
 def _deployment(app: str, deployment: DeploymentDetails, ingress: bool, measurements: Measurements) -> DeploymentStatus:

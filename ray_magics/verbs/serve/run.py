@@ -22,7 +22,7 @@ from ...run.status import RunStatus
 from ...run.waiting import STARTS_SLOWLY
 from ...worker.failure import describe
 from ...worker.interpreter import execute, program
-from .application import build_check, replica_requests
+from .application import build_check, reads_body, replica_requests
 from .control import DELETE_TIMEOUT, MAGIC, handle_of, note_version, running_spec, served_fields, start_serve, stop_runs
 from .details import InstanceDetails
 from .failures import startup_error
@@ -198,6 +198,8 @@ class ServeRun(Run):
             return
         current_watch().old_replicas.pop(self.name, None)
         note_version(self.name, self.cell)
+        reads = current_watch().reads_body
+        (reads.add if reads_body(self.built) else reads.discard)(self.name)
         self.done = self.total
         self._bind()
         self.end("finished")

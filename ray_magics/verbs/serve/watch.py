@@ -37,6 +37,7 @@ class ServeWatch:
         details: what the controller said last.
         refused: whether nobody takes HTTP requests where somebody did, as while Serve's proxy starts again.
         old_replicas: application -> replicas from before an update that is under way.
+        reads_body: the applications whose code reads the body of a request, of those that this kernel has deployed.
         tails: the logs by the id of their replica, and by "ID printed" and "proxy NAME".
     """
 
@@ -45,6 +46,7 @@ class ServeWatch:
         self.started_at = time.time()
         self.details = InstanceDetails()
         self.old_replicas: dict[str, frozenset[str]] = {}
+        self.reads_body: set[str] = set()
         self.tester = RequestTester()
         self.asked_at = self.measured_at = float("-inf")
         self.tails: dict[str, LogTail] = {}
@@ -94,6 +96,7 @@ class ServeWatch:
             logs={key: tail.last_lines() for key, tail in self.tails.items() if tail.exists and " " not in key},
             said_goodbye=frozenset(self.said_goodbye),
             old_replicas=self.old_replicas,
+            reads_body=frozenset(self.reads_body),
             examples={app: examples for (app, _), examples in self.tester.examples.items()},
             answers=self.tester.answers,
         )
