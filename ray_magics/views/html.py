@@ -40,8 +40,8 @@ _PICTURE = 2_000_000  # base64 characters
 _PICTURES = ("image/png", "image/jpeg")
 
 _CARD = (
-    f"max-width: 880px; margin: 4px 0; padding: 9px 12px; border: {t.RULE}; border-radius: 4px; "
-    "font-size: 13px; line-height: 20px; overflow-wrap: break-word"
+    f"max-width: 880px; box-sizing: border-box; margin: 4px 0; padding: 9px 12px; border: {t.RULE}; "
+    "border-radius: 4px; font-size: 13px; line-height: 20px; overflow-wrap: break-word"
 )
 _OUTPUT_BOX = "display: flex; flex-direction: column-reverse; max-height: 240px; overflow: auto"  # begins at its end
 _FAILURE_BOX = f"border-left: 3px solid {t.RED}; max-height: 240px; overflow: auto"
@@ -72,9 +72,8 @@ def _more(left: int) -> str:
 def _header(header: Header, _: int) -> Iterator[str]:
     elapsed = "" if header.elapsed is None else t.muted(f.elapsed(header.state, header.elapsed))
     title = t.state(header.state, header.title)
-    head = f"{title} {t.code(header.name)}" if header.name else title
-    details = map(_detail, header.details)
-    yield t.div(" · ".join(filter(None, (head, *details, elapsed))))
+    details = " · ".join(map(_detail, header.details))
+    yield t.spread((title, t.code(header.name) if header.name else "", details), elapsed)
 
 
 def _detail(detail: str | Link) -> str:
@@ -82,10 +81,10 @@ def _detail(detail: str | Link) -> str:
 
 
 def _progress(progress: Progress, _: int) -> Iterator[str]:
-    if f.is_live(progress.state) and progress.total and not f.is_single(progress):
-        yield t.bar(progress.done / progress.total)
+    if progress.total and not f.is_single(progress):
+        yield t.bar(progress.done / progress.total, failed=progress.failed / progress.total)
     if parts := f.progress_parts(progress):
-        yield t.div(" · ".join(map(escape, parts)))
+        yield t.div(" · ".join(t.red(escape(part)) if part.endswith(" failed") else escape(part) for part in parts))
 
 
 def _text(section: Text, _: int) -> Iterator[str]:

@@ -12,6 +12,7 @@ RED = "#d32f2f"  # not the theme's: readers that sanitise drop variables, and th
 CELL = "padding: 2px 14px 2px 0; text-align: left; vertical-align: top"
 
 _CODE = "padding: 0; background: none; font-size: 12px"
+_SPREAD = "display: flex; flex-wrap: wrap; column-gap: 8px"
 _MUTED = "color: var(--jp-ui-font-color2, inherit)"
 _GREEN = "#388e3c"
 _ORANGE = "#f57c00"
@@ -32,6 +33,13 @@ def state(name: str, title: str = "") -> str:
 
 def sign(name: str) -> str:
     return f'<span style="color: {_COLORS.get(name, "inherit")}">{f.state_sign(name)}</span>'
+
+
+def spread(parts: Iterable[str], last: str) -> str:
+    """One line, whose last part stands at its right end; with words between them where styles are dropped."""
+    start = " ".join(filter(None, parts))
+    end = f' <span style="margin-left: auto">{last}</span>' if last else ""
+    return f'<div style="{_SPREAD}"><span>{start}</span>{end}</div>'
 
 
 def strong(body: str) -> str:
@@ -66,12 +74,17 @@ def _cells(tag: str, cells: Iterable[str], style: str) -> str:
     return f'<tr style="background: none">{row}</tr>'
 
 
-def bar(share: float, width: str = "100%") -> str:
+def bar(share: float, width: str = "100%", failed: float = 0.0) -> str:
     """Decoration: the numbers beside it say the same."""
-    common = "height: 6px; border-radius: 3px; background:"
-    fill = f"width: {100 * min(max(share, 0), 1):.1f}%; {common} {_COLORS['running']}"
-    track = f"width: {width}; margin: 5px 0; {common} rgba(128, 128, 128, 0.2)"
-    return f'<div style="{track}"><div style="{fill}"></div></div>'
+    share = min(max(share, 0), 1)
+    parts = ((share, _COLORS["running"]), (min(max(failed, 0), 1 - share), RED))
+    fills = "".join(
+        f'<div style="width: {100 * part:.1f}%; height: 6px; background: {color}"></div>'
+        for part, color in parts
+        if part
+    )
+    common = "display: flex; height: 6px; border-radius: 3px; overflow: hidden; background: rgba(128, 128, 128, 0.13)"
+    return f'<div style="width: {width}; margin: 5px 0; {common}">{fills}</div>'
 
 
 def pre(body: str, style: str = "") -> str:
@@ -81,6 +94,10 @@ def pre(body: str, style: str = "") -> str:
 
 def div(body: str) -> str:
     return f"<div>{body}</div>"
+
+
+def red(body: str) -> str:
+    return f'<span style="color: {RED}">{body}</span>'
 
 
 def muted(body: str) -> str:
