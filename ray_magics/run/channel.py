@@ -35,6 +35,7 @@ class OutputChannel:
         self.actor: Any = None
         self.listens_since = 0.0
         self.receivers: dict[str, Deliver] = {}
+        self.pending: Any = None  # see `_fetch`
 
     @property
     def address(self) -> tuple[str, str]:
@@ -72,9 +73,15 @@ class OutputChannel:
         return ray.remote(output_queue_class()).options(**options, get_if_exists=True).remote()
 
     def _fetch(self, actor: Any) -> None:
+        """Hands out messages while there is a cluster.
+
+        `ray.shutdown` lets this thread's answer fail while it ends. Ray 2.60 ends the whole process where a ref is freed
+        in the moment that follows, so the last one is kept here until the connection has ended (`connection.session`).
+        """
         while actor is self.actor:
             try:
-                messages = _answer(actor.fetch.remote(10.0))
+                self.pending = actor.fetch.remote(10.0)
+                messages = _answer(self.pending)
             except (Exception, SystemExit) as error:  # the cluster is gone, or somebody killed the actor
                 log.debug("no live output any more: %s", error)
                 with self.lock:
