@@ -162,6 +162,19 @@ export function drawLabel({ context, colours, width }: Drawing, text: string, x:
   context.fillText(text, left, y);
 }
 
+/** The same on a plate, for where many lines cross. */
+export function drawPlatedLabel(drawing: Drawing, text: string, x: number, y: number, align: CanvasTextAlign, colour: string): void {
+  const { context, colours } = drawing;
+  context.font = colours.font;
+  const width = context.measureText(text).width;
+  const left = align === 'left' ? x : align === 'right' ? x - width : x - width / 2;
+  context.globalAlpha = 0.85;
+  context.fillStyle = colours.back;
+  context.fillRect(left - 3, y - 8, width + 6, 16);
+  context.globalAlpha = 1;
+  drawLabel(drawing, text, x, y, align, colour);
+}
+
 /** A line through points x, y, x, y ...; it is broken where a y is NaN. */
 export function strokeLine(context: CanvasRenderingContext2D, points: ArrayLike<number>): void {
   let drawing = false;

@@ -82,7 +82,7 @@ describe('the pictures', () => {
 
   it('keep a brush when the axis grows', () => {
     const transport = setUp(running);
-    brush(26, 31, 120);
+    brush(26, 37, 120);
     const before = numbers();
     transport.set(withRow(1, { params: [9.5, 8, 'sgd', false] }));
     expect(numbers()).toEqual(before.filter(one => one !== '1'));
