@@ -31,6 +31,7 @@ export interface CanvasChart {
 }
 
 const MIN_INTERVAL = 500; // milliseconds between two drawings
+const WHILE_HIDDEN = 100; // milliseconds until it is seen again whether the page has a width
 const AFTER_FRAME = 25; // milliseconds until a drawing begins, so that text and tables are on the page before it
 
 export function canvasChart(height: number, draw: (drawing: Drawing) => void, drawOverlay: (drawing: Drawing) => void): CanvasChart {
@@ -62,6 +63,8 @@ export function canvasChart(height: number, draw: (drawing: Drawing) => void, dr
   const drawNow = (): void => {
     timer = undefined;
     postponed = !inSight || document.hidden || node.clientWidth === 0;
+    // JupyterLab hides itself for a frame when its theme changes, which no observer of size or sight tells.
+    if (postponed && inSight && !document.hidden && node.isConnected) timer = setTimeout(drawNow, WHILE_HIDDEN);
     if (postponed) return;
     last = performance.now();
     const drawing = clear(base);
