@@ -22,7 +22,7 @@ from ray_magics.verbs.tune.status import TuneStatus
 Json = Mapping[str, Any]
 
 _RUN = ("id", "name", "verb", "state", "elapsed", "unit", "total", "done", "failed", "running", "why", "note", "error")
-_TUNE = ("metric", "mode", "search", "scheduler", "scales", "best", "best_python", "path")
+_TUNE = ("metric", "mode", "search", "scheduler", "scales", "choices", "best", "best_python", "path")
 _CLUSTER = ("state", "address", "dashboard", "ray", "python", "time", "message")
 
 

@@ -1,5 +1,8 @@
 /** The entry for anywidget: a view of the model's status in each output that shows it. */
 import { receiveRows, transportOf, type Model } from './anywidget-transport';
+import { h } from './core/dom';
+import { asText } from './core/json-readers';
+import { leavePlace, moveToPlace } from './core/lasting-place';
 import { mount } from './view';
 
 interface Props {
@@ -7,8 +10,33 @@ interface Props {
   el: HTMLElement;
 }
 
+/** A model and its views, by the key of their place. What hangs on this face of the model stays when an output goes. */
+const owners = new Map<string, { model: Model; ends: Set<() => void> }>();
+
 export default {
   // Called once for a model and before its views, which all show the rows that are kept here.
-  initialize: ({ model }: Pick<Props, 'model'>): (() => void) => receiveRows(model),
-  render: ({ model, el }: Props): (() => void) => mount(el, transportOf(model)),
+  initialize({ model }: Pick<Props, 'model'>): () => void {
+    const key = asText(model.get('place'));
+    const ends = new Set([receiveRows(model)]);
+    if (key) owners.set(key, { model, ends });
+    return () => {
+      owners.delete(key);
+      for (const end of ends) end();
+    };
+  },
+  render({ model, el }: Props): () => void {
+    const key = asText(model.get('place'));
+    const owner = owners.get(key);
+    const root = h('div');
+    el.append(root);
+    const unmount = mount(root, transportOf(owner?.model ?? model));
+    const end = (): void => {
+      owner?.ends.delete(end);
+      unmount();
+      leavePlace(root);
+    };
+    if (!owner) return end;
+    owner.ends.add(end);
+    return () => moveToPlace(key, root, end);
+  },
 };

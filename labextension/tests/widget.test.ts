@@ -69,6 +69,54 @@ it('lets go of its model', () => {
   expect(view.el.children.length).toBe(0);
 });
 
+describe('a view whose output the kernel replaces', () => {
+  const place = (key: string): string => `<div class="jp-RenderedHTMLCommon"><div data-ray-magics-place="${key}">still</div></div>`;
+
+  /** A model with one view, and the end of both. */
+  function open(key: string) {
+    const heard = new Set<() => void>();
+    const state: Record<string, unknown> = { snapshot: runCard(runs.running), rows: {}, place: key };
+    const owner = { get: (name: string) => state[name], on: (_: string, callback: () => void) => void heard.add(callback), off: (_: string, callback: () => void) => void heard.delete(callback), send: vi.fn() };
+    const close = widget.initialize({ model: owner as never });
+    const el = document.body.appendChild(document.createElement('div'));
+    const leave = widget.render({ model: { ...owner, on: vi.fn(), off: vi.fn() } as never, el });
+    const html = (content: string): HTMLElement => {
+      el.innerHTML = content;
+      return el;
+    };
+    const tell = (snapshot: unknown): void => {
+      state.snapshot = snapshot;
+      for (const callback of heard) callback();
+    };
+    return { el, close, leave, html, tell, heard };
+  }
+
+  afterEach(() => document.body.replaceChildren());
+
+  it('goes on at the place in the HTML, with what comes still, until its model is closed', async () => {
+    const { el, close, leave, html, tell, heard } = open('key 1');
+    leave();
+    html(place('key 1'));
+    await vi.advanceTimersByTimeAsync(1);
+    expect(el.querySelector('.ray-magics-view')).not.toBe(null);
+    expect(el.querySelector('.jp-RenderedHTMLCommon')).toBe(null);
+    tell(runCard(runs.finished));
+    expect(el.textContent).toContain('Finished');
+    close();
+    expect(el.textContent).toBe('still');
+    expect(heard.size).toBe(0);
+  });
+
+  it('ends after a while where there is no such place', async () => {
+    const { el, leave, html, heard } = open('key 2');
+    leave();
+    html(place('another'));
+    await vi.advanceTimersByTimeAsync(5100);
+    expect(el.textContent).toBe('still');
+    expect(heard.size).toBe(1); // that of the rows
+  });
+});
+
 describe('the rows of a search', () => {
   type Row = Record<string, unknown>;
   const { trials } = searches.running;

@@ -75,7 +75,7 @@ class OutputChannel:
     def _fetch(self, actor: Any) -> None:
         """Hands out messages while there is a cluster.
 
-        `ray.shutdown` lets this thread's answer fail while it ends. Ray 2.60 ends the whole process where a ref is freed
+        `ray.shutdown` lets this thread's answer fail while it ends. Ray 2.60 ends the process where a ref is freed
         in the moment that follows, so the last one is kept here until the connection has ended (`connection.session`).
         """
         while actor is self.actor:

@@ -281,12 +281,14 @@ class Special(Section):
         data: JSON for the component.
         rows: many records with an "id", sent once and then as they change; an unchanged one is the same object.
         still: made only when it is drawn, for it may take long.
+        lasts: a page that has drawn it keeps it after the end, because `still` says much less.
     """
 
     name: str
     data: Json
     rows: Sequence[Json] | None = None
     still: Callable[[], tuple[Section, ...]] = field(default=tuple, compare=False)
+    lasts: bool = False
 
     def as_seen_at(self, time: str) -> Special:
         return replace(self, still=lambda: tuple(section.as_seen_at(time) for section in self.still()))

@@ -147,7 +147,7 @@ class WidgetDisplay(HtmlDisplay):
 
     def finish(self, card: Card) -> None:
         self.widget.update(card)
-        self.handle.update(bundle(card), raw=True)
+        self.handle.update(self.widget.still_bundle(), raw=True)
 
     def close(self) -> None:
         self.widget.close()

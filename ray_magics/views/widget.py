@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import anywidget
 import traitlets
 
-from .card import Card
+from .card import Card, Special
 from .html import html
 from .rows import Rows, split_rows
 from .text import text
@@ -29,6 +30,7 @@ class LiveView(anywidget.AnyWidget):
 
     The trait `snapshot` is the JSON of the card but for the rows of its large tables. Those are the trait `rows`, by
     table, which is changed in place and never sent again: what changes of them goes to the page as messages (see Rows).
+    The trait `place` names the element of the still HTML in which a page goes on showing the view; see `still_bundle`.
 
     `on_command` gets `{"action": str, "run": str, "force": bool}` and perhaps `"part": str`, `"request": dict` from
     front ends without a control channel, in the main thread when that is free. Saved without its kernel, the view is
@@ -39,13 +41,14 @@ class LiveView(anywidget.AnyWidget):
     _css = _STATIC / "widget.css"
     snapshot = traitlets.Dict().tag(sync=True)
     rows = traitlets.Dict().tag(sync=True)
+    place = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, card: Card, on_command: Callable[[dict[str, Any]], Any] | None = None) -> None:
         self.card, self.on_command = card, on_command
         self._updating = threading.RLock()
         snapshot, rows = split_rows(card.to_json())
         self._tables = {key: Rows(key, of_table) for key, of_table in rows.items()}
-        super().__init__(snapshot=snapshot, rows=self._state())
+        super().__init__(snapshot=snapshot, rows=self._state(), place=uuid4().hex)
         self.on_msg(self._receive)
 
     def update(self, card: Card) -> None:
@@ -55,6 +58,16 @@ class LiveView(anywidget.AnyWidget):
             self.card = card
             self._update_rows(rows)
             self.snapshot = snapshot
+
+    def still_bundle(self) -> dict[str, str]:
+        """What takes its place at the end, and in a saved notebook: the card without any widget.
+
+        Where that is much less than the view shows, the page that has drawn the view puts it there again.
+        """
+        page = html(self.card)
+        if any(isinstance(section, Special) and section.lasts for section in self.card.sections):
+            page = f'<div data-ray-magics-place="{self.place}">{page}</div>'
+        return {"text/html": page, "text/plain": text(self.card)}
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """As in ipywidgets; the rows are a copy, for they may change while they are being sent."""

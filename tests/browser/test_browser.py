@@ -45,6 +45,7 @@ def slow(config):
         time.sleep(0.1)
         tune.report({"loss": config["x"] / (i + 1)})
 """
+QUICK = SLOW.replace("slow", "quick").replace("600", "25")
 SEARCH = '%ray_tune slow --space "x=grid_search([3, 1])" --metric loss --mode min --num-cpus 0.1 --into grid'
 STOP_ALL = "from ray_magics.run.run import registry; [run.stop() or run.wait(20) for run in registry.live()]"
 BLOCK = "import time\ntime.sleep(120)"
@@ -287,6 +288,28 @@ def test_a_search_from_the_form_is_sorted_and_one_trial_of_it_stopped_while_a_ce
     notebook.button(1).click()
     wait_until(lambda: "Cancelled" in notebook.area(1).inner_text(), 30, "the search to end")
     assert notebook.run(2)[-1]["data"] == {"text/plain": "2"}
+    assert notebook.page.complaints == []
+
+
+def test_a_search_that_has_ended_keeps_its_live_view_while_the_page_lives(
+    open_notebook: Opener, kernel: str, tmp_path: Path
+) -> None:
+    notebook = open_notebook(QUICK, f"{SEARCH} --storage-path {tmp_path}".replace("slow", "quick"))
+    notebook.run(0)
+    notebook.start(1)
+    wait_until(lambda: len(numbers(notebook)) == 2, 90, "two trials")
+    notebook.view(1).get_by_role("searchbox").fill("x>2")
+    wait_until(lambda: len(numbers(notebook)) == 1, 10, "the filter")
+    notebook.wait_for(1)
+    notebook.sees_live(1, "2 of 2 trials")
+    assert notebook.view(1).get_by_role("searchbox").input_value() == "x>2" and states(notebook) == ["Finished"]
+    notebook.view(1).get_by_role("searchbox").fill("")
+    wait_until(lambda: len(numbers(notebook)) == 2, 10, "both trials")
+    assert [set(output.data) for output in notebook.save().cells[1].outputs] == [{"text/html", "text/plain"}]
+
+    notebook.load(kernel=False)
+    notebook.sees(1, "★ Best")
+    assert notebook.view(1).count() == 0
     assert notebook.page.complaints == []
 
 

@@ -153,6 +153,11 @@ class TestLiveView:
         assert "rows" not in view.snapshot["sections"][1]
         assert view.rows["search"]["rows"]["t3"] is TRIALS[3]
 
+    def test_leaves_a_place_for_the_page_that_has_drawn_it(self, view):
+        view.update(Card((Special("search", {}, TRIALS, lasts=True),)))
+        page = view.still_bundle()["text/html"]
+        assert page == f'<div data-ray-magics-place="{view.place}">{html(view.card)}</div>' and view.place
+
     def test_sends_only_the_rows_that_changed(self, view, sent):
         view.update(self.changed(seconds=99.0))
         assert [message["content"]["seq"] for message in sent] == [1]

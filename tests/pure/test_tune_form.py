@@ -22,7 +22,7 @@ from ray_magics.verbs.tune.card import search_card
 from ray_magics.verbs.tune.config_keys import required_keys
 from ray_magics.verbs.tune.form.calls_code import calls_code
 from ray_magics.verbs.tune.form.guess import guessed_rows
-from ray_magics.verbs.tune.form.line import arguments, from_line, normal, to_line, to_text, without_controls
+from ray_magics.verbs.tune.form.line import arguments, from_line, normal, to_line, to_text
 from ray_magics.verbs.tune.form.panel import Form
 from ray_magics.verbs.tune.form.parameter import EXPRESSION, LABELS, Parameter
 from ray_magics.verbs.tune.form.problems import problems
@@ -35,6 +35,7 @@ from tests.statuses import tune_status
 SEARCH = tune_status(json.loads((DATA / "tune.json").read_text())["running"])
 LR = Parameter("lr", "loguniform", ("1e-4", "1e-1"))
 DEPTH = Parameter("depth", "randint", ("1", "8"))
+WITHOUT_CONTROLS = "Controls need a notebook with widgets; here, edit this line and run it."
 HOSTILE = '<img src=x onerror="alert(1)">'
 
 
@@ -227,6 +228,12 @@ good_states = st.builds(
 )
 
 
+def without_mistakes(given: FormState) -> FormState:
+    """What the generator of texts does not see to; without a time budget, -1 samples have no end."""
+    given = replace(given, metric=given.metric.strip("- ") or "loss", name=given.name.strip(".- "))
+    return replace(given, time_budget_s=given.time_budget_s or "60")
+
+
 @settings(deadline=None)
 @given(states)
 def test_a_state_without_a_problem_is_what_its_line_reads_back_as(given: FormState) -> None:
@@ -239,8 +246,7 @@ def test_a_state_without_a_problem_is_what_its_line_reads_back_as(given: FormSta
 @settings(deadline=None)
 @given(good_states)
 def test_what_a_person_sets_without_mistakes_has_no_problem_and_is_its_own_line(given: FormState) -> None:
-    given = replace(given, metric=given.metric.strip("- ") or "loss", name=given.name.strip(".- "))
-    given = replace(given, time_budget_s=given.time_budget_s or "60")  # without one, -1 samples have no end
+    given = without_mistakes(given)
     assert problems(given, NAMESPACE) == {}
     assert back(given) == normal(given)
     assert as_ipython_reads(to_line(given)) == arguments(given)
@@ -446,15 +452,19 @@ def test_controls_hold_any_state_as_it_is(given: FormState) -> None:
     form.close()
     plain = {name: getattr(given, name) for name in TEXTS if name not in ("scheduler", "search")}
     assert {name: getattr(form.state, name) for name in plain} == plain
-    assert form.line.line == to_line(form.state)
+    shown = form.preview.state
+    assert form.line.text == to_text(shown) and set(problems(shown, {})) <= {"trainable", "line"}
+    assert bool(form.preview.left_out) <= bool(form.problems)
 
 
 @settings(deadline=None, max_examples=40)
 @given(good_states)
 def test_controls_say_the_line_that_they_were_made_from(given: FormState) -> None:
+    given = without_mistakes(given)
     form = form_of(given)
     form.close()
     shown = form.line.line.replace("--scheduler fifo ", "").replace("--search random ", "")
+    assert not form.line.note
     assert shown == to_line(given).replace("--scheduler fifo ", "").replace("--search random ", "")
 
 
@@ -474,10 +484,69 @@ def test_a_mistake_is_told_below_its_field_and_start_waits_for_it() -> None:
     assert not form.settings["seed"].message and not form.launch.start_button.disabled
 
 
+def test_a_form_opens_without_a_mistake_and_says_what_is_missing() -> None:
+    form = form_of(FormState("train", rows=(Parameter("lr"),), metric="loss"))
+    lr = form.rows[0]
+    assert (
+        lr.message == '"lr" needs a value: two bounds, as 0.1, 0.9' and "needs --mode" in form.settings["mode"].message
+    )
+    assert not wrong(form) and "alert" not in lr.alert.value and "ray-magics-form-hint" in lr.alert.value
+    assert form.line.line == "%ray_tune train"
+    assert form.line.note == "Not in it yet: lr, --metric; what they need stands above."
+
+
+def test_start_calls_what_is_missing_a_mistake() -> None:
+    started: list[str] = []
+    form = form_of(FormState("train", rows=(Parameter("lr"),)), lambda words, view: started.append(words))
+    assert not form.launch.start_button.disabled
+    form.launch.start_button.click()
+    assert wrong(form) == ["row 0"] and form.launch.hint.value == "1 mistake above to mend first" and not started
+    form.add.click()
+    assert wrong(form) == ["row 0"] and "needs a name" in form.rows[1].message
+
+
+def test_half_a_range_is_no_mistake_yet_and_a_range_the_wrong_way_round_is() -> None:
+    form = form_of(FormState("train", rows=(Parameter("lr"),)))
+    lower, upper = form.rows[0].texts.values()
+    lower.value = "2"
+    assert not wrong(form) and form.rows[0].message == '"lr" needs two bounds, as 0.1, 0.9'
+    upper.value = "1"
+    assert wrong(form) == ["row 0"] and form.line.line == "%ray_tune train"
+    upper.value = "3"
+    assert form.line.line == '%ray_tune train --space "lr=uniform(2, 3)"' and not form.line.note
+
+
+def test_what_is_wrong_only_without_a_mistake_beside_it_waits_with_it() -> None:
+    form = form_of(state(metric="loss", mode="min", scheduler="asha", seed="7"))
+    form.settings["mode"].control.value = ""
+    assert form.line.line == '%ray_tune train --space "lr=loguniform(1e-4, 1e-1)" --seed 7'
+    assert form.line.note == "Not in it yet: --metric, --scheduler; what they need stands above."
+
+
+def wrong(form: Form) -> list[str]:
+    """The controls that show a mistake."""
+    return [name for name, control in form._controls().items() if control.is_wrong]
+
+
+@pytest.mark.parametrize("comments", ["", "# mine"])
+def test_a_form_without_something_to_run_writes_a_cell(comments: str) -> None:
+    form = form_of(FormState(cell=comments))
+    assert not wrong(form) and form.launch.start_button.disabled
+    assert form.launch.hint.value.startswith("Start has nothing to run yet: insert the cell")
+    (row,) = form.rows
+    row.key.value, row.kind.value = "model.depth", "choice"
+    row.texts["values"].value = "[1, 2]"
+    form.settings["metric"].control.value, form.settings["mode"].control.value = "loss", "min"
+    body = comments or '# One trial: Python that reads config["model"]["depth"] and ends with the loss.'
+    assert form.line.text == f'%%ray_tune --space "model.depth=choice([1, 2])" --metric loss --mode min\n{body}'
+    assert form.line.line == form.line.text
+
+
 def test_a_new_row_needs_a_name_and_can_be_removed() -> None:
     form = form_of(state())
     form.add.click()
     assert "needs a name" in form.rows[1].message and len(form.row_list.children) == 2
+    assert not wrong(form) and not form.line.note
     form.rows[1].remove.click()
     assert len(form.row_list.children) == 1 and not form.problems
 
@@ -577,8 +646,14 @@ def test_a_form_at_rest_is_its_line() -> None:
 def test_without_widgets_the_line_is_printed(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
     shell.run('def train(config):\n    return config["lr"]\n%ray_tune train --form --num-samples 3')
     assert (
-        capsys.readouterr().out == without_controls(FormState("train", rows=(Parameter("lr"),), num_samples="3")) + "\n"
+        capsys.readouterr().out == f'%ray_tune train --space "lr=uniform(0, 1)" --num-samples 3\n{WITHOUT_CONTROLS}\n'
     )
+
+
+def test_without_widgets_and_something_to_run_a_cell_is_printed(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    shell.run("%ray_tune --form --num-samples 3")
+    body = "# One trial: Python that reads config and ends with the result."
+    assert capsys.readouterr().out == f"%%ray_tune --num-samples 3\n{body}\n{WITHOUT_CONTROLS}\n"
 
 
 @pytest.fixture
@@ -641,24 +716,41 @@ def test_the_form_shows_a_line_with_mistakes(shell: Any, capsys: pytest.CaptureF
     assert capsys.readouterr().out.startswith('%ray_tune len --space "lr=uniform(1, 1)" --metric loss\n')
 
 
-@pytest.mark.parametrize("line", ["%ray_tune nix --form", "%ray_tune --form", "%%ray_tune --form\n# nothing"])
-def test_a_form_needs_something_to_run(shell: Any, line: str) -> None:
+@pytest.mark.parametrize("line", ["%ray_tune nix --form", "%%ray_tune train --form\n# nothing"])
+def test_a_form_needs_something_that_can_run(shell: Any, line: str) -> None:
     with pytest.raises(UsageError):
         shell.run(line)
 
 
-def test_the_form_of_a_notebook_starts_the_line_that_it_shows(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ray_magics.verbs.tune import magic
+@pytest.mark.parametrize("line", ["%ray_tune --form", "%%ray_tune --form\n# nothing"])
+def test_a_form_for_a_cell_opens_in_a_notebook(shell: Any, line: str, notebook: dict[str, Form]) -> None:
+    shell.run(line)
+    (shown,) = notebook.values()
+    assert shown.line.text.startswith("%%ray_tune\n# ") and len(shown.rows) == 1
+    shown.close()
+
+
+@pytest.fixture
+def notebook(monkeypatch: pytest.MonkeyPatch) -> dict[str, Form]:
+    """The forms that cells show."""
     from ray_magics.views import show
+
+    monkeypatch.setattr("ray_magics.kernel.kernel_of", lambda shell: SimpleNamespace())
+    monkeypatch.setattr(show, "_views", {})
+    return show._views
+
+
+def test_the_form_of_a_notebook_starts_the_line_that_it_shows(
+    shell: Any, monkeypatch: pytest.MonkeyPatch, notebook: dict[str, Form]
+) -> None:
+    from ray_magics.verbs.tune import magic
 
     carried: list[Any] = []
     monkeypatch.setattr(
         magic, "carry_out", lambda plan, namespace, cell_source, view: carried.append(plan) or Search(view)
     )
-    monkeypatch.setattr("ray_magics.kernel.kernel_of", lambda shell: SimpleNamespace())
-    monkeypatch.setattr(show, "_views", {})
     shell.run('%%ray_tune --form --space "x=uniform(0, 1)" --into found\nconfig["x"]')
-    (shown,) = show._views.values()
+    (shown,) = notebook.values()
     shown.settings["num_samples"].control.value = "4"
     shown.launch.start_button.click()
     assert (carried[0].num_samples, carried[0].into, carried[0].background) == (4, "found", True)

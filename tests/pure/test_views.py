@@ -335,6 +335,10 @@ class TestLiveView:
         assert view.snapshot == card.to_json()
         assert "Finished" in view._repr_mimebundle_()[0]["text/plain"]
 
+    def test_leaves_the_still_card_at_the_end(self, view):
+        view.update(card := run_card(RUNS["finished"]))
+        assert view.still_bundle() == {"text/html": html(card), "text/plain": text(card)}
+
     def test_brings_its_own_script_and_style(self, view):
         assert "ray-magics-" in view._esm
         assert "ray-magics-" in view._css

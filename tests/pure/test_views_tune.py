@@ -6,6 +6,8 @@ import re
 import pytest
 
 from ray_magics.verbs.tune import card as tune
+from ray_magics.verbs.tune.space import make_space, space_assignment
+from ray_magics.verbs.tune.status import Trial, choices_of
 from ray_magics.views import format as f
 from ray_magics.views import html as as_html
 from ray_magics.views import text as as_text
@@ -251,3 +253,16 @@ def test_the_page_draws_the_trials_itself():
 def test_the_still_picture_is_made_only_when_it_is_drawn(monkeypatch):
     monkeypatch.setattr(tune, "_still", lambda status: pytest.fail("nobody has drawn it"))
     tune.search_card(tune_status(RUNNING)).to_json()
+
+
+def test_a_page_gets_the_choices_of_a_parameter_as_its_trials_have_them():
+    words = (
+        "width=choice([32, 16.0])",
+        "act=grid_search(['relu', None])",
+        "lr=uniform(0, 1)",
+        "many=choice(range(51))",
+    )
+    choices = choices_of(make_space([space_assignment(word, "--space") for word in words], {}))
+    assert choices == {"width": [32, 16], "act": ["relu", None]}
+    trial = Trial("a", 0, config={"width": 16.0, "act": "relu"}).to_json(choices, ())
+    assert all(value in choices[name] for name, value in zip(choices, trial["params"], strict=True))

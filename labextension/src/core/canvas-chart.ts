@@ -31,6 +31,7 @@ export interface CanvasChart {
 }
 
 const MIN_INTERVAL = 500; // milliseconds between two drawings
+const WHILE_HIDDEN = 100; // milliseconds until it is seen again whether the page has a width
 const AFTER_FRAME = 25; // milliseconds until a drawing begins, so that text and tables are on the page before it
 
 export function canvasChart(height: number, draw: (drawing: Drawing) => void, drawOverlay: (drawing: Drawing) => void): CanvasChart {
@@ -62,6 +63,8 @@ export function canvasChart(height: number, draw: (drawing: Drawing) => void, dr
   const drawNow = (): void => {
     timer = undefined;
     postponed = !inSight || document.hidden || node.clientWidth === 0;
+    // JupyterLab hides itself for a frame when its theme changes, which no observer of size or sight tells.
+    if (postponed && inSight && !document.hidden && node.isConnected) timer = setTimeout(drawNow, WHILE_HIDDEN);
     if (postponed) return;
     last = performance.now();
     const drawing = clear(base);
@@ -160,6 +163,19 @@ export function drawLabel({ context, colours, width }: Drawing, text: string, x:
   const left = align === 'left' ? Math.max(1, Math.min(x, width - context.measureText(text).width - 1)) : x;
   context.strokeText(text, left, y);
   context.fillText(text, left, y);
+}
+
+/** The same on a plate, for where many lines cross. */
+export function drawPlatedLabel(drawing: Drawing, text: string, x: number, y: number, align: CanvasTextAlign, colour: string): void {
+  const { context, colours } = drawing;
+  context.font = colours.font;
+  const width = context.measureText(text).width;
+  const left = align === 'left' ? x : align === 'right' ? x - width : x - width / 2;
+  context.globalAlpha = 0.85;
+  context.fillStyle = colours.back;
+  context.fillRect(left - 3, y - 8, width + 6, 16);
+  context.globalAlpha = 1;
+  drawLabel(drawing, text, x, y, align, colour);
 }
 
 /** A line through points x, y, x, y ...; it is broken where a y is NaN. */

@@ -2,12 +2,15 @@
  * The line of a form, with Copy, and Insert as a cell where the page allows it, as JupyterLab and Notebook 7 do. An
  * anywidget of its own; see LineView in ray_magics/verbs/tune/form/line_view.py for its traits.
  */
-import { h, setAttr } from '../core/dom';
+import { h, setAttr, setTextOrHide } from '../core/dom';
+
+const CHANGES = ['change:line', 'change:note'] as const;
+type Change = (typeof CHANGES)[number];
 
 export interface LineModel {
-  get(trait: 'line' | 'text' | 'cell'): string;
-  on(event: 'change:line', callback: () => void): void;
-  off(event: 'change:line', callback: () => void): void;
+  get(trait: 'line' | 'text' | 'note' | 'cell'): string;
+  on(event: Change, callback: () => void): void;
+  off(event: Change, callback: () => void): void;
   widget_manager?: { context?: { model?: { sharedModel?: Partial<SharedNotebook> | null } } };
 }
 
@@ -21,6 +24,7 @@ const MESSAGE_TIME = 4000; // milliseconds
 
 function render({ model, el }: { model: LineModel; el: HTMLElement }): () => void {
   const line = h('pre');
+  const note = h('div', 'form-hint');
   const status = h('span');
   const row = h('div');
   const showMessage = (text: string): void => {
@@ -29,7 +33,10 @@ function render({ model, el }: { model: LineModel; el: HTMLElement }): () => voi
       if (status.textContent === text) status.textContent = '';
     }, MESSAGE_TIME);
   };
-  const draw = (): void => line.replaceChildren(...model.get('line').split(/(--[a-z-]+)/).map(unbroken));
+  const draw = (): void => {
+    line.replaceChildren(...model.get('line').split(/(--[a-z-]+)/).map(unbroken));
+    setTextOrHide(note, model.get('note'));
+  };
   const notebook = notebookOf(model);
   line.tabIndex = 0;
   setAttr(line, 'aria-label', 'The magic line of this search');
@@ -37,11 +44,11 @@ function render({ model, el }: { model: LineModel; el: HTMLElement }): () => voi
   row.append(button('Copy', async () => showMessage(await copy(model.get('text'), el))));
   if (notebook) row.append(button('Insert as a cell', () => showMessage(insert(notebook, model.get('cell'), model.get('text')))));
   row.append(status);
-  model.on('change:line', draw);
+  for (const change of CHANGES) model.on(change, draw);
   draw();
   el.classList.add('ray-magics-form-line');
-  el.replaceChildren(line, row);
-  return () => model.off('change:line', draw);
+  el.replaceChildren(line, note, row);
+  return () => CHANGES.forEach(change => model.off(change, draw));
 }
 
 /** In the style of the other buttons of the form, which are ipywidgets. */

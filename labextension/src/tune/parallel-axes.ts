@@ -18,11 +18,15 @@ export interface Axis {
 type ValueOf = (trial: Trial) => Value;
 
 const MAX_PARAMS = 12;
-const MAX_LABELS = 10;
+const MAX_LABELS = 14;
 
 export function axesOf(search: Search, trials: Trial[]): Axis[] {
-  const { params, metric, logScales } = search;
-  const axes = params.slice(0, MAX_PARAMS).map((title, index) => axisOf(`param ${index}`, title, trials, trial => trial.params[index] ?? null, logScales.has(title)));
+  const { params, metric, logScales, choices } = search;
+  const axes = params.slice(0, MAX_PARAMS).map((title, index) => {
+    const [key, valueOf] = [`param ${index}`, (trial: Trial) => trial.params[index] ?? null];
+    const listed = choices.get(title);
+    return listed?.length ? choiceAxis(key, title, listed, trials, valueOf) : axisOf(key, title, trials, valueOf, logScales.has(title));
+  });
   if (metric) axes.push(axisOf('metric', metric, trials, trial => trial.metrics[0] ?? null, false));
   return axes.filter(axis => axis !== null);
 }
@@ -35,13 +39,22 @@ function axisOf(key: string, title: string, trials: Trial[], valueOf: ValueOf, l
     if (typeof value === 'number') numbers.push(value);
     else if (value !== null) others.add(value);
   }
-  if (others.size > 0) return categoricalAxis(key, title, [...new Set(numbers), ...others], valueOf);
+  if (others.size > 0) return categoricalAxis(key, title, [...new Set(numbers), ...others].sort(byText), valueOf);
   return numericAxis(key, title, numbers, valueOf, log);
+}
+
+/** The choices as they were given, but numbers from the least to the largest; what a scheduler has made of them comes last. */
+function choiceAxis(key: string, title: string, choices: Value[], trials: Trial[], valueOf: ValueOf): Axis | null {
+  const values = trials.map(valueOf).filter(value => value !== null || choices.includes(null));
+  if (values.length === 0) return null;
+  const all = [...new Set([...choices, ...values])];
+  return categoricalAxis(key, title, all.every(value => typeof value === 'number') ? all.sort((one, other) => one - other) : all, valueOf);
 }
 
 function numericAxis(key: string, title: string, values: number[], valueOf: ValueOf, log: boolean): Axis | null {
   const scale = makeScale(values, log, key === 'metric');
   if (!scale) return null;
+  const isWhole = values.every(Number.isInteger);
   const numberOf = (trial: Trial): number => {
     const value = valueOf(trial);
     return typeof value === 'number' ? value : NaN;
@@ -50,7 +63,7 @@ function numericAxis(key: string, title: string, values: number[], valueOf: Valu
     key,
     title,
     position: trial => clamp(scale.position(numberOf(trial))),
-    ticks: ticks(scale, 4).map(value => ({ position: scale.position(value), text: number(value) })),
+    ticks: ticks(scale, 4).filter(value => !isWhole || Number.isInteger(value)).map(value => ({ position: scale.position(value), text: number(value) })),
     between(from, to) {
       // The ends reach on to what lies beyond the picture.
       const [min, max] = [from <= 0 ? -Infinity : scale.valueAt(from), to >= 1 ? Infinity : scale.valueAt(to)];
@@ -60,20 +73,23 @@ function numericAxis(key: string, title: string, values: number[], valueOf: Valu
 }
 
 function categoricalAxis(key: string, title: string, values: Value[], valueOf: ValueOf): Axis {
-  const labels = [...new Set(values.map(valueText))].sort(compareText);
-  const marks = labels.map((text, index) => ({ position: (index + 0.5) / labels.length, text }));
-  const positions = new Map(marks.map(({ text, position }) => [text, position]));
-  const step = Math.ceil(labels.length / MAX_LABELS);
+  const marks = values.map((value, index) => ({ value, position: (index + 0.5) / values.length, text: value === null ? 'None' : valueText(value) }));
+  const positions = new Map(marks.map(({ value, position }) => [value, position]));
+  const step = Math.ceil(marks.length / MAX_LABELS);
   return {
     key,
     title,
-    position: trial => (valueOf(trial) === null ? NaN : (positions.get(valueText(valueOf(trial))) ?? NaN)),
+    position: trial => positions.get(valueOf(trial)) ?? NaN,
     ticks: marks.filter((_, index) => index % step === 0),
     between(from, to) {
-      const chosen = new Set(marks.filter(({ position }) => position >= from && position <= to).map(({ text }) => text));
-      return trial => valueOf(trial) !== null && chosen.has(valueText(valueOf(trial)));
+      const chosen = new Set(marks.filter(({ position }) => position >= from && position <= to).map(({ value }) => value));
+      return trial => chosen.has(valueOf(trial));
     },
   };
+}
+
+function byText(one: Value, other: Value): number {
+  return compareText(valueText(one), valueText(other));
 }
 
 /** An infinite value lies just beyond the end of its axis. */

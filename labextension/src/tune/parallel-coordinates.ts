@@ -1,5 +1,5 @@
 /** Parallel coordinates: a line for each trial through its parameters to its metric; a drag on an axis filters. */
-import { canvasChart, drawLabel, fitText, strokeLine, type Drawing } from '../core/canvas-chart';
+import { canvasChart, drawLabel, drawPlatedLabel, fitText, strokeLine, type Drawing } from '../core/canvas-chart';
 import type { Component } from '../core/component';
 import { h, setAttr, setText, setVisible } from '../core/dom';
 import { count } from '../core/format';
@@ -10,7 +10,7 @@ import { sample, type SearchView, type Select } from './search-view';
 import { compareScores, scoreOf, type Search, type Trial } from './status';
 
 const HEIGHT = 240;
-const [SIDE, TOP, BOTTOM] = [26, 30, 12];
+const [SIDE, TOP, BOTTOM] = [26, 36, 12];
 const AXIS_RANGE = 18; // pixels within which the pointer finds an axis, and a line
 const LINE_RANGE = 10;
 const MAX_FAINT = 150; // of the lines that the brushes exclude
@@ -76,7 +76,7 @@ export function parallelCoordinates(select: Select, brushed: () => void): Parall
     });
     ramp.style.background = `linear-gradient(to right, ${[0, 0.5, 1].map(place => mixColours(colours, place)).join(', ')})`;
     setVisible(legend, scored > 1);
-    axes.forEach((axis, index) => drawAxis(drawing, axis, index));
+    axes.forEach((_, index) => drawAxis(drawing, index));
     const amount = `${count(drawn.length)} of ${count(visible.length)} trials drawn`;
     setText(section.note, drawn.length < visible.length ? amount : `${count(drawn.length)} trials`);
     setAttr(area, 'aria-label', `Parallel coordinates of ${axes.map(axis => axis.title).join(', ')}: ${amount}. The filter field does the same as its brushes.`);
@@ -96,6 +96,7 @@ export function parallelCoordinates(select: Select, brushed: () => void): Parall
       const brush = brushes.get(axis.key);
       if (brush) drawBrush(drawing, axisX(index, drawing.width), brush);
     });
+    axes.forEach((axis, index) => drawLabels(drawing, axis, index));
   }
 
   function drawTrial({ context, width }: Drawing, trial: Trial, colour: string, lineWidth: number, alpha: number): void {
@@ -106,16 +107,20 @@ export function parallelCoordinates(select: Select, brushed: () => void): Parall
     context.globalAlpha = 1;
   }
 
-  function drawAxis(drawing: Drawing, axis: Axis, index: number): void {
+  function drawAxis({ context, width, colours }: Drawing, index: number): void {
+    context.strokeStyle = colours.muted;
+    context.lineWidth = 1;
+    context.strokeRect(Math.round(axisX(index, width)) + 0.5, TOP, 0, HEIGHT - TOP - BOTTOM);
+  }
+
+  function drawLabels(drawing: Drawing, axis: Axis, index: number): void {
     const { context, width, colours } = drawing;
     const x = axisX(index, width);
     const gap = axes.length > 1 ? axisX(1, width) - axisX(0, width) : width;
     const [isFirst, isLast] = [index === 0, index === axes.length - 1];
-    context.strokeStyle = colours.muted;
-    context.lineWidth = 1;
-    context.strokeRect(Math.round(x) + 0.5, TOP, 0, HEIGHT - TOP - BOTTOM);
+    context.font = colours.font;
     for (const { position, text } of axis.ticks) {
-      drawLabel(drawing, fitText(context, text, gap - 12), isLast ? x - 5 : x + 5, toY(position), isLast ? 'right' : 'left', colours.muted);
+      drawPlatedLabel(drawing, fitText(context, text, gap - 16), isLast ? x - 8 : x + 8, toY(position), isLast ? 'right' : 'left', colours.text);
     }
     const [titleX, align] = isFirst ? [x - SIDE + 4, 'left' as const] : isLast ? [x + SIDE - 4, 'right' as const] : [x, 'center' as const];
     const lowered = gap < 70 && index % 2 ? 11 : 0; // so that titles close to each other do not overlap

@@ -11,6 +11,7 @@ export type Search = { run: Run } & ReturnType<typeof readFields>;
 export type Trial = ReturnType<typeof readTrial>;
 
 const MAX_COLUMNS = 40; // of parameters, and of metrics
+const MAX_CHOICES = 50;
 const asValueText = asTextUpTo(500);
 const NOT_FINITE: Record<string, number> = { NaN, Infinity, '-Infinity': -Infinity };
 
@@ -49,6 +50,8 @@ const readFields = asObject({
   metrics: asNames,
   /** The parameters whose axis is logarithmic. */
   logScales: fromKey('scales', value => new Set(Object.entries(asFields(value)).filter(([, scale]) => scale === 'log').map(([name]) => asText(name)))),
+  /** What the parameters that are drawn from a list are drawn from. */
+  choices: fromKey('choices', value => new Map(Object.entries(asFields(value)).map(([name, values]) => [asText(name), asList(values).slice(0, MAX_CHOICES).map(readValue)]))),
   /** The id of the best trial, and its parameters as Python. */
   best: asId,
   bestPython: fromKey('best_python', asTextUpTo(20_000)),

@@ -53,6 +53,16 @@ describe('the pictures', () => {
     expect(strokes()).toBe(0);
   });
 
+  it('are drawn soon after the page was hidden for a moment', () => {
+    const { strokes } = withCanvas(0);
+    show(running);
+    vi.advanceTimersByTime(100);
+    expect(strokes()).toBe(0);
+    vi.spyOn(HTMLElement.prototype, 'clientWidth', 'get').mockReturnValue(400);
+    vi.advanceTimersByTime(600);
+    expect(strokes()).toBeGreaterThan(0);
+  });
+
   it('select a trial by keys', () => {
     setUp(running);
     press(areas()[0]!, 'ArrowDown');
@@ -82,7 +92,7 @@ describe('the pictures', () => {
 
   it('keep a brush when the axis grows', () => {
     const transport = setUp(running);
-    brush(26, 31, 120);
+    brush(26, 37, 120);
     const before = numbers();
     transport.set(withRow(1, { params: [9.5, 8, 'sgd', false] }));
     expect(numbers()).toEqual(before.filter(one => one !== '1'));

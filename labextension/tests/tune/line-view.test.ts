@@ -20,7 +20,7 @@ afterEach(() => {
 });
 
 function show(cells?: string[], cell = 'b') {
-  const traits = { line: '%ray_tune train --space lr=0.1', text: '%ray_tune train\n--space lr=0.1', cell };
+  const traits = { line: '%ray_tune train --space lr=0.1', text: '%ray_tune train\n--space lr=0.1', note: '', cell };
   const listeners: (() => void)[] = [];
   const insertCell = vi.fn();
   const sharedModel = cells && { cells: cells.map((id): Cell => ({ getId: () => id })), insertCell };
@@ -50,6 +50,16 @@ describe('the line of a form', () => {
     listeners.forEach(listener => listener());
     expect(el.querySelector('pre')!.textContent).toBe('%ray_tune <b>other</b>');
     expect(el.querySelector('b')).toBe(null);
+  });
+
+  it('says what is not in it yet', () => {
+    const { traits, listeners } = show();
+    const note = el.querySelector<HTMLElement>('.ray-magics-form-hint')!;
+    expect(note.hidden).toBe(true);
+    traits.note = 'Not in it yet: lr; what it needs stands above.';
+    listeners.forEach(listener => listener());
+    expect(note.hidden).toBe(false);
+    expect(note.textContent).toBe(traits.note);
   });
 
   it('is copied as text, and says so for a while', async () => {

@@ -26,7 +26,7 @@ _ENDS = {
 
 def search_card(status: TuneStatus) -> Card:
     """The run of a search, and its trials."""
-    search = Special("search", status.to_json(), status.rows, still=lambda: tuple(_still(status)))
+    search = Special("search", status.to_json(), status.rows, still=lambda: tuple(_still(status)), lasts=True)
     return run_card(status, search, stop="Stop all")
 
 

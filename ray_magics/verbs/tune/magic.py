@@ -37,7 +37,7 @@ def ray_tune(line: Line, cell: str | None = None) -> Any:
         cross_val_score(SVC(C=config["C"]), X, y).mean()
 
         %ray_tune train                 # one trial, with an empty config
-        %ray_tune train --form          # controls for all of it
+        %ray_tune train --form          # controls for all of it; %ray_tune --form writes a cell with you
         %ray_tune train --resume        # after an interrupt or a kernel restart
         %ray_tune --show                # the live table of the last search again
     """
@@ -83,8 +83,13 @@ def _show_form(line: Line, cell: str | None, shell: Any) -> None:
     from .form.line import from_line, without_controls
     from .plan import make_plan, read_options
 
-    cell_source, trainable = _read_trainable(line, cell, shell)
-    state = guessed_rows(from_line(line, cell), _value_of(trainable, shell))
+    cell = "" if cell is None and line.trainable is None else cell
+    state = from_line(line, cell)
+    if state.is_unwritten and line.trainable is None:
+        cell_source = cell_source_of(shell, state.cell or "", is_cell=True)
+    else:
+        cell_source, trainable = _read_trainable(line, cell, shell)
+        state = guessed_rows(state, _value_of(trainable, shell))
     if kernel_of(shell) is None or find_spec("anywidget") is None:
         return print(without_controls(state))
     from .form.panel import show_form

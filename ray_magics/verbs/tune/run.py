@@ -22,7 +22,7 @@ from .messages import metric_not_reported, nothing_reported, shorten_home, trial
 from .plan import TunePlan
 from .quiet import quiet
 from .space import nested_config, safe_repr
-from .status import TuneStatus
+from .status import TuneStatus, choices_of
 from .trial_table import TrialTable
 from .tuner import can_go_on, make_tuner, results_so_far
 
@@ -51,6 +51,7 @@ class TuneRun(LibraryRun):
         super().__init__(name[:60], "ray_tune", cell_source.cell_id, namespace, plan.into, plan.background)
         self.plan, self.cell_source = plan, cell_source
         self.table = TrialTable(plan.varied, plan.metric, plan.mode)
+        self.choices = choices_of(plan.space)
         self.control = SearchControl(self.table, partial(failure_text, label=cell_source.label))
         self.grid: Any = None
         self.path = ""
@@ -245,6 +246,7 @@ class TuneRun(LibraryRun):
             params=table.params,
             metrics=table.metrics,
             scales={dimension.key: "log" for dimension in plan.space if dimension.log},
+            choices=self.choices,
             best=best.id if best else "",
             best_python=safe_repr(nested_config(best.config), 4000) if best else "",
             path=shorten_home(self.path),

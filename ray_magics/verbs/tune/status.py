@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from ...run.status import RunStatus
-from .space import safe_repr
+from .space import Dimension, safe_repr
 
 PENDING, RUNNING, PAUSED, TERMINATED, ERROR = "PENDING", "RUNNING", "PAUSED", "TERMINATED", "ERROR"
 STATES = (RUNNING, PENDING, PAUSED, TERMINATED, ERROR)
@@ -17,6 +17,7 @@ REQUESTED, STOPPED_BY_USER, STOPPED_EARLY, PAUSED_BY_USER = "asked", "stopped", 
 RESUMED = "resumed"  # likewise
 Point = tuple[int, float]
 DIGITS = 6  # significant, in JSON
+MAX_CHOICES = 50  # of a parameter; a longer list is drawn as a range is
 
 
 class TrialRow(TypedDict):
@@ -90,6 +91,13 @@ def _plain(value: Any) -> Any:
     return safe_repr(value) if number is None else number
 
 
+def choices_of(space: Iterable[Dimension]) -> dict[str, list[Any]]:
+    """The values of each parameter that is drawn from a list, in the form in which the rows of trials have them."""
+    lists = {dimension.key: dimension.options or [] for dimension in space}
+    few = {key: values for key, values in lists.items() if 0 < len(values) <= MAX_CHOICES}
+    return {key: [_plain(value) for value in values] for key, values in few.items()}
+
+
 def _number(value: Any) -> Any:
     """Six significant digits; ``"NaN"`` and ``"Infinity"`` as text, since JSON has no such numbers."""
     if isinstance(value, bool) or not hasattr(value, "__float__"):
@@ -113,6 +121,7 @@ class TuneStatus(RunStatus):
         params: columns of the table: the keys that vary.
         metrics: columns of the table: what is reported, the metric of the search first.
         scales: parameters drawn on a logarithmic scale.
+        choices: the values of parameters that are drawn from a list.
         best: the id of the best trial by its last report, "" while there is none.
         best_python: its configuration as Python.
         rows: trials as JSON, in the order of their making; an unchanged trial is the same object as before.
@@ -125,6 +134,7 @@ class TuneStatus(RunStatus):
     params: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     scales: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[str, list[Any]] = field(default_factory=dict)
     best: str = ""
     best_python: str = ""
     path: str = ""
@@ -139,5 +149,6 @@ class TuneStatus(RunStatus):
             "params": list(self.params),
             "metrics": list(self.metrics),
             "scales": dict(self.scales),
+            "choices": dict(self.choices),
             "states": [[state, self.states[state]] for state in STATES if self.states.get(state)],
         }

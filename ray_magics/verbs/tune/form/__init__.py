@@ -7,6 +7,7 @@ What is set, as text; knows neither widgets nor Ray:
     line          to_line, from_line: the state as the magic's line, and back
     guess         guessed_rows: the parameters that the code reads, where the line names none
     problems      problems: every mistake as the line would report it, by control; row_problems: those of the parameters
+    preview       preview: what of the state can stand in the line now
     refusals      what parser and plan of the magic say of a line, without a call of the user's code
     calls_code    calls_code: what is not evaluated while one types
     picture       picture: the scale of a range, as HTML

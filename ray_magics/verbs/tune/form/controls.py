@@ -13,22 +13,43 @@ Changed = Callable[[], None]
 
 
 class ControlWithMessage:
-    """A control, and below it a message that says what is wrong.
+    """A control, and below it a message: a hint at what it needs, until a person has had a chance to give it.
 
     Attributes:
         box: both.
         message: "" while nothing is wrong.
+        is_touched: whether the user has changed it.
+        is_submitted: whether Start was pressed with it.
+        is_wrong: whether the message is shown as that of a mistake.
     """
 
-    def __init__(self, control: widgets.Widget, **layout: Any) -> None:
+    def __init__(self, control: widgets.Widget, changed: Changed | None = None, **layout: Any) -> None:
+        self.changed = changed
         self.alert = widgets.HTML(layout=Layout(display="none", margin="0"))
         self.box = widgets.VBox([control, self.alert], layout=Layout(**{"min_width": "0", **layout}))
         self.message = ""
+        self.is_touched = self.is_submitted = self.is_wrong = False
 
-    def show_message(self, message: str) -> None:
+    def touch(self, *_: Any) -> None:
+        """The user has changed it."""
+        self.is_touched = True
+        if self.changed is not None:
+            self.changed()
+
+    def show_problem(self, problem: str) -> None:
+        """Shows what it lacks as a hint, and as a mistake once the user has made it."""
+        self.show_message(problem, self.is_submitted or (self.is_touched and not self.is_unfilled()))
+
+    def is_unfilled(self) -> bool:
+        """Whether all that is wrong is that the user has not finished typing."""
+        return False
+
+    def show_message(self, message: str, wrong: bool = True) -> None:
         """Shows the message; nothing if it is empty."""
         alert = f'<div class="ray-magics-form-wrong" role="alert">⚠ {escape(message)}</div>'
-        self.message, self.alert.value = message, alert if message else ""
+        hint = f'<div class="ray-magics-form-hint">{escape(message)}</div>'
+        self.message, self.is_wrong = message, wrong and bool(message)
+        self.alert.value = "" if not message else alert if wrong else hint
         self.alert.layout.display = "" if message else "none"
 
 

@@ -17,7 +17,7 @@ from ....views.card import Card
 from ....views.show import DisplayHandle, RunView
 from ....views.widget import LiveView
 from ..card import search_card
-from .controls import Changed, ControlWithMessage, button
+from .controls import ControlWithMessage, button
 
 OnEnd = Callable[[Card], None]
 
@@ -26,13 +26,18 @@ class Launch:
     """The buttons, what is to be mended before, and below them the view of the search.
 
     Attributes:
+        check: whether all that is set can run; called when Start is pressed.
         run: the last search that was started.
+        mistakes: how many of them are shown.
+        obstacle: why this form cannot start anything; "" if it can.
         buttons: Start and Stop, with the mistake of the line below them.
         area: where the view is.
     """
 
-    def __init__(self, start: Callable[[RunView], Run], refresh: Changed, on_end: OnEnd) -> None:
-        self.start, self.refresh, self.on_end = start, refresh, on_end
+    def __init__(
+        self, start: Callable[[RunView], Run], check: Callable[[], bool], on_end: OnEnd, obstacle: str = ""
+    ) -> None:
+        self.start, self.check, self.on_end, self.obstacle = start, check, on_end, obstacle
         self.run: Run | None = None
         self.mistakes = 0
         self.start_button = button("Start", self._start, button_style="primary", tooltip="Start the search")
@@ -44,12 +49,12 @@ class Launch:
         self.area = widgets.VBox(layout=Layout(width="100%"))
 
     def enable(self, mistakes: int) -> None:
-        """Makes the buttons fit the run and the number of mistakes in the form."""
+        """Makes the buttons fit the run and the number of mistakes that the form shows."""
         live = self.run is not None and self.run.live
         what = "mistake" if mistakes == 1 else "mistakes"
         self.mistakes = mistakes
-        self.start_button.disabled = live or mistakes > 0
-        self.hint.value = f"{mistakes} {what} above to mend first" if mistakes else ""
+        self.start_button.disabled = live or mistakes > 0 or bool(self.obstacle)
+        self.hint.value = self.obstacle or (f"{mistakes} {what} above to mend first" if mistakes else "")
         self.stop_button.disabled = not live
 
     def stop(self) -> None:
@@ -58,8 +63,7 @@ class Launch:
             self.run.stop(by="its form")
 
     def _start(self) -> None:
-        self.refresh()
-        if self.start_button.disabled:
+        if self.start_button.disabled or not self.check():
             return
         self.start_button.disabled, self.hint.value = True, "Starting …"
         if connection.is_up():
@@ -73,7 +77,7 @@ class Launch:
         try:
             self.run = self.start(view)
         except (Exception, RunCancelled) as error:  # a callback has no cell in which an error could be seen
-            self.refresh()
+            self.enable(self.mistakes)
             self.buttons.show_message(_in_a_line(error))
         else:
             self.enable(self.mistakes)

@@ -18,7 +18,7 @@ from ....line.parsers import Expression
 from ..algorithms import AlgorithmText
 from ..options import LINE
 from ..space import Assignment, stop_assignment
-from .parameter import assignment_text, normal_parameter, parameter_of
+from .parameter import Parameter, assignment_text, normal_parameter, parameter_of
 from .state import SWITCHES, TEXTS, FormState
 
 _PLAIN = re.compile(r"(-(?=\.?\d))?[\w./:@+~][\w./:@+~=-]*")  # what a line holds without quotes
@@ -30,13 +30,29 @@ def to_line(state: FormState) -> str:
 
 
 def to_text(state: FormState) -> str:
-    """The line, and the body of the cell below it."""
-    return to_line(state) if state.cell is None else f"{to_line(state)}\n{state.cell}"
+    """The line, and the body of the cell below it; a comment for one that is still to be made."""
+    if state.cell is None:
+        return to_line(state)
+    return f"{to_line(state)}\n{state.cell if state.cell.strip() else _what_to_write(state)}"
+
+
+def _what_to_write(state: FormState) -> str:
+    """``# One trial: Python that reads config["lr"] and ends with the loss.``"""
+    *others, last = [_lookup(row.key.strip()) for row in state.rows if row.key.strip()] or ["config"]
+    reads = f"{', '.join(others)} and {last}" if others else last
+    return f"# One trial: Python that reads {reads} and ends with the {state.metric.strip() or 'result'}."
+
+
+def _lookup(key: str) -> str:
+    """``model.depth`` -> ``config["model"]["depth"]``"""
+    return "config" + "".join(f'["{part}"]' for part in key.split("."))
 
 
 def without_controls(state: FormState) -> str:
-    """What is shown instead of controls."""
-    return f"{to_line(state)}\nControls need a notebook with widgets; here, edit this line and run it."
+    """What is shown instead of controls; a range that was guessed has bounds to edit."""
+    rows = tuple(replace(row, args=("0", "1")) if row == Parameter(row.key) else row for row in state.rows)
+    line = to_text(replace(state, rows=rows)) if state.is_unwritten else to_line(replace(state, rows=rows))
+    return f"{line}\nControls need a notebook with widgets; here, edit this line and run it."
 
 
 def arguments(state: FormState) -> str:

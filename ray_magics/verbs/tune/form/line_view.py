@@ -16,6 +16,7 @@ class LineView(anywidget.AnyWidget):
     Attributes:
         line: what is shown.
         text: what is copied and inserted.
+        note: what is set and not in it.
         cell: the id of the cell below which it is inserted.
     """
 
@@ -23,4 +24,5 @@ class LineView(anywidget.AnyWidget):
     _css = _STATIC / "form.css"
     line = traitlets.Unicode().tag(sync=True)
     text = traitlets.Unicode().tag(sync=True)
+    note = traitlets.Unicode().tag(sync=True)
     cell = traitlets.Unicode().tag(sync=True)

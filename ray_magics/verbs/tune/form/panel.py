@@ -25,12 +25,14 @@ from .launch import Launch
 from .line import arguments, to_line, to_text
 from .line_view import LineView
 from .parameter import Parameter
+from .preview import Preview, preview
 from .problems import problems
 from .row import Row
 from .settings import setting
 from .state import SWITCHES, TEXTS, FormState
 
 Start = Callable[[str, Any], Run]
+NOTHING_TO_RUN = "Start has nothing to run yet: insert the cell, write one trial in it, and run it."
 
 
 def show_form(state: FormState, namespace: dict[str, Any], start: Start, cell: str = "") -> None:
@@ -50,6 +52,7 @@ class Form(DisplayHandle):
     Attributes:
         state: what is set.
         problems: what is wrong with it, by control; see `problems.problems`.
+        preview: what of it is in the line.
         launch: the buttons, and the search.
     """
 
@@ -58,16 +61,19 @@ class Form(DisplayHandle):
         self.state, self.handle = state, None
         self.last_card: Card | None = None
         self.problems: dict[str, str] = {}
+        self.preview = Preview(state)
         self.lock = threading.RLock()  # widgets may call from a thread, cells end on the main one
         self.title = ControlWithMessage(_title(state))
-        self.rows = [self._row(parameter) for parameter in state.rows]
+        first = (Parameter(),) if state.is_unwritten else ()
+        self.rows = [self._row(parameter) for parameter in state.rows or first]
         self.row_list = widgets.VBox(layout=Layout(width="100%"))
         self.add = button("Add parameter", self._add, layout=Layout(width="auto", align_self="flex-start"))
         self.settings = {name: setting(name, getattr(state, name), self.refresh) for name in TEXTS}
         self.resume = widgets.Checkbox(state.resume, description="Go on with the last experiment", indent=False)
         self.resume.observe(lambda _: self.refresh(), "value")
         self.line = LineView(cell=cell)
-        self.launch = Launch(lambda view: start(arguments(self.state), view), self.refresh, self._ended)
+        obstacle = NOTHING_TO_RUN if state.is_unwritten else ""
+        self.launch = Launch(lambda view: start(arguments(self.state), view), self._check, self._ended, obstacle)
         self.root = self._layout()
         self.refresh()
 
@@ -90,7 +96,7 @@ class Form(DisplayHandle):
     def freeze(self) -> None:
         """Leaves the line, and the end of its search, in place of the controls."""
         if self.handle is not None:
-            self.handle.update(_still(self.state, self.last_card), raw=True)
+            self.handle.update(_still(self.preview.state, self.last_card), raw=True)
             self.close()
             self.handle = None
 
@@ -100,11 +106,12 @@ class Form(DisplayHandle):
             self.row_list.children = [row.box for row in self.rows]
             self.state = self._read()
             self.problems = problems(self.state, self.namespace)
+            self.preview = preview(self.state, self.problems, self.namespace)
             self._show_problems()
             for row in self.rows:
                 row.draw()
-            self.line.line, self.line.text = to_line(self.state), to_text(self.state)
-            self.launch.enable(len(self.problems))
+            self._show_line()
+            self._enable()
 
     def _layout(self) -> widgets.VBox:
         columns = "repeat(auto-fit, minmax(min(100%, 300px), 1fr))"
@@ -113,7 +120,12 @@ class Form(DisplayHandle):
             layout=Layout(width="100%", grid_template_columns=columns, grid_gap="0 16px"),
         )
         parts = [self.title.box, heading("Parameters"), self.row_list, self.add, heading("Search"), grid]
-        parts += [heading("The same as a line"), self.line, self.launch.buttons.box, self.launch.area]
+        parts += [
+            heading("The cell" if self.state.is_unwritten else "The same as a line"),
+            self.line,
+            self.launch.buttons.box,
+            self.launch.area,
+        ]
         root = widgets.VBox(parts, layout=Layout(width="100%"))
         root.add_class("ray-magics-form")
         return root
@@ -124,10 +136,29 @@ class Form(DisplayHandle):
         return replace(self.initial, rows=rows, resume=bool(self.resume.value), **texts)
 
     def _show_problems(self) -> None:
-        controls = {"trainable": self.title, "line": self.launch.buttons, **self.settings}
-        controls |= {f"row {number}": row for number, row in enumerate(self.rows)}
-        for name, control in controls.items():
-            control.show_message(self.problems.get(name, ""))
+        unsaid = ("trainable",) if self.state.is_unwritten else ()  # Start says it
+        for name, control in self._controls().items():
+            control.show_problem("" if name in unsaid else self.problems.get(name, ""))
+
+    def _show_line(self) -> None:
+        shown = self.preview.state
+        self.line.text, self.line.note = to_text(shown), self.preview.note
+        self.line.line = self.line.text if shown.is_unwritten else to_line(shown)
+
+    def _enable(self) -> None:
+        self.launch.enable(sum(control.is_wrong for control in self._controls().values()))
+
+    def _check(self) -> bool:
+        """Start was pressed: whatever is wrong is a mistake from now on."""
+        for control in self._controls().values():
+            control.is_submitted = True
+        self.refresh()
+        return not self.problems
+
+    def _controls(self) -> dict[str, ControlWithMessage]:
+        """By the names that `problems` uses."""
+        rows = {f"row {number}": row for number, row in enumerate(self.rows)}
+        return {"trainable": self.title, "line": self.launch.buttons, **self.settings, **rows}
 
     def _row(self, parameter: Parameter) -> Row:
         return Row(parameter, self.refresh, self._remove)
@@ -151,11 +182,11 @@ class Form(DisplayHandle):
         if self.handle is not None:
             self.handle.update(self._bundle(), raw=True)
         with self.lock:
-            self.launch.enable(len(self.problems))
+            self._enable()
 
     def _bundle(self) -> dict[str, Any]:
         bundle = self.root._repr_mimebundle_()
-        return {**(bundle[0] if isinstance(bundle, tuple) else bundle), **_still(self.state, self.last_card)}
+        return {**(bundle[0] if isinstance(bundle, tuple) else bundle), **_still(self.preview.state, self.last_card)}
 
 
 def _still(state: FormState, card: Card | None) -> dict[str, str]:
@@ -169,6 +200,7 @@ def _still(state: FormState, card: Card | None) -> dict[str, str]:
 
 def _title(state: FormState) -> widgets.HTML:
     what = "this cell" if state.cell is not None else f"<code>{escape(state.trainable)}</code>"
+    what = "a new <code>%%ray_tune</code> cell" if state.is_unwritten else what
     switches = [name for name in SWITCHES if name != "resume" and getattr(state, name)]
     also = ", ".join(f"<code>{option_of(name)}</code>" for name in switches)
     return widgets.HTML(f"Search for the best configuration of {what}{also and f' with {also}'}")

@@ -11,6 +11,7 @@ from ..space import BOUNDED_KINDS, CONSTANT, KINDS, LOG_KINDS
 from .controls import Changed, ControlWithMessage, button, dropdown, text_box
 from .parameter import EXPRESSION, LABELS, Parameter
 from .picture import picture
+from .row_problems import is_unfilled
 
 KIND_NAMES = {
     **{f"{kind} · {'log' if kind in LOG_KINDS else 'linear'}": kind for kind in LABELS if kind in BOUNDED_KINDS},
@@ -32,7 +33,6 @@ class Row(ControlWithMessage):
     """
 
     def __init__(self, parameter: Parameter, changed: Changed, remove: Callable[[Row], None]) -> None:
-        self.changed = changed
         self.key = text_box("Name", parameter.key, "lr", flex="0 1 165px")
         self.kind = dropdown("Kind", KIND_NAMES, parameter.kind, flex="0 1 235px")
         self.texts: dict[str, widgets.Text] = {}
@@ -41,19 +41,22 @@ class Row(ControlWithMessage):
         self.remove = button("Remove", lambda: remove(self), layout=Layout(width="auto", flex="0 0 auto"))
         parts = [self.key, self.kind, self.values, self.remove]
         super().__init__(
-            widgets.HBox(parts, layout=Layout(flex_flow="row wrap", align_items="flex-start")), width="100%"
+            widgets.HBox(parts, layout=Layout(flex_flow="row wrap", align_items="flex-start")), changed, width="100%"
         )
         self.box.add_class("ray-magics-form-row")
         for label, value in zip(LABELS[parameter.kind], parameter.args, strict=False):
             self._text_of(label, value)
         self._arrange()
-        self.key.observe(lambda _: changed(), "value")
+        self.key.observe(self.touch, "value")
         self.kind.observe(lambda _: self._change_kind(), "value")
 
     @property
     def parameter(self) -> Parameter:
         """What is set."""
         return Parameter(self.key.value, self.kind.value, tuple(self._text_of(label).value for label in self._labels()))
+
+    def is_unfilled(self) -> bool:
+        return is_unfilled(self.parameter)
 
     def draw(self) -> None:
         """The picture and the tooltip of what is set."""
@@ -69,12 +72,12 @@ class Row(ControlWithMessage):
             wide = label in ("value", "values", "function")
             layout = {"flex": "1 1 200px"} if wide else {"flex": "1 1 95px", "max_width": "170px"}
             self.texts[label] = text_box(label.capitalize(), value, **layout)
-            self.texts[label].observe(lambda _: self.changed(), "value")
+            self.texts[label].observe(self.touch, "value")
         return self.texts[label]
 
     def _change_kind(self) -> None:
         self._arrange()
-        self.changed()
+        self.touch()
 
     def _arrange(self) -> None:
         """Shows the texts of the kind."""

@@ -29,6 +29,11 @@ def row_problems(
     return mistakes, right
 
 
+def is_unfilled(row: Parameter) -> bool:
+    """Whether the name or a value is not there yet, and all that is there may stay."""
+    return bool(_missing(row)) and _problem_of_texts(row) == _missing(row)
+
+
 def _repeated(row: Parameter, before: tuple[Parameter, ...]) -> str:
     key = row.key.strip()
     taken = key and key in [other.key.strip() for other in before]
@@ -49,18 +54,19 @@ def _problem_of_values(row: Parameter, right: tuple[Parameter, ...], namespace: 
 
 def _problem_of_key(row: Parameter) -> str:
     key = row.key.strip()
-    if row.kind != EXPRESSION and not key:
-        return "the parameter needs a name, as lr or model.depth"
     return f'"{key}" is not a name; try lr or model.depth' if key and not is_key(key) else ""
 
 
 def _missing(row: Parameter) -> str:
     args, key = args_of(row), row.key.strip()
-    if all(args) and (args or row.kind == "randn"):
+    if row.kind != EXPRESSION and not key:
+        return "the parameter needs a name, as lr or model.depth"
+    kind = KINDS.get(row.kind)
+    if all(args) and len(args) >= (kind.least if kind else 1):
         return ""
-    what = f'"{key}"' if key else "the parameter"
-    if row.kind in KINDS:
-        return f"{what} needs a value: {KINDS[row.kind].needs}, as {KINDS[row.kind].example}"
+    what = f'"{key}"' if key else "the expression"
+    if kind:
+        return f"{what} needs {'' if args and all(args) else 'a value: '}{kind.needs}, as {kind.example}"
     return f"{what} needs a value, as 3, 'adam' or [1, 2]"
 
 

@@ -41,10 +41,10 @@ class Setting(ControlWithMessage):
     """An option of the search as one control; `box` is the control, perhaps with more around it."""
 
     def __init__(self, name: str, control: widgets.Widget, changed: Changed, box: widgets.Widget | None = None) -> None:
-        super().__init__(control if box is None else box)
+        super().__init__(control if box is None else box, changed)
         self.control = control
         control.tooltip = LINE.options[option_of(name)].settings["help"]
-        control.observe(lambda _: changed(), "value")
+        control.observe(self.touch, "value")
 
     @property
     def value(self) -> str:
@@ -73,7 +73,7 @@ class AlgorithmSetting(Setting):
         control = dropdown(SETTINGS[name][0], names, self.selected, _LABEL_WIDTH)
         control.observe(lambda _: self._arrange(), "value")
         super().__init__(name, control, changed, widgets.VBox([control, self.parameters], layout=Layout(min_width="0")))
-        self.parameters.observe(lambda _: changed(), "value")
+        self.parameters.observe(self.touch, "value")
         self._arrange()
 
     @property

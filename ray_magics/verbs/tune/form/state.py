@@ -19,7 +19,7 @@ class FormState:
 
     Attributes:
         trainable: as it stands on the line; "" for a cell.
-        cell: the body of the cell; None for ``%ray_tune TRAINABLE``.
+        cell: the body of the cell, "" for one that is still to be made; None for ``%ray_tune TRAINABLE``.
         stop: conditions as on the line, `"training_iteration=10" "accuracy=0.99"`.
     """
 
@@ -45,3 +45,9 @@ class FormState:
     background: bool = False
     dry_run: bool = False
     quiet: bool = False
+
+    @property
+    def is_unwritten(self) -> bool:
+        """Whether it stands for a cell that has nothing but comments yet."""
+        lines = [] if self.cell is None else [line.strip() for line in self.cell.splitlines()]
+        return self.cell is not None and all(not line or line.startswith("#") for line in lines)
