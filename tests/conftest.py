@@ -152,6 +152,33 @@ def wait_until(condition: Callable[[], Any], timeout: float = 30, what: str = "t
     return value
 
 
+def wait_for_free_cpus(timeout: float = 30) -> None:
+    """Waits until no task and no actor of the cluster holds a CPU; tells on failure what does."""
+    import ray
+
+    total = ray.cluster_resources()["CPU"]
+    try:
+        wait_until(lambda: ray.available_resources().get("CPU") == total, timeout, "all CPUs back")
+    except AssertionError as error:
+        raise AssertionError("\n".join([str(error), *_what_holds_cpus()])) from None
+
+
+def _what_holds_cpus() -> list[str]:
+    import ray
+    from ray.util.state import list_actors, list_tasks
+
+    ended = [("state", "!=", "FINISHED"), ("state", "!=", "FAILED")]
+    tasks = list_tasks(detail=True, limit=20, filters=ended, raise_on_missing_output=False)
+    actors = list_actors(detail=True, limit=20, filters=[("state", "!=", "DEAD")], raise_on_missing_output=False)
+    workers = [" ".join(process.info["cmdline"]) for process in psutil.process_iter(["cmdline"])]
+    return [
+        f"free: {ray.available_resources().get('CPU')} of {ray.cluster_resources().get('CPU')}",
+        *(f"task {one.name} of job {one.job_id}: {one.state}, {one.required_resources}" for one in tasks),
+        *(f"actor {one.class_name} of job {one.job_id}: {one.state}, {one.required_resources}" for one in actors),
+        *(worker for worker in workers if worker.startswith("ray::") and "::IDLE" not in worker),
+    ]
+
+
 # --- kernels --------------------------------------------------------------------------------------------------------
 
 
@@ -362,7 +389,7 @@ def lonely_kernel(_lonely_kernel: SharedKernel, request: pytest.FixtureRequest) 
 # --- plain Python ---------------------------------------------------------------------------------------------------
 
 PLAIN_PYTHON = """
-import os, ray, runpy, sys, traceback
+import gc, os, pathlib, ray, sys, traceback, types
 connect = ray.init
 
 def init(*args, **options):
@@ -373,13 +400,19 @@ def init(*args, **options):
     return connect(*args, ignore_reinit_error=True, **options)
 
 ray.init = init
+this = sys.modules["__main__"]
 for path in map(str.strip, sys.stdin):
     own = []
     os.chdir(os.path.dirname(path))
+    script = sys.modules["__main__"] = types.ModuleType("__main__")
+    script.__file__ = path
     try:
-        runpy.run_path(path, run_name="__main__")
+        exec(compile(pathlib.Path(path).read_text(), path, "exec"), vars(script))
     except BaseException:
         traceback.print_exc(file=sys.stdout)
+    sys.modules["__main__"] = this
+    vars(script).clear()  # its actors end with its process, and this one goes on
+    gc.collect()
     if own:
         ray.shutdown()
     print("--- done", flush=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import DROPPED, Executed, Kernel, wait_until
+from tests.conftest import DROPPED, Executed, Kernel, wait_for_free_cpus, wait_until
 
 
 def test_what_a_worker_prints_appears_in_the_launching_cell_in_order(kernel: Kernel) -> None:
@@ -102,8 +102,6 @@ SLEEPERS = [
     "rounds", [range(12), pytest.param(range(12, 50), marks=pytest.mark.slow)], ids=["some", "more"]
 )
 def test_interrupts_at_random_moments_leave_nothing_behind(kernel: Kernel, rounds: range) -> None:
-    import ray
-
     kernel.run("%%ray_remote\n1")
     for round in rounds:
         dice = random.Random(round)
@@ -113,8 +111,7 @@ def test_interrupts_at_random_moments_leave_nothing_behind(kernel: Kernel, round
         kernel.interrupt()
         kernel.finish(cell, timeout=30)
         assert kernel.ended(cell) in ("error", DROPPED), f"round {round} went on"
-    total = ray.cluster_resources()["CPU"]
-    wait_until(lambda: ray.available_resources().get("CPU") == total, what="all CPUs back")
+    wait_for_free_cpus()
     assert kernel.value("1 + 1") == "2"
     assert kernel.run("%ray_remote 2 + 2").error is None
 

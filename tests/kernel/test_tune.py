@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Kernel, wait_until
+from tests.conftest import Kernel, wait_for_free_cpus
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -27,10 +27,6 @@ def gated(config):
             break
 line = 'gated --space "x=grid_search([1, 2])" --metric loss --mode min --max-concurrent-trials 1 --reuse-actors --num-cpus 0.1 --storage-path {folder}'
 """
-
-
-def free_cpus(kernel: Kernel) -> str:
-    return kernel.value("ray.available_resources().get('CPU') == ray.cluster_resources().get('CPU')")
 
 
 def test_what_trials_print_stays_with_the_search_while_other_cells_run(kernel: Kernel, tmp_path: Path) -> None:
@@ -57,7 +53,7 @@ def test_an_interrupted_search_fails_its_cell_and_goes_on_in_a_new_kernel(kernel
     assert search.error is not None and search.error["ename"] == "RunCancelled"
     assert re.search(r"kept in part, and --resume goes on", search.error["evalue"])
     assert kernel.value("len(part)") == "2"
-    wait_until(lambda: free_cpus(kernel) == "True", 90)
+    wait_for_free_cpus(90)
 
     kernel.manager.restart_kernel(now=True)
     kernel.client.wait_for_ready(timeout=120)
