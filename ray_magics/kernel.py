@@ -85,6 +85,47 @@ def printing_under(parent: Any) -> Iterator[None]:
             stream.reset_thread_parent(token)
 
 
+class SwallowedInterrupt:
+    """Knows whether an interrupt reached a callback of IPython's as the cell began.
+
+    IPython shows it as an error of that callback and runs the cell all the same. What it has shown last is
+    `sys.last_value`, whose traceback begins in the function that caught it. Fallback: such an interrupt is lost.
+    """
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._cell: Any = None
+        self._came = False
+
+    def follow(self, shell: Any) -> None:
+        """Looks as each cell begins, from the next on."""
+        if self._begin not in shell.events.callbacks["pre_run_cell"]:
+            shell.events.register("pre_run_cell", self._begin)
+
+    def take(self) -> bool:
+        """Whether one came as the cell that runs now began, and since the last call."""
+        came, self._came = self._is_new() or self._came, False
+        return came
+
+    def _begin(self, cell: Any) -> None:
+        self._cell = cell
+        self._came = self._is_new()
+
+    def _is_new(self) -> bool:
+        error = getattr(sys, "last_value", None)
+        if error is None or id(error) == self._seen:
+            return False
+        self._seen = id(error)
+        caught = getattr(error.__traceback__, "tb_frame", None)
+        if not isinstance(error, KeyboardInterrupt) or caught is None or caught.f_code.co_name != "trigger":
+            return False
+        event, cells = caught.f_locals.get("event"), caught.f_locals.get("args", ())
+        return event == "pre_execute" or (event == "pre_run_cell" and self._cell in cells)
+
+
+swallowed_interrupt = SwallowedInterrupt()
+
+
 def prompt_number(shell: Any) -> int:
     """The n of ``In[n]`` of the cell that runs now; ``shell.execution_count`` may be that of the next one already."""
     try:

@@ -96,6 +96,7 @@ def load(shell: Any) -> None:
         _load(verb, shell)
     for problem in problems:
         print(problem, file=sys.stderr)
+    kernel.swallowed_interrupt.follow(shell)
     kernel.on_control_channel(shell, "ray_magics", registry.command)
 
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from ..errors import RunCancelled
+from ..kernel import swallowed_interrupt
 
 
 @contextlib.contextmanager
@@ -40,6 +41,8 @@ def interrupt_raises() -> Iterator[None]:
 def interrupts_wait() -> Iterator[None]:
     """Around a whole magic: an interrupt before a run stops that run, one after it is raised when all is in order."""
     take_interrupt()
+    if swallowed_interrupt.take():
+        raise RunCancelled("Interrupted before the work of this cell began.")
     with interrupt_calls(note_interrupt):
         yield
     if take_interrupt():

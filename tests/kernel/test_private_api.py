@@ -130,3 +130,26 @@ def test_ray_asks_one_function_whether_to_start_a_cluster() -> None:
 @pytest.mark.parametrize("module", ["auth", "core", "gcs", "logs", "serve", "tune"])
 def test_every_use_of_rays_private_api_says_on_which_ray_it_was_tried(module: str) -> None:
     assert "tried on ray 2.60" in (inspect.getdoc(import_module(f"ray_magics.raylib.{module}")) or "").lower()
+
+
+def test_an_interrupt_that_ipython_takes_for_an_error_of_a_callback_stops_the_cell(lonely_kernel: Kernel) -> None:
+    """`kernel.SwallowedInterrupt` reads it from `sys.last_value` and the frame of `EventManager.trigger`."""
+    define = """
+import signal
+def interrupted(*_):
+    get_ipython().events.unregister(event, interrupted)
+    signal.raise_signal(signal.SIGINT)
+"""
+    lonely_kernel.run(define)
+    for event in ("pre_execute", "pre_run_cell"):
+        register = f"event = '{event}'; get_ipython().events.register(event, interrupted)"
+        lonely_kernel.run(register)
+        cell = lonely_kernel.run("%%ray_remote\nimport ray")
+        assert "Error in callback" in cell.stdout, "IPython does not swallow it any more: SwallowedInterrupt may go"
+        errors = [message["content"] for message in cell.messages if message["msg_type"] == "error"]
+        assert [error["ename"] for error in errors] == ["KeyboardInterrupt", "RunCancelled"]
+        assert "before the work of this cell began" in errors[-1]["evalue"]
+        lonely_kernel.run(register)
+        assert "Error in callback" in lonely_kernel.run("1").stdout  # this one was a cell of plain Python
+        dry = lonely_kernel.run("%%ray_remote --dry-run\n1 + 1")
+        assert dry.error is None and "1 + 1" in dry.stdout
