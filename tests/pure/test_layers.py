@@ -22,7 +22,7 @@ BELOW = {  # what each layer may import beside itself; those that are not named 
     "connection": ("resources",),
     "raylib": ("resources", "connection", "errors"),
     "ship": ("units", "worker", "errors", "line", "cell", "connection", "raylib"),
-    "run": ("worker", "resources", "errors", "line", "cell", "connection", "ship"),
+    "run": ("worker", "kernel", "resources", "errors", "line", "cell", "connection", "ship"),
     "views": ("units", "worker", "kernel", "errors", "line", "run"),
 }
 ON_TOP = ("registry", "__init__")
