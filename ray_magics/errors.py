@@ -151,6 +151,21 @@ def remote_error(failure: RemoteFailure, namespace: dict[str, Any], label: Label
     return error
 
 
+def short_error(error: Exception) -> RayMagicsError:
+    """The same error, also of its own type, which a notebook shows as its message alone; it is the ``__cause__``."""
+    own = {"__module__": type(error).__module__, "__str__": lambda self: str(self.__cause__)}
+    try:
+        kind = type(type(error).__name__, (RayMagicsError, type(error)), own)
+        short: RayMagicsError = kind.__new__(kind, *error.args)
+    except Exception:  # a type that does not want to be inherited from, or made so
+        short = RayMagicsError(f"{type(error).__name__}: {error}")
+    else:
+        short.args = error.args
+        vars(short).update(vars(error))
+    short.__cause__ = error
+    return short
+
+
 def _instance(kind: type[RemoteError], cause: BaseException | None) -> RemoteError:
     """An instance that no constructor has seen; those of groups are needed to make one at all."""
     try:

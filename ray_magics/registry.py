@@ -34,6 +34,7 @@ class Verb:
         commands: answers to commands of a page that are for no run, by the name that stands for a run there.
         logs: finds the log of something that is no run, by its name; None where it knows of none.
         pretty_printers: how objects of Ray read as the output of a cell.
+        on_load: called with the shell as it gets the magics; imports no Ray.
         connector: the module of the verb that finds, starts and ends clusters for all others; one verb has it.
     """
 
@@ -43,6 +44,7 @@ class Verb:
     commands: Mapping[str, CommandHandler] = field(default_factory=dict)
     logs: Callable[[str], str | None] | None = None
     pretty_printers: tuple[PrettyPrinter, ...] = ()
+    on_load: Callable[[Any], None] | None = None
     connector: str = ""
 
 
@@ -106,5 +108,7 @@ def _load(verb: Verb, shell: Any) -> None:
     for module, kind, printer in verb.pretty_printers:
         shell.display_formatter.formatters["text/plain"].for_type_by_name(module, kind, printer)
     registry.command_handlers.update(verb.commands)
+    if verb.on_load is not None:
+        verb.on_load(shell)
     if verb.logs is not None and verb.logs not in registry.logs:
         registry.logs.append(verb.logs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from traitlets import Float, Int, Unicode
+from traitlets import Bool, Float, Int, Unicode
 from traitlets.config import SingletonConfigurable
 
 
@@ -32,6 +32,9 @@ class RayMagics(SingletonConfigurable):
         config=True
     )
     stop_grace = Float(5.0, min=0.0, help="Seconds until a stopping run says what still runs.").tag(config=True)
+    watch_datasets = Bool(
+        True, help="Show what datasets execute, also where a cell without a magic consumes them."
+    ).tag(config=True)
     chunk_seconds = Float(0.2, min=0.001, help="Seconds of work in a chunk of a fan-out.").tag(config=True)
 
 

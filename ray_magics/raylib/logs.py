@@ -62,20 +62,23 @@ def _filtered(handler: LineHandler, actors: tuple[str, ...], run_reports: Callab
     return pass_on
 
 
-def print_worker_lines_in(context: Callable[[str], AbstractContextManager[object]]) -> None:
-    """From now on the lines of a worker are printed within `context(name)`, the name of its task or actor class.
+def print_worker_lines_in(
+    context: Callable[[str, list[str]], AbstractContextManager[object]], purpose: str = "places"
+) -> None:
+    """From now on the lines of a worker are printed within `context(name, lines)`, the name of its task or actor class.
 
-    Fallback: Ray prints them into whatever cell runs.
+    Once for each `purpose`. Fallback: Ray prints them into whatever cell runs.
     """
 
     def placed(handler: LineHandler) -> LineHandler:
         def pass_on(data: Any, **options: Any) -> None:
-            with context(str(data.get("actor_name") or data.get("task_name") or "")):
+            name = str(data.get("actor_name") or data.get("task_name") or "")
+            with context(name, [str(line) for line in data.get("lines") or ()]):
                 handler(data, **options)
 
         return pass_on
 
-    _wrap_handlers("places", placed)
+    _wrap_handlers(purpose, placed)
 
 
 def _wrap_handlers(purpose: str, wrap: Callable[[LineHandler], LineHandler]) -> None:

@@ -47,16 +47,23 @@ def remote_definition(value: Any) -> RemoteDefinition | None:
     return RemoteDefinition(plain, dict(options)) if is_plain else None
 
 
-def show_errors(lines_of: Callable[[BaseException], list[str] | None]) -> None:
-    """IPython shows an error of remote code as these lines; where they are None, as any other.
+LinesOf = Callable[[BaseException], "list[str] | None"]
+_renderers: list[LinesOf] = []
+
+
+def show_errors(lines_of: LinesOf) -> None:
+    """IPython shows an error of remote code as these lines; where they are None, as others say, or as any other error.
 
     Ray 2.60: `ray.exceptions.RayError`, the class of all its errors, takes an attribute.
     Fallback: IPython shows all of them with Ray's frames.
     """
     from ray.exceptions import RayError
 
+    if lines_of not in _renderers:
+        _renderers.append(lines_of)
+
     def renderer(error: BaseException) -> Callable[[], list[str]]:
-        lines = lines_of(error)
+        lines = next((lines for of in list(_renderers) if (lines := of(error)) is not None), None)
         if lines is None:
             raise AttributeError("_render_traceback_")
         return lambda: lines

@@ -28,7 +28,9 @@ BELOW = {  # what each layer may import beside itself; those that are not named 
 ON_TOP = ("registry", "__init__")
 FORM = Path("verbs", "tune", "form")
 CONTROLS = {FORM / f"{name}.py" for name in ("controls", "row", "settings", "line_view", "launch", "panel")}
-MAGICS = {path for path in FILES if path.name == "magic.py"} | {FORM / "launch.py", FORM / "panel.py"}
+DATA = Path("verbs", "data")
+SHOWS = {DATA / "watch.py", DATA / "api.py"}  # what cells without a magic execute, and programs
+MAGICS = {path for path in FILES if path.name == "magic.py"} | {FORM / "launch.py", FORM / "panel.py", *SHOWS}
 SHOWING = ("views.show", "views.widget", "views.html", "views.text")  # the rest is what a verb makes its card of
 
 
@@ -71,7 +73,7 @@ def test_no_import_points_up_or_sideways(path: Path) -> None:
         if own.startswith("verbs"):
             to_the_record = path.name == "verb.py" and target == "registry"
             assert target == own or target in BELOW or to_the_record, f"{path} points up or sideways to {module}"
-            makes_card = path.name in ("card.py", "poller.py") and ".".join(parts[:2]) not in SHOWING
+            makes_card = path.name in ("card.py", "poller.py", "preview.py") and ".".join(parts[:2]) not in SHOWING
             assert target != "views" or path in MAGICS or makes_card, f"{path}: only the magic layer shows"
         else:
             assert target == own or target in BELOW[own], f"{path} points up to {module}"

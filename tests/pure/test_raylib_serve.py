@@ -311,8 +311,8 @@ def test_lines_are_printed_in_their_context_and_handlers_are_wrapped_once(monkey
     inside: list[str] = []
 
     @contextlib.contextmanager
-    def context(name: str) -> Iterator[None]:
-        inside.append(name)
+    def context(name: str, lines: list[str]) -> Iterator[None]:
+        inside.append(f"{name}: {lines}")
         yield
 
     monkeypatch.setattr(dispatcher, "handlers", [("ray_print_logs", passed.append)])
@@ -321,5 +321,5 @@ def test_lines_are_printed_in_their_context_and_handlers_are_wrapped_once(monkey
         worker_logs.print_worker_lines_in(context)
         worker_logs.hide_worker_lines(("Hidden",))
     for name in ("square", "Hidden"):
-        dispatcher.emit({"task_name": name, "actor_name": name if name == "Hidden" else None})
-    assert [data["task_name"] for data in passed] == ["square"] and inside == ["square"]
+        dispatcher.emit({"task_name": name, "actor_name": name if name == "Hidden" else None, "lines": ["x"]})
+    assert [data["task_name"] for data in passed] == ["square"] and inside == ["square: ['x']"]

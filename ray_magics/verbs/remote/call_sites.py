@@ -108,5 +108,6 @@ def note_definitions(shell: Any, names: Iterable[str], source: str) -> None:
     if _call_sites is None or _call_sites.shell is not shell:
         _call_sites = CallSites(shell)
         _call_sites.follow()
-    _call_sites.define(names, source)
-    print_worker_lines_in(_call_sites.printing)
+    sites = _call_sites
+    sites.define(names, source)
+    print_worker_lines_in(lambda name, _lines: sites.printing(name))

@@ -1,0 +1,136 @@
+"""A plan as a plain script of Ray Data, and in words."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ...cell.reader import read_cell
+from ...ship.captures import find_captures
+from ...ship.cell_text import indented, plain
+from ...ship.definitions import definition
+from ...ship.script import code_of, describe_captures, finished, setting
+from .expression import MODULES, ray_data_scope
+from .origin import PLACE, origin_of
+from .plan import DataPlan
+from .preview import is_dataset
+from .transform import STATEMENTS, Transform, with_result
+
+_RAY = "ray.data"
+
+
+def explain(plan: DataPlan, namespace: dict[str, Any], source: str) -> str:
+    """What ``--dry-run`` prints."""
+    return f"{describe(plan, namespace)}\n\n{script(plan, namespace, source)}"
+
+
+def describe(plan: DataPlan, namespace: Mapping[str, Any]) -> str:
+    """The plan in a few aligned lines."""
+    transform = plan.transform
+    if transform is None:
+        lines = [f"runs     {plan.expression.code}", "sends    what that reads"]
+    else:
+        what = "the cell" if transform.form == STATEMENTS else transform.name
+        lines = [f"runs     {transform.operation} of {plan.expression.code} with {what}{_with(plan)}"]
+        lines += describe_captures(transform.captures, dict(namespace))
+    lines += [f"returns  the value{f' as {names}' if (names := ', '.join(plan.targets)) else ''}"]
+    return "\n".join([*lines, "executes nothing before the dataset is consumed"] if transform else lines)
+
+
+def _with(plan: DataPlan) -> str:
+    options = _arguments(plan)
+    return f", {options}" if options else ""
+
+
+def script(plan: DataPlan, namespace: dict[str, Any], source: str) -> str:
+    """A program that does the same with Ray alone; ``python`` runs it."""
+    own = plan.expression.of_ray(namespace, ray_data_scope())
+    captures = [*find_captures(read_cell(plan.expression.code), namespace, without=own).found]
+    captures += plan.transform.captures.found if plan.transform else ()
+    body = [*setting(captures, namespace, _source_for(namespace), imported=["ray"])]
+    if plan.transform is not None:
+        body.append(transform_code(plan.transform, source))
+    body.append(_call(plan, namespace))
+    text = "\n\n".join(body)
+    modules = [module for module in MODULES if f"{module}." in text]
+    return finished("\n\n".join(["\n".join(f"import {module}" for module in modules or [_RAY]), text]) + "\n")
+
+
+def _source_for(namespace: Mapping[str, Any]) -> Any:
+    """Datasets by the code that made them; all else as for every script."""
+
+    def source_for(name: str, value: Any) -> str:
+        return origin_of(name, value, namespace) if is_dataset(value) else definition(name, value)
+
+    return source_for
+
+
+def made_by(plan: DataPlan, namespace: Mapping[str, Any], source: str, part: int | None = None) -> str:
+    """The statements that make the value again, or one part of it, under the name `PLACE`."""
+    name = f"{PLACE}_transform"
+    value = _value(plan, namespace, name)
+    lines = [transform_code(plan.transform, source, name)] if plan.transform else []
+    return "\n".join([*lines, f"{PLACE} = {value if part is None else f'list({value})[{part}]'}"])
+
+
+def transform_code(transform: Transform, source: str, name: str = "transform") -> str:
+    """The cell as a function called `name`, or as it is where it defines one or a class."""
+    code = plain(source, transform.cell.uses_ipython)
+    if transform.form != STATEMENTS:
+        return code.strip("\n")
+    tree = ast.parse(code)
+    returned = ast.unparse(ast.Module(with_result(tree.body, transform)[len(tree.body) - 1 :], []))
+    last = tree.body[-1]
+    keeps_last = not isinstance(last, ast.Expr)
+    lines = code.split("\n")
+    kept = code if keeps_last else "\n".join(lines[: last.lineno - 1])
+    tail = returned.split("\n")[-1] if keeps_last else returned
+    body = re.sub(r"\A\n+|\s+\Z", "", f"{kept.rstrip()}\n{tail}")
+    return f"def {name}({transform.parameter}):\n{indented(body)}"
+
+
+def _arguments(plan: DataPlan) -> str:
+    arguments = {key: code_of(value, key) for key, value in plan.ray.items()}
+    if plan.concurrency is not None and plan.transform is not None:
+        strategy, sizes = plan.concurrency.compute(plan.transform.is_stateful)
+        sizes_text = ", ".join(f"{key}={value}" for key, value in sizes.items())
+        arguments["compute"] = f"ray.data.{strategy}({sizes_text})"
+    elif "compute" in plan.ray:
+        strategy = plan.ray["compute"]
+        arguments["compute"] = f"ray.data.{type(strategy).__name__}({_sizes(strategy)})"
+    return ", ".join(f"{key}={value}" for key, value in arguments.items())
+
+
+def _sizes(strategy: Any) -> str:
+    known = {"size": getattr(strategy, "size", None)}
+    if known["size"] is None:
+        known = {key: getattr(strategy, key, None) for key in ("min_size", "max_size")}
+    return ", ".join(f"{key}={value!r}" for key, value in known.items() if value not in (None, float("inf")))
+
+
+def _value(plan: DataPlan, namespace: Mapping[str, Any], name: str = "transform") -> str:
+    """The expression of the value; `name` is that of the function that statements of a cell have become."""
+    code = plan.expression.qualified(namespace)
+    if plan.transform is None:
+        return code
+    applied = name if plan.transform.form == STATEMENTS else plan.transform.name
+    grouped = f".groupby({_key(plan.key)})" if plan.key else ""
+    options = _arguments(plan)
+    source = code if re.fullmatch(r"[\w.]+(\([^()]*\))?", code) else f"({code})"
+    return f"{source}{grouped}.{plan.transform.operation}({applied}{f', {options}' if options else ''})"
+
+
+def _call(plan: DataPlan, namespace: Mapping[str, Any]) -> str:
+    code = _value(plan, namespace)
+    if plan.materialize or plan.stats:
+        code = f"{code if plan.transform else f'({code})'}.materialize()"
+    targets = ", ".join(plan.targets) or "result"
+    lines = [f"{targets} = {code}", *([f"print({targets}.stats())"] if plan.stats else [])]
+    lines.append(f"print({f'{targets}.take({plan.rows})' if plan.rows else targets})")
+    return "\n".join(lines)
+
+
+def _key(key: str | None) -> str:
+    return repr(key.split(",") if key and "," in key else key)
