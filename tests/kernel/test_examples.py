@@ -24,7 +24,7 @@ pytest.importorskip("matplotlib")
 
 pytestmark = pytest.mark.timeout(900)
 EXAMPLES = Path(__file__).parents[2] / "examples"
-QUICKSTART, TUNE, SERVE = (EXAMPLES / f"{name}.ipynb" for name in ("quickstart", "tune", "serve"))
+QUICKSTART, TUNE, SERVE, DATA = (EXAMPLES / f"{name}.ipynb" for name in ("quickstart", "tune", "serve", "data"))
 LESSONS = sorted((EXAMPLES / "lessons").glob("*.ipynb"))  # tests/slow/test_lessons.py runs them
 SAVED = (QUICKSTART, TUNE, SERVE)
 RAN = {QUICKSTART: "executed", SERVE: "served"}  # tests/slow/test_examples.py runs the search, which takes a minute
@@ -185,7 +185,7 @@ def test_the_notebook_of_the_repository_is_saved_with_its_outputs(path: Path) ->
     assert all(set(cell.metadata) <= {"tags"} for cell in saved.content.cells)
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*LESSONS, DATA], ids=lambda path: path.stem)
 def test_a_lesson_is_saved_without_outputs(path: Path) -> None:
     saved = Notebook(nbformat.read(path, as_version=4))
     assert len(LESSONS) == 6 and [cell.id for cell in saved.code if cell.outputs or cell.execution_count] == []
@@ -193,7 +193,7 @@ def test_a_lesson_is_saved_without_outputs(path: Path) -> None:
     tells_nothing_of_the_machine(saved.content)
 
 
-@pytest.mark.parametrize("path", [TUNE, SERVE, *LESSONS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [TUNE, SERVE, DATA, *LESSONS], ids=lambda path: path.stem)
 def test_every_line_of_the_notebook_is_one_that_the_magics_take(path: Path) -> None:
     content = nbformat.read(path, as_version=4)
     nbformat.validate(content)

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.kernel.test_examples import TUNE, Notebook, execute, tells_nothing_of_the_machine
+from tests.kernel.test_examples import DATA, TUNE, Notebook, execute, tells_nothing_of_the_machine
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -53,3 +53,15 @@ def test_the_script_of_a_search_is_plain_ray(searched: Notebook) -> None:
 
 def test_nothing_of_the_machine_comes_into_the_search(searched: Notebook) -> None:
     tells_nothing_of_the_machine(searched.content)
+
+
+def test_the_example_of_datasets_runs_and_what_it_computes_is_right(tmp_path_factory: pytest.TempPathFactory) -> None:
+    for package in ("torch", "polars", "PIL"):
+        pytest.importorskip(package)
+    ran = execute(DATA, tmp_path_factory.mktemp("data"))
+    assert not [cell.id for cell in ran.code if any(o.output_type == "error" for o in cell.outputs)]
+    accuracies = [float(line.split()[-1]) for line in ran.text("table").splitlines() if re.match(r"\d+ ", line)]
+    assert len(accuracies) == 10 and min(accuracies) > 0.85
+    assert "(200000, 195937)" in ran.text("counts") and "[image, 8 × 8]" in ran.text("preview")
+    assert re.findall(r"East +48687 +15\.05", ran.text("sums")) and "Join" in ran.text("sums")
+    assert "ray_magics" not in ran.text("script").partition("\n\n")[2]

@@ -82,6 +82,11 @@ class Execution:
         return any(task in (one.name, f"MapWorker({one.name})") for one in self._snapshot.operators)
 
     @property
+    def is_empty(self) -> bool:
+        """Whether it only hands out blocks that were there already."""
+        return self.over.is_set() and not self._snapshot.operators
+
+    @property
     def state(self) -> str:
         if not self.over.is_set():
             return "running"

@@ -39,9 +39,9 @@ def show_rows_with(value: Any, rows: Sequence[Mapping[str, Any]] | None) -> None
         _rows_to_show[value] = rows
 
 
-def output_card(dataset: Any) -> Card:
-    """The card of a dataset that is the output of a cell."""
-    return dataset_card(dataset, rows=_rows_to_show.pop(dataset, None))
+def output_card(dataset: Any, name: str) -> Card:
+    """The card of a dataset that is the output of a cell; `name` is that of the notebook for it, or ""."""
+    return dataset_card(dataset, name, rows=_rows_to_show.pop(dataset, None))
 
 
 def is_dataset(value: Any) -> bool:

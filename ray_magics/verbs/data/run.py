@@ -174,7 +174,8 @@ class DataRun(Run):
         return self.result_value
 
     def status(self) -> DataStatus:
-        shown = [execution.status() for execution in self.executions[-SHOWN:]]
+        real = [execution for execution in self.executions if not execution.is_empty]
+        shown = [execution.status() for execution in real[-SHOWN:]]
         operators = shown[-1].operators if shown else ()
         totals = [one.blocks_out if one.done else one.blocks_total for one in operators]
         known = [total for total in totals if total is not None]
@@ -188,7 +189,7 @@ class DataRun(Run):
             running=sum(one.tasks for one in shown if one.state == "running"),
             note=self.note,
             executions=tuple(shown),
-            earlier=len(self.executions) - len(shown),
+            earlier=len(real) - len(shown),
         )
 
 

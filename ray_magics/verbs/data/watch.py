@@ -135,14 +135,17 @@ def watch_of(shell: Any) -> DatasetWatch:
 
 def load(shell: Any) -> None:
     """Watches as long as the trait says so; from now on a dataset as the output of a cell shows its card."""
-    shell.display_formatter.mimebundle_formatter.for_type_by_name("ray.data.dataset", "Dataset", _mimebundle)
+    shell.display_formatter.mimebundle_formatter.for_type_by_name(
+        "ray.data.dataset", "Dataset", partial(_mimebundle, shell)
+    )
     watch = watch_of(shell)
     watch.set(settings().watch_datasets)
     settings().observe(lambda change: watch.set(bool(change["new"])), "watch_datasets")
 
 
-def _mimebundle(dataset: Any, include: Any = None, exclude: Any = None) -> dict[str, str]:
+def _mimebundle(shell: Any, dataset: Any, include: Any = None, exclude: Any = None) -> dict[str, str]:
     from ...views.show import bundle
     from .preview import output_card
 
-    return bundle(output_card(dataset))
+    names = (name for name, value in shell.user_ns.items() if value is dataset and not name.startswith("_"))
+    return bundle(output_card(dataset, next(names, "")))
