@@ -153,7 +153,7 @@ def remote_error(failure: RemoteFailure, namespace: dict[str, Any], label: Label
 
 def short_error(error: Exception) -> RayMagicsError:
     """The same error, also of its own type, which a notebook shows as its message alone; it is the ``__cause__``."""
-    own = {"__module__": type(error).__module__, "__str__": lambda self: str(self.__cause__)}
+    own = {"__module__": type(error).__module__, "__str__": lambda self: str(error)}
     try:
         kind = type(type(error).__name__, (RayMagicsError, type(error)), own)
         short: RayMagicsError = kind.__new__(kind, *error.args)

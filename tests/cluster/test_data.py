@@ -154,10 +154,6 @@ def test_a_stopped_iterator_raises_and_never_ends_early(notebook: Shell) -> None
         run.launch_when_needed(RunView(quiet=True))
         notebook.run("%ray_data ds = range(50, override_num_blocks=50).map_batches(slow)")
         rest = notebook.ns["numbers"](notebook.ns["ds"])
-        from ray_magics.raylib.data import unwatch_executions, watch_executions
-
-        unwatch_executions()
-        watch_executions(run.watch)
         first = next(rest)
     run.stop()
     run.consumer_ends()

@@ -115,7 +115,8 @@ def _in_foreground(
     except BaseException as error:
         run.consumer_ends(error=error)
         run.over_soon()
-        raise data_error(error, namespace, cell_source.label) from None
+        short = data_error(error, namespace, cell_source.label)
+        raise short from short.__cause__
     run.consumer_ends(value)
     run.over_soon()
     return value, rows
