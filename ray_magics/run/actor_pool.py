@@ -10,6 +10,13 @@ from typing import Any
 from ..ship.entrypoint import RUNTIME, make_entrypoint, sources
 from .tasks import Function, RayTasks
 
+MOST_DEATHS = 3
+
+
+def _is_of_constructor(error: BaseException) -> bool:
+    """Whether Ray 2.60 says that an actor died because its constructor has raised."""
+    return "creation task" in str(error)
+
 
 @cache
 def _actor_class() -> Any:
@@ -36,14 +43,17 @@ def _actor_class() -> Any:
 class ActorPool(RayTasks):
     """Tasks that go to actors instead of workers; an actor gets the next one when it has none.
 
-    An actor that dies is replaced by a new one, unless it died while its object was made.
+    An actor that dies is replaced by a new one, unless its object cannot be made. That is so where its constructor
+    raises; one that dies with its actor is tried again a few times, for a quick death may hide that it was made.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.actors: list[Any] = []
         self.busy: dict[Any, int] = {}  # ref of a task -> the number of its actor
-        self.made: set[int] = set()  # numbers of the actors whose object is there
+        self.deaths: dict[
+            int, int
+        ] = {}  # number of an actor -> deaths in a row of which none is known to have an object
         self.make: Callable[[], Any] = lambda: None
         self.lock = threading.Lock()  # futures are done on another thread
 
@@ -57,7 +67,7 @@ class ActorPool(RayTasks):
     def _await_object(self, number: int) -> None:
         def done(future: Any) -> None:
             if future.exception() is None:
-                self.made.add(number)
+                self.deaths[number] = 0
 
         super().when_done(self.actors[number].is_made.remote(), done)
 
@@ -77,9 +87,13 @@ class ActorPool(RayTasks):
 
     def _settle(self, number: int, future: Any) -> None:
         with self.lock:
-            is_dead = type(future.exception()).__name__ == "ActorDiedError"
-            if is_dead and number in self.made and self.actors:
-                self.made.discard(number)
+            error = future.exception()
+            if error is None:
+                self.deaths[number] = 0
+            elif type(error).__name__ == "ActorDiedError" and self.actors and not _is_of_constructor(error):
+                self.deaths[number] = self.deaths.get(number, 0) + 1
+                if self.deaths[number] > MOST_DEATHS:
+                    return
                 self.actors[number] = self.make()
                 self._await_object(number)
 

@@ -26,7 +26,8 @@ class Binding:
 
     def bind(self, values: Mapping[str, Any], deleted: Iterable[str] = (), late: bool = False) -> str:
         """Binds and deletes names; if `late`, not those changed meanwhile, which the text that is returned names."""
-        keep = self.changed_meanwhile if late else []
+        deleted = [*deleted]
+        keep = [name for name in self.changed_meanwhile if name in values or name in deleted] if late else []
         self.namespace.update({name: value for name, value in values.items() if name not in keep})
         for name in deleted:
             if name not in keep:

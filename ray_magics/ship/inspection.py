@@ -40,5 +40,8 @@ def nbytes_of(value: Any) -> int | None:
         return int(usage if isinstance(value, pandas.Series) else usage.sum())
     if isinstance(value, type):
         return None
-    size = getattr(value, "nbytes", None)
+    try:
+        size = getattr(value, "nbytes", None)
+    except Exception:  # a __getattr__ of the user's own
+        return None
     return size if isinstance(size, int) else None

@@ -23,5 +23,5 @@ ray_magics nor its dependencies. Third-party modules are used only where the cel
 
 MODULES = (
     *("records", "sharing", "values", "content", "changes", "output", "last_words", "forwarder", "task", "display"),
-    *("failure", "interpreter", "cell", "pool", "items"),
+    *("failure", "interpreter", "cell", "pool", "definitions", "items"),
 )

@@ -110,7 +110,7 @@ class Comparison:
         self._reach([*content.fixed, *content.state, *old.fixed, *old.state])
         self.waiting.extend(self.reached)
         if same and content.kind in WRITERS:
-            self.changed[number] = content.since(old)
+            self.changed[number] = content.since(old, self._same)
         else:
             self.replaced.add(number)
 

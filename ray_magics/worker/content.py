@@ -9,7 +9,7 @@ import io
 import struct
 import sys
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .sharing import DEVICES, fill_closure_cell, is_plain_tensor, lay_out, make_storage, storage_memory
@@ -37,10 +37,20 @@ class Content(NamedTuple):
     sent: Any = None
     gone: Sequence[str] = ()
 
-    def since(self, before: Content) -> Content:
-        """This, with the names of the attributes that it had before and has no more."""
+    def since(self, before: Content, is_same: Callable[[Any, Any], bool]) -> Content:
+        """This, with the names of the attributes that it had before and has no more.
+
+        Of attributes only those that differ travel: others may be less than the notebook's own, as one that the
+        object's `__getstate__` leaves empty.
+        """
         now, old = _attributes(self), _attributes(before)
-        return self._replace(gone=[name for name in old if name not in now]) if now or old else self
+        if not (now or old):
+            return self
+        gone = [name for name in old if name not in now]
+        if self.kind != "instance" or hasattr(self.fixed[0], "__setstate__"):
+            return self._replace(gone=gone)
+        changed = {name for name, value in now.items() if name not in old or not is_same(value, old[name])}
+        return self._replace(gone=gone, sent=[_only(self.state[0], changed), *self.state[1:]])
 
     def to_wire(self) -> tuple[str, Any, Sequence[str]]:
         return self.kind, list(self.state) if self.sent is None else self.sent, self.gone
@@ -205,6 +215,13 @@ def _attributes(content: Content) -> Mapping[str, Any]:
     state = content.state[0]
     parts = state if isinstance(state, tuple) and len(state) == 2 else (state,)
     return {name: value for part in parts if isinstance(part, dict) for name, value in part.items()}
+
+
+def _only(state: Any, names: Container[str]) -> Any:
+    """A state as pickle knows it, with these attributes alone."""
+    if isinstance(state, tuple):
+        return tuple(_only(part, names) for part in state)
+    return {name: value for name, value in state.items() if name in names} if isinstance(state, dict) else state
 
 
 _TAKERS: dict[type, Callable[[Any], Content]] = {

@@ -161,12 +161,15 @@ def may_change(spec: TaskSpec, namespace: Namespace) -> Namespace:
 
 
 def _is_at_most(namespace: Namespace, name: str, most: int) -> bool:
+    return is_small(namespace.get(name), namespace, most)
+
+
+def is_small(value: Any, namespace: Namespace, most: int = SMALL) -> bool:
     """Whether a value can change, can be pickled, and is no larger than `most` bytes; nothing with large buffers."""
-    value = namespace.get(name)
     if _is_definition(value) or unchangeable(value):
         return False
-    packer, refused = pack([(name, value)], namespace, SMALL)
-    return not refused and not packer.buffers and packer.sizes[name] <= most
+    packer, refused = pack([("value", value)], namespace, SMALL)
+    return not refused and not packer.buffers and packer.sizes["value"] <= most
 
 
 def is_copyable(value: Any) -> bool:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .cell import VALUE, full_type_name
 from .content import image
+from .definitions import SharedDefinitions, copied
 from .display import figures, prepare
 from .failure import describe
-from .interpreter import execute, has_functions, may_change, open_namespace, program
+from .interpreter import execute, has_functions, is_small, may_change, open_namespace, program
 from .pool import pooled_object
 from .records import TaskSpec
 from .task import Task, where
@@ -64,15 +64,22 @@ def run_each(task: Task, namespace: Namespace, values: Sequence[Any], outcomes: 
     assign, outputs = assigner(spec.target), spec.outputs
     clean, deadline = dict(namespace), time.monotonic() + spec.budget
     changing = may_change(spec, namespace)
+    definitions = SharedDefinitions(namespace, lambda value: is_small(value, namespace))
+    shared: dict[Any, Any] = {**changing, **definitions.changeable()}
     changed: list[str] = []
     for position, value in enumerate(values):
         task.sink.item = position
+        is_first = not outcomes and spec.looks_at_items
+        item_before = image(value) if is_first else None
         try:
             assign(namespace, value)
             if spec.pooled:
                 namespace[spec.pooled] = pooled_object(task.sink)
-            if changing:
-                namespace.update(copy.deepcopy(changing))
+            if shared:
+                copies = copied(shared)
+                namespace.update({name: copies[name] for name in changing})
+                definitions.restore(copies)
+            given = dict(namespace) if is_first else namespace
             result = execute(*compiled, namespace, spec.is_async)
             outcomes.append((True, tuple(namespace[name] for name in outputs) if outputs else result))
         except BaseException as error:
@@ -81,15 +88,23 @@ def run_each(task: Task, namespace: Namespace, values: Sequence[Any], outcomes: 
             outcomes.append((False, error))
             if not spec.keep:
                 return changed
-        if spec.looked_at and len(outcomes) == 1:
+        if is_first:
             changed = [name for name, before in changing.items() if image(namespace.get(name)) != image(before)]
-        if spec.changes:
+            changed += _rebound(spec, given, namespace, clean)
+            changed += [spec.target] if image(value) != item_before else []
+        if spec.changes or definitions:
             namespace.clear()
             namespace.update(clean)
         if time.monotonic() > deadline:
             break
     task.sink.item = None
     return changed
+
+
+def _rebound(spec: TaskSpec, given: Namespace, namespace: Namespace, clean: Namespace) -> list[str]:
+    """The captured names to which functions of the notebook have given another value; not what the cell binds."""
+    own = {*spec.outputs, *spec.updates, spec.pooled, "__item__"}
+    return [name for name in clean if name not in own and namespace.get(name, given) is not given.get(name)]
 
 
 def assigner(target: str) -> Callable[[Namespace, Any], None]:

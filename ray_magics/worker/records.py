@@ -50,6 +50,7 @@ class TaskSpec(Record):
         target, outputs, keep: of ``--for``: the target of an item, the names that are collected, whether failures are.
         pooled: of ``--pool``: the name by which the cell finds the object of its actor.
         changes: of ``--for``: an item may leave names behind, so each begins with a clean namespace.
+        looks_at_items: of ``--for``: it finds out whether the first item changes what all share, or the item itself.
         budget: seconds of work in one task of a fan-out.
         metric: of a search: what a number that the code returns is reported as.
     """
@@ -83,6 +84,7 @@ class TaskSpec(Record):
     keep: bool = False
     pooled: str = ""
     changes: bool = False
+    looks_at_items: bool = False
     budget: float = 0.0
     metric: str = ""
 

@@ -47,6 +47,14 @@ class _NamespaceMark:
         return _namespace, ()
 
 
+def with_slots(kind: type, reduced: Any) -> Any:
+    """How cloudpickle writes a class, with its ``__slots__``, without which its instances there have a ``__dict__``."""
+    if "__slots__" not in vars(kind) or not isinstance(reduced, tuple) or reduced[0].__name__ != "_make_skeleton_class":
+        return reduced
+    make, (meta, name, bases, members, *rest), *tail = reduced
+    return (make, (meta, name, bases, {**members, "__slots__": kind.__slots__}, *rest), *tail)  # type: ignore[attr-defined]
+
+
 @functools.cache
 def pickler_class() -> Any:
     """Cloudpickle's pickler, for values of one namespace; made on first use because it needs Ray's cloudpickle.
@@ -86,7 +94,7 @@ def pickler_class() -> Any:
             reduced = super().reducer_override(value)
             if kind is types.FunctionType and value.__globals__ is self.namespace and isinstance(reduced, tuple):
                 return self.without_globals(reduced)
-            return reduced
+            return with_slots(value, reduced) if isinstance(value, type) else reduced
 
         def without_globals(self, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
             make, (code, _, name, defaults, closure, *rest), (state, slots), *tail = reduced

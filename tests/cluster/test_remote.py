@@ -588,6 +588,83 @@ def test_the_script_of_a_pool_gives_what_the_cell_gives(
     assert plain_python(script_of(notebook, capsys, cell, tmp_path)).strip() == str(value) == "[0, 3, 6, 9]"
 
 
+SHARED = """
+n = 0
+def inc():
+    global n
+    n += 1
+    return n
+class A:
+    n, log = 0, []
+def grow(x, seen=[]):
+    seen.append(x)
+    return len(seen)
+def count():
+    count.calls = getattr(count, "calls", 0) + 1
+    return count.calls
+def make():
+    calls = 0
+    def inner():
+        nonlocal calls
+        calls += 1
+        return calls
+    return inner
+inner = make()
+"""
+
+
+def test_items_find_functions_and_classes_as_the_notebook_has_them(notebook: Shell) -> None:
+    notebook.run(SHARED)
+    cell = "A.n += 1\nA.log.append(x)\ninc(), grow(x), count(), inner(), A.n, len(A.log)"
+    for chunk in (1, 7):
+        assert set(notebook.run(f'%%ray_remote --for "x in range(20)" --chunk {chunk}\n{cell}')) == {(1,) * 6}
+    assert notebook.run("n, A.n, A.log, inner()") == (0, 0, [], 1)
+
+
+@pytest.mark.parametrize(
+    ("setting", "cell", "name"),
+    [
+        ("acc = 0\ndef add(x):\n    global acc\n    acc += x[0]", "add(x)", "acc"),
+        ("", "x.append(1)", "x"),
+        ("acc = []", "acc.append(x)", "acc"),
+    ],
+)
+def test_what_items_change_and_leave_on_the_workers_is_named(
+    notebook: Shell, capsys: Capsys, setting: str, cell: str, name: str
+) -> None:
+    notebook.run(f"xs = [[1], [2]]\n{setting}")
+    capsys.readouterr()
+    notebook.run(f'%%ray_remote --for "x in xs"\n{cell}')
+    assert f"{name} changed on the workers; with --for such changes stay there" in capsys.readouterr().out
+    assert notebook.ns["xs"] == [[1], [2]]
+
+
+def test_a_background_run_leaves_alone_a_newer_value_of_what_its_functions_rebind(notebook: Shell) -> None:
+    notebook.run("n = 0\ndef inc():\n    global n\n    n += 1")
+    run = notebook.run("%%ray_remote --background\nimport time\ntime.sleep(0.5)\ninc()")
+    notebook.run("n = 10")
+    assert run.wait(60) and notebook.ns["n"] == 10 and "n got another value meanwhile" in run.note
+
+
+def test_classes_with_slots_are_the_same_on_a_worker(notebook: Shell) -> None:
+    notebook.run(
+        "from dataclasses import dataclass\nclass S:\n    __slots__ = ('a',)\n    def __init__(self): self.a = 0\n"
+        "@dataclass(slots=True)\nclass D:\n    x: int\ns = S(); same = s"
+    )
+    cell = "made, d, s.a = S(), D(3), 5\ntry:\n    s.other = 1\nexcept AttributeError:\n    made.a = 'refused'"
+    notebook.run(f"%%ray_remote\n{cell}")
+    assert notebook.run("made.a, d, s.a, same is s, type(d) is D") == ("refused", notebook.run("D(3)"), 5, True, True)
+
+
+def test_what_an_object_does_not_send_stays_with_it(notebook: Shell) -> None:
+    notebook.run(
+        "class G:\n    def __init__(self): self.keep, self.open, self.xs = 1, 'open', [1]\n"
+        "    def __getstate__(self): return {**self.__dict__, 'open': None}\ng = G(); same = g"
+    )
+    notebook.run("%%ray_remote\ng.keep = 2; g.xs.append(3); g.new = 5")
+    assert notebook.run("g.keep, g.open, g.xs, g.new, same is g") == (2, "open", [1, 3], 5, True)
+
+
 def test_a_bar_of_tqdm_that_would_be_a_widget_is_text_on_a_worker(notebook: Shell, capsys: Capsys) -> None:
     pytest.importorskip("tqdm")
     notebook.run("from tqdm.notebook import tqdm")

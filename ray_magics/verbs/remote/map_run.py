@@ -63,6 +63,7 @@ class MapRun(TaskRun):
             outputs=plan.binds,
             keep=plan.keep,
             changes=changes,
+            looks_at_items=True,
             calls=self.values_called,
             values=self.values_captured,
         )
@@ -150,7 +151,7 @@ class MapRun(TaskRun):
         budget = float("inf") if self.plan.chunk else settings().chunk_seconds * (1 if self.seconds is None else 2)
         self.spec = replace(self.spec, budget=budget)
         if len(self.results) > FIRST_ITEMS:
-            self.spec = replace(self.spec, looked_at=())
+            self.spec = replace(self.spec, looked_at=(), looks_at_items=False)
         number = self.launch(("items", "run_items"), packer.payload, packer.references)
         self.chunks[number] = chunk
 

@@ -59,7 +59,8 @@ class TaskRun(Run):
         self.why = self.note = self.waited_for = ""
         self.failed = 0
         self.failure: BaseException | None = None
-        self.binding = Binding(namespace, [*plan.binds, *plan.cell.calls, *([plan.into] if plan.into else [])])
+        into = [plan.into] if plan.into else []
+        self.binding = Binding(namespace, [*plan.binds, *plan.cell.calls, *plan.captures.names, *into])
 
     # submitting
 
