@@ -19,7 +19,7 @@ def test_a_cell_without_a_magic_shows_what_its_dataset_executes(kernel: Kernel) 
     kinds = [set(data) for data in cell.data]
     assert "application/vnd.jupyter.widget-view+json" in kinds[0] and {"text/html", "text/plain"} in kinds
     assert cell.error is None and "100" in texts(cell)
-    [last] = [text for text in texts(cell) if "✓ Finished In[" in text]
+    last = [text for text in texts(cell) if "✓ Finished In[" in text][-1]
     assert "MapBatches(slow)" in last and "ray_data" in last
     assert "INFO" not in cell.texts("stderr") and "Progress will be logged" not in cell.texts("stderr")
 

@@ -96,8 +96,8 @@ class DataRun(Run):
         return self.ends_within(3.0) if all(execution.over.is_set() for execution in self.executions) else False
 
     def ends_within(self, seconds: float) -> bool:
-        """Whether all has ended after at most so many seconds; at once where nothing has begun."""
-        return not self.executions or self.over.wait(seconds)
+        """Whether all has ended, and its view is drawn, after at most so many seconds; at once where nothing began."""
+        return not self.executions or self.wait(seconds)
 
     def has_operator(self, task: str) -> bool:
         """Whether a task, or an actor class, of this name is one of its operators'."""
