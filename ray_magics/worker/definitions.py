@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from .changes import unchangeable
-from .content import content_of
+from .content import content_of, image
 
 Definition = types.FunctionType | type
 _EMPTY = object()
@@ -30,17 +30,29 @@ class SharedDefinitions:
         found = {(key, name): value for key, (_, state) in self.before.items() for name, value in state.items()}
         return {at: value for at, value in found.items() if not _is_fixed(value) and self.is_small(value)}
 
-    def restore(self, copies: Mapping[tuple[int, str], Any]) -> None:
-        """Everything is as before the first item; `copies` are what stands for what is `changeable`."""
+    def changed(self, copies: Mapping[Any, Any]) -> list[str]:
+        """The names of those that an item has changed since it was given these copies."""
+        return [one.__name__ for key, (one, state) in self.before.items() if _differs(key, one, state, copies)]
+
+    def restore(self, copies: Mapping[Any, Any]) -> None:
+        """Everything is as before the first item; `copies` stand for what is `changeable`, where there are some."""
         for key, (definition, state) in self.before.items():
             _set_state(definition, {name: copies.get((key, name), value) for name, value in state.items()})
 
 
+def _differs(key: int, definition: Definition, state: Mapping[str, Any], copies: Mapping[Any, Any]) -> bool:
+    now = _state(definition)
+    if now.keys() != state.keys():
+        return True
+    copied_now = [name for name in state if (key, name) in copies]
+    return any(now[name] is not value for name, value in state.items() if name not in copied_now) or any(
+        now[name] is not copies[key, name] or image(now[name]) != image(state[name]) for name in copied_now
+    )
+
+
 def _is_fixed(value: Any) -> bool:
-    return value is _EMPTY or isinstance(value, (*_FUNCTIONS, type)) or unchangeable(value)
-
-
-_FUNCTIONS = (types.FunctionType, property, classmethod, staticmethod)
+    """Whether an item cannot change it in place, as functions, descriptors and classes."""
+    return value is _EMPTY or isinstance(value, type) or hasattr(type(value), "__get__") or unchangeable(value)
 
 
 def _definitions(values: Any) -> Iterator[Definition]:
@@ -63,7 +75,8 @@ def _definitions(values: Any) -> Iterator[Definition]:
 def _state(definition: Definition) -> dict[str, Any]:
     """What it holds, by names of our own for that of a function."""
     if isinstance(definition, type):
-        return dict(content_of(definition).state[0])
+        content = content_of(definition)
+        return dict(content.state[0]) if content.kind == "class" else {}  # the members of an enum are its own
     state = {f"attribute {name}": value for name, value in vars(definition).items()}
     defaults = (*(definition.__defaults__ or ()),)
     state |= {f"default {number}": value for number, value in enumerate(defaults)}

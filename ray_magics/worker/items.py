@@ -70,13 +70,13 @@ def run_each(task: Task, namespace: Namespace, values: Sequence[Any], outcomes: 
     for position, value in enumerate(values):
         task.sink.item = position
         is_first = not outcomes and spec.looks_at_items
-        item_before = image(value) if is_first else None
+        item_before = image(value) if is_first and is_small(value, namespace) else None
         try:
             assign(namespace, value)
             if spec.pooled:
                 namespace[spec.pooled] = pooled_object(task.sink)
-            if shared:
-                copies = copied(shared)
+            copies = copied(shared) if shared else {}
+            if copies or definitions:
                 namespace.update({name: copies[name] for name in changing})
                 definitions.restore(copies)
             given = dict(namespace) if is_first else namespace
@@ -87,16 +87,18 @@ def run_each(task: Task, namespace: Namespace, values: Sequence[Any], outcomes: 
                 raise KeyboardInterrupt from None
             outcomes.append((False, error))
             if not spec.keep:
-                return changed
+                break
         if is_first:
             changed = [name for name, before in changing.items() if image(namespace.get(name)) != image(before)]
+            changed += definitions.changed(copies)
             changed += _rebound(spec, given, namespace, clean)
-            changed += [spec.target] if image(value) != item_before else []
+            changed += [spec.target] if item_before is not None and image(value) != item_before else []
         if spec.changes or definitions:
             namespace.clear()
             namespace.update(clean)
         if time.monotonic() > deadline:
             break
+    definitions.restore({})
     task.sink.item = None
     return changed
 
@@ -104,7 +106,7 @@ def run_each(task: Task, namespace: Namespace, values: Sequence[Any], outcomes: 
 def _rebound(spec: TaskSpec, given: Namespace, namespace: Namespace, clean: Namespace) -> list[str]:
     """The captured names to which functions of the notebook have given another value; not what the cell binds."""
     own = {*spec.outputs, *spec.updates, spec.pooled, "__item__"}
-    return [name for name in clean if name not in own and namespace.get(name, given) is not given.get(name)]
+    return [name for name in clean if name not in own and name in given and namespace.get(name) is not given[name]]
 
 
 def assigner(target: str) -> Callable[[Namespace, Any], None]:

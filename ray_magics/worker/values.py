@@ -49,7 +49,8 @@ class _NamespaceMark:
 
 def with_slots(kind: type, reduced: Any) -> Any:
     """How cloudpickle writes a class, with its ``__slots__``, without which its instances there have a ``__dict__``."""
-    if "__slots__" not in vars(kind) or not isinstance(reduced, tuple) or reduced[0].__name__ != "_make_skeleton_class":
+    is_made = isinstance(reduced, tuple) and reduced[0].__name__ == "_make_skeleton_class"
+    if not is_made or "__slots__" not in vars(kind) or issubclass(kind, tuple):  # typing makes those of a NamedTuple
         return reduced
     make, (meta, name, bases, members, *rest), *tail = reduced
     return (make, (meta, name, bases, {**members, "__slots__": kind.__slots__}, *rest), *tail)  # type: ignore[attr-defined]

@@ -621,6 +621,20 @@ def test_items_find_functions_and_classes_as_the_notebook_has_them(notebook: She
     assert notebook.run("n, A.n, A.log, inner()") == (0, 0, [], 1)
 
 
+def test_items_that_only_read_a_class_change_nothing(notebook: Shell, capsys: Capsys) -> None:
+    notebook.run(
+        "import enum, typing\nclass Color(enum.Enum):\n    RED, BLUE = 1, 2\n"
+        "class P(typing.NamedTuple):\n    x: int\n    y: int = 2\n"
+        "class A:\n    table = {'a': [1]}\n    def size(self): return len(self.table)"
+    )
+    cell = "Color(2).name, Color.RED is Color(1), P(x), A().size()"
+    values = notebook.run(f'%%ray_remote --for "x in range(3)"\n{cell}')
+    assert values == [("BLUE", True, notebook.run(f"P({x})"), 1) for x in range(3)]
+    assert "changed on the workers" not in capsys.readouterr().out
+    notebook.run("%%ray_remote --for \"x in range(3)\"\nA.table['b'] = x")
+    assert "A changed on the workers" in capsys.readouterr().out and notebook.run("A.table") == {"a": [1]}
+
+
 @pytest.mark.parametrize(
     ("setting", "cell", "name"),
     [
