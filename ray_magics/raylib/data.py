@@ -58,20 +58,17 @@ UNHANDLED_LOGGER = "ray._private.worker"
 """The logger that tells of errors which nobody has asked for."""
 
 
-def quiet_executions() -> None:
-    """What a view of the executions and the error itself say is not logged into the notebook, too."""
-    for name in PROGRESS_LOGGERS:
-        _add_filter(name, _is_no_progress)
-    for name in FAILURE_LOGGERS:
-        _add_filter(name, _is_no_failure)
-    _add_filter(TIPS_LOGGER, _is_no_tip)
-    _add_filter(UNHANDLED_LOGGER, _is_of_no_dataset)
-
-
-def _add_filter(name: str, is_kept: Callable[[logging.LogRecord], bool]) -> None:
-    logger = logging.getLogger(name)
-    if is_kept not in logger.filters:
-        logger.addFilter(is_kept)
+def quiet_executions(quiet: bool = True) -> None:
+    """What a view of the executions and the error itself say is not logged into the notebook, too; or again is."""
+    filters = {
+        **dict.fromkeys(PROGRESS_LOGGERS, _is_no_progress),
+        **dict.fromkeys(FAILURE_LOGGERS, _is_no_failure),
+        TIPS_LOGGER: _is_no_tip,
+        UNHANDLED_LOGGER: _is_of_no_dataset,
+    }
+    for name, is_kept in filters.items():  # a logger takes each filter once
+        logger = logging.getLogger(name)
+        (logger.addFilter if quiet else logger.removeFilter)(is_kept)
 
 
 def _is_no_progress(record: logging.LogRecord) -> bool:
@@ -171,7 +168,7 @@ class ExecutionView:
 
 
 class ExecutionWatcher(Protocol):
-    """What is told of one execution."""
+    """What is informed of the steps and the end of one execution."""
 
     def step(self, view: ExecutionView) -> None:
         """At each step of Ray's loop, on the thread of that. What it raises ends the execution and reaches the
@@ -222,8 +219,8 @@ def running_work(executor: Any) -> RunningWork:
 def watch_executions(begin: Callable[[str], ExecutionWatcher | None]) -> bool:
     """From now on `begin` is called for each execution that this process drives, with the name of the dataset.
 
-    On the thread that consumes, before anything runs; what it returns is told of the execution. Whether this Ray can be
-    watched: on one that lacks the names nothing is. Asked again, the new `begin` replaces the former.
+    On the thread that consumes, before anything runs; what it returns is informed of the execution. Whether this Ray
+    can be watched: on one that lacks the names nothing is. Asked again, the new `begin` replaces the former.
 
     Ray 2.60 asks `DataContext.execution_callback_classes` for what observes an execution. Its public field
     `custom_execution_callback_classes` would travel with each dataset to workers, where ray_magics may be missing.

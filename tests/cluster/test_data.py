@@ -108,7 +108,7 @@ def test_an_error_of_the_cell_has_its_line_and_the_operator(notebook: Shell) -> 
     assert "ray/data" not in text and len(text.splitlines()) < 12
 
 
-def test_a_column_that_is_not_there_is_told_with_the_nearest(notebook: Shell) -> None:
+def test_the_error_of_a_column_that_is_not_there_has_the_nearest(notebook: Shell) -> None:
     notebook.run("%ray_data ds = from_items([{'fare': 1.0}, {'fare': 2.0}])")
     with pytest.raises(RayMagicsError, match='did you mean "fare"'):
         notebook.run("%ray_data ds.sum('fares')")
@@ -227,6 +227,23 @@ def test_the_script_gives_what_the_notebook_gives(
     script.write_text(out[out.index("import ray.data") :])
     notebook.run(cell.replace(" --dry-run", " --quiet"))
     assert plain_python(script).strip() == str(notebook.ns["kept"].take_all()) == "[{'x': 0.3}, {'x': 0.4}, {'x': 0.5}]"
+
+
+def test_the_script_writes_the_options_as_they_stand_on_the_line(
+    notebook: Shell, capsys: Capture, tmp_path: Path, plain_python: Any
+) -> None:
+    notebook.run("class Model:\n    def __init__(self, by): self.by = by\nmodel = Model(10)")
+    notebook.run("%ray_data ds = range(3, override_num_blocks=1)")
+    capsys.readouterr()
+    notebook.run(
+        '%%ray_data ds --op map --into out --concurrency 1 --fn-constructor-args "[model]" --rows 3 --dry-run\n'
+        "class Scale:\n    def __init__(self, model): self.by = model.by\n"
+        "    def __call__(self, row): return {'x': row['id'] * self.by}"
+    )
+    out = capsys.readouterr().out
+    assert "fn_constructor_args=[model]" in out
+    (script := tmp_path / "script.py").write_text(out[out.index("import ray.data") :])
+    assert plain_python(script).strip() == "[{'x': 0}, {'x': 10}, {'x': 20}]"
 
 
 def test_images_are_shown_as_pictures_and_tensors_by_their_shape(notebook: Shell) -> None:

@@ -1,4 +1,4 @@
-"""Datasets in a real kernel: what cells without a magic execute is shown, stopped and told."""
+"""Datasets in a real kernel: what cells without a magic execute is shown, can be stopped, and has short errors."""
 
 from __future__ import annotations
 

@@ -143,6 +143,26 @@ def test_the_last_function_or_class_is_the_transform() -> None:
     assert (transform.form, transform.name, transform.is_stateful, kind(3)(4)) == ("class", "Add", True, 7)
 
 
+@pytest.mark.parametrize(
+    ("code", "form"),
+    [
+        ("async def ask(batch): return batch", "function"),
+        ("class Ask:\n    async def __call__(self, batch): return batch", "class"),
+    ],
+)
+def test_a_transform_may_await(code: str, form: str) -> None:
+    assert transform_of(code)[0].form == form
+
+
+def test_a_script_leaves_alone_the_names_that_a_part_of_the_expression_binds() -> None:
+    expression = read_expression("from_items([1]).filter(lambda col: col['item'] > 0).filter(expr=col('x') > lit(1))")
+    assert expression.qualified({}) == (
+        "ray.data.from_items([1]).filter(lambda col: col['item'] > 0)"
+        ".filter(expr=col('x') > ray.data.expressions.lit(1))"
+    )
+    assert expression.imports({}) == ["from ray.data.expressions import col"]
+
+
 def test_an_error_of_the_cell_has_its_line() -> None:
     _, function = transform_of("x = 1\nbatch['nope']")
     with pytest.raises(KeyError) as caught:

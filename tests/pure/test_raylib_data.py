@@ -11,9 +11,10 @@ import pytest
 
 from ray_magics.raylib import data as private
 from ray_magics.verbs.data.execution import DatasetStopped, Execution
+from ray_magics.verbs.data.run import KEPT, DataRun
 
 
-def test_ray_tells_callbacks_of_an_execution_and_hands_over_what_they_raise() -> None:
+def test_ray_informs_callbacks_of_an_execution_and_hands_over_what_they_raise() -> None:
     from ray.data._internal.execution.streaming_executor import StreamingExecutor
     from ray.data._internal.planner.planner import Planner
 
@@ -98,3 +99,20 @@ def test_what_a_view_says_is_not_logged_too_and_other_lines_are() -> None:
     assert not passes(private.TIPS_LOGGER, logging.INFO, "Tip: use take_batch()")
     assert passes(private.UNHANDLED_LOGGER, logging.ERROR, "Unhandled error (suppress with ...): my own")
     assert not passes(private.UNHANDLED_LOGGER, logging.ERROR, "Unhandled error: File site-packages/ray/data/x.py")
+
+
+def test_logs_are_filtered_while_executions_are_watched_and_no_longer() -> None:
+    names = [*private.PROGRESS_LOGGERS, *private.FAILURE_LOGGERS, private.TIPS_LOGGER, private.UNHANDLED_LOGGER]
+    private.quiet_executions()
+    private.quiet_executions()
+    assert all(logging.getLogger(name).filters for name in names)
+    private.quiet_executions(False)
+    assert not any(logging.getLogger(name).filters for name in names)
+
+
+def test_a_run_of_thousands_of_executions_keeps_the_last() -> None:
+    run = DataRun("loop")
+    run.state = "running"
+    for number in range(KEPT + 70):
+        run.watch(f"dataset_{number}").over.set()
+    assert len(run.executions) <= KEPT + 1 and run.executions[-1].dataset == f"dataset_{KEPT + 69}"

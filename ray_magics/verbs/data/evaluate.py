@@ -62,7 +62,6 @@ def execute_plan(plan: DataPlan, namespace: dict[str, Any], cell_source: CellSou
     run.launch_when_needed(view)
     value, rows = _in_foreground(run, consume, namespace, cell_source)
     namespace.update(_named_values(plan, value))
-    _remember(plan, value, namespace, cell_source.code)
     return Outcome(value, rows)
 
 
@@ -111,7 +110,7 @@ def _in_foreground(
         if not isinstance(error, DatasetStopped):
             run.stop(by=INTERRUPT)
         run.consumer_ends(error=error)
-        raise _stopped(run, error) from None
+        raise _stopped(run) from None
     except BaseException as error:
         run.consumer_ends(error=error)
         run.over_soon()
@@ -122,7 +121,7 @@ def _in_foreground(
     return value, rows
 
 
-def _stopped(run: DataRun, error: BaseException) -> BaseException:
+def _stopped(run: DataRun) -> BaseException:
     """Waits until nothing is left, and says so."""
     left = "nothing is left running" if run.ends_within(STOPS_WITHIN) else "tasks that do not answer may still run"
     return RunCancelled(f"{run.stopped_text}; {left}, and no value is bound.")
@@ -146,8 +145,8 @@ def _named_values(plan: DataPlan, value: Any) -> dict[str, Any]:
     return plan.expression.named_values(value) | ({plan.into: value} if plan.into else {})
 
 
-def _remember(plan: DataPlan, value: Any, namespace: dict[str, Any], source: str) -> None:
-    """The code of datasets, for scripts of what is made of them."""
+def remember_origin(plan: DataPlan, value: Any, namespace: dict[str, Any], source: str) -> None:
+    """Keeps the code of datasets that a line or a cell has made, for scripts of what is made of them."""
     if is_dataset(value):
         remember(value, made_by(plan, namespace, source))
     elif plan.expression.unpacks:

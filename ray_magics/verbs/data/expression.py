@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from ...cell.reader import names_read
 from ...errors import UsageError
 
 EXAMPLE = '%ray_data ds = read_parquet("trips/*.parquet").filter(expr="fare > 2")'
@@ -25,9 +26,9 @@ class DataExpression:
     """What follows ``%ray_data``.
 
     Attributes:
-        targets: the names that the value is bound to; more than one for a tuple.
         expression: the code of the value.
-        line: the number of lines before it, where it is part of a cell.
+        targets: the names that the value is bound to.
+        unpacks: whether each of them gets a part of it.
     """
 
     expression: ast.expr
@@ -38,19 +39,26 @@ class DataExpression:
     def code(self) -> str:
         return ast.unparse(self.expression)
 
-    def names(self) -> set[str]:
-        """The names that it reads from outside."""
-        return {node.id for node in ast.walk(self.expression) if isinstance(node, ast.Name)}
-
     def qualified(self, namespace: Mapping[str, Any]) -> str:
-        """The code with Ray's names as ``ray.data.read_parquet``, for a script."""
-        names = self.of_ray(namespace, ray_data_scope())
-        tree = _WithPythonsOwn(set(names) & _PYTHONS_OWN, "{}").visit(copy.deepcopy(self.expression))
+        """The code with Ray's names as ``ray.data.read_parquet``, for a script; see `imports` for the others."""
+        names = {*self.of_ray(namespace, ray_data_scope())} - self._bound_inside()
+        tree = _WithPythonsOwn(names & _PYTHONS_OWN, "{}").visit(copy.deepcopy(self.expression))
         return ast.unparse(_Qualified(names).visit(tree))
+
+    def imports(self, namespace: Mapping[str, Any]) -> list[str]:
+        """The imports of those of Ray's names that `qualified` leaves, for they mean something else in a part of it."""
+        left = {*self.of_ray(namespace, ray_data_scope())} & self._bound_inside()
+        return [f"from {module_of(name)} import {name}" for name in sorted(left)]
+
+    def _bound_inside(self) -> set[str]:
+        """The parameters of lambdas, and the variables of comprehensions."""
+        nodes = [*ast.walk(self.expression)]
+        stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        return stored | {node.arg for node in nodes if isinstance(node, ast.arg)}
 
     def of_ray(self, namespace: Mapping[str, Any], ray_names: Iterable[str]) -> tuple[str, ...]:
         """The names in it that are Ray's: those of the notebook come first, Python's own last."""
-        return tuple(sorted(name for name in self.names() & set(ray_names) if name not in namespace))
+        return tuple(sorted(name for name in {*names_read(self.code)} & {*ray_names} if name not in namespace))
 
     def make(self, filename: str, namespace: dict[str, Any], scope: Mapping[str, Any]) -> Callable[[], Any]:
         """A function that evaluates it in the notebook's namespace; what it makes there reads the notebook's globals.
@@ -60,8 +68,9 @@ class DataExpression:
         """
         names = self.of_ray(namespace, scope)
         body = _WithPythonsOwn(set(names) & _PYTHONS_OWN).visit(copy.deepcopy(self.expression))
-        parameters = ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
-        function = ast.Expression(ast.Lambda(parameters, body))
+        function = ast.parse(f"lambda {', '.join(names)}: 0", mode="eval")
+        assert isinstance(function.body, ast.Lambda)
+        function.body.body = body
         code = compile(ast.fix_missing_locations(function), filename, "eval")
         return lambda: eval(code, namespace)(*(scope[name] for name in names))
 

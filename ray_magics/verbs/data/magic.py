@@ -99,6 +99,7 @@ def _make_plan(line: Line, cell_source: CellSource, namespace: dict[str, Any], i
     given = {key: value for key in RAY_OPTIONS if (value := getattr(line, key)) is not None and value is not False}
     if given.get("batch_size") == WHOLE:
         given["batch_size"] = None
+    code = {key: value.text for key, value in given.items() if isinstance(value, Expression)}
     if isinstance(given.get("compute"), Expression):
         namespace_of_ray = {**ray_data_scope(), **namespace}
         given["compute"] = given["compute"].evaluate(namespace_of_ray, "--compute")
@@ -106,7 +107,7 @@ def _make_plan(line: Line, cell_source: CellSource, namespace: dict[str, Any], i
         key: value.evaluate(namespace, option_of(key)) if isinstance(value, Expression) else value
         for key, value in given.items()
     }
-    options = record_of(DataOptions, line, ray=ray, op=line.op or "map_batches")
+    options = record_of(DataOptions, line, ray=ray, ray_code=code, op=line.op or "map_batches")
     if not is_cell:
         return make_plan(options, read_expression(line.expression))
     if line.input is None:
@@ -129,13 +130,17 @@ def carry_out(plan: DataPlan, namespace: dict[str, Any], cell_source: CellSource
     """
     from IPython.display import display
 
+    from ...kernel import kernel_of
     from ...views.show import RunView, bundle
     from .card import data_card
-    from .evaluate import execute_plan
+    from .evaluate import execute_plan, remember_origin
     from .preview import dataset_card, is_dataset, show_rows_with
 
-    view = RunView(data_card, at_once=plan.background, quiet=plan.quiet, cell=cell_source.cell_id)
+    has_rays_bars = kernel_of(get_ipython()) is None  # in a terminal Ray draws its own
+    view = RunView(data_card, at_once=plan.background, quiet=plan.quiet or has_rays_bars, cell=cell_source.cell_id)
     outcome = execute_plan(plan, namespace, cell_source, view)
+    if not plan.background:
+        remember_origin(plan, outcome.value, namespace, cell_source.code)
     if plan.background or not plan.targets:
         show_rows_with(outcome.value, outcome.rows)
         return outcome.value

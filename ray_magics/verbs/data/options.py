@@ -68,6 +68,7 @@ class DataOptions:
         key: the column, or the columns, by which rows are grouped.
         concurrency: tasks or actors at a time; None as Ray decides.
         ray: the options of `RAY_OPTIONS` that are given.
+        ray_code: of those that are expressions on the line, their code.
         rows: rows of the value to show; None for none.
         materialize: execute the dataset and keep its blocks in the object store.
         stats: print what took the time.
@@ -79,6 +80,7 @@ class DataOptions:
     key: str | None = None
     concurrency: Concurrency | None = None
     ray: Mapping[str, Any] = field(default_factory=dict)
+    ray_code: Mapping[str, str] = field(default_factory=dict)
     rows: int | None = None
     materialize: bool = False
     stats: bool = False

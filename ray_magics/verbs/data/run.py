@@ -17,6 +17,7 @@ from ...run.run import INTERRUPT, Event, Run, Viewer
 from .execution import DatasetStopped, Execution
 from .status import DataStatus
 
+KEPT = 50  # executions that a run remembers
 SHOWN = 5  # executions that a view shows with their operators
 MOST_LINES = 10_000  # printed lines that %ray_logs has of a run
 GIVE_UP = 10.0  # seconds after which a stop that Ray does not confirm is given up
@@ -28,7 +29,7 @@ class DataRun(Run):
     """What datasets execute for one cell. The cell consumes; the run watches on a thread of its own.
 
     Attributes:
-        executions: all of them, oldest first.
+        executions: the last `KEPT`, oldest first; there were `dropped` more.
         parent: the message to which the output of its cell belongs.
         binding: the names that get the value at the end, where no cell waits for it.
         timeout: seconds after which it stops them; None for never.
@@ -46,6 +47,7 @@ class DataRun(Run):
         self.timeout, self.parent, self.binding = timeout, parent, binding
         self.lines: collections.deque[str] = collections.deque(maxlen=MOST_LINES)
         self.executions: list[Execution] = []
+        self.dropped = 0
         self.consumer_is_over = False
         self.result_value: Any = None
         self.named_values: Callable[[Any], Mapping[str, Any]] = lambda value: {}
@@ -75,8 +77,14 @@ class DataRun(Run):
         if self.stopping.asked_at is not None:
             execution.stop(self._reason())
         self.executions.append(execution)
+        self._let_go_of_old()
         self.post("execution began")
         return execution
+
+    def _let_go_of_old(self) -> None:
+        """A loop may execute thousands; a view shows the last ones."""
+        while len(self.executions) > KEPT and self.executions[0].leaves_nothing(self.clock()):
+            self.dropped += not self.executions.pop(0).is_empty
 
     @contextlib.contextmanager
     def current(self) -> Iterator[None]:
@@ -189,7 +197,7 @@ class DataRun(Run):
             running=sum(one.tasks for one in shown if one.state == "running"),
             note=self.note,
             executions=tuple(shown),
-            earlier=len(real) - len(shown),
+            earlier=self.dropped + len(real) - len(shown),
         )
 
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...cell.reader import read_cell
-from ...ship.captures import find_captures
+from ...ship.captures import Captures, find_captures
 from ...ship.cell_text import indented, plain
 from ...ship.definitions import definition
 from ...ship.script import code_of, describe_captures, finished, setting
-from .expression import MODULES, ray_data_scope
+from .expression import MODULES, ray_data_scope, read_expression
 from .origin import PLACE, origin_of
 from .plan import DataPlan
 from .preview import is_dataset
@@ -33,14 +33,14 @@ def describe(plan: DataPlan, namespace: Mapping[str, Any]) -> str:
         lines = [f"runs     {plan.expression.code}", "sends    what that reads"]
     else:
         what = "the cell" if transform.form == STATEMENTS else transform.name
-        lines = [f"runs     {transform.operation} of {plan.expression.code} with {what}{_with(plan)}"]
-        lines += describe_captures(transform.captures, dict(namespace))
+        lines = [f"runs     {transform.operation} of {plan.expression.code} with {what}{_with(plan, namespace)}"]
+        lines += describe_captures(_captures(plan, namespace), dict(namespace))
     lines += [f"returns  the value{f' as {names}' if (names := ', '.join(plan.targets)) else ''}"]
     return "\n".join([*lines, "executes nothing before the dataset is consumed"] if transform else lines)
 
 
-def _with(plan: DataPlan) -> str:
-    options = _arguments(plan)
+def _with(plan: DataPlan, namespace: Mapping[str, Any]) -> str:
+    options = _arguments(plan, namespace)
     return f", {options}" if options else ""
 
 
@@ -48,14 +48,25 @@ def script(plan: DataPlan, namespace: dict[str, Any], source: str) -> str:
     """A program that does the same with Ray alone; ``python`` runs it."""
     own = plan.expression.of_ray(namespace, ray_data_scope())
     captures = [*find_captures(read_cell(plan.expression.code), namespace, without=own).found]
-    captures += plan.transform.captures.found if plan.transform else ()
-    body = [*setting(captures, namespace, _source_for(namespace), imported=["ray"])]
+    captures += _captures(plan, namespace).found
+    body = [
+        *plan.expression.imports(namespace),
+        *setting(captures, namespace, _source_for(namespace), imported=["ray"]),
+    ]
     if plan.transform is not None:
         body.append(transform_code(plan.transform, source))
     body.append(_call(plan, namespace))
     text = "\n\n".join(body)
     modules = [module for module in MODULES if f"{module}." in text]
     return finished("\n\n".join(["\n".join(f"import {module}" for module in modules or [_RAY]), text]) + "\n")
+
+
+def _captures(plan: DataPlan, namespace: Mapping[str, Any]) -> Captures:
+    """What the cell reads, and the expressions of its options."""
+    found = [*plan.transform.captures.found] if plan.transform else []
+    for code in plan.ray_code.values():
+        found += find_captures(read_cell(code), namespace).found
+    return Captures(tuple({capture.name: capture for capture in reversed(found)}.values())[::-1])
 
 
 def _source_for(namespace: Mapping[str, Any]) -> Any:
@@ -72,7 +83,8 @@ def made_by(plan: DataPlan, namespace: Mapping[str, Any], source: str, part: int
     name = f"{PLACE}_transform"
     value = _value(plan, namespace, name)
     lines = [transform_code(plan.transform, source, name)] if plan.transform else []
-    return "\n".join([*lines, f"{PLACE} = {value if part is None else f'list({value})[{part}]'}"])
+    value = value if part is None else f"list({value})[{part}]"
+    return "\n".join([*plan.expression.imports(namespace), *lines, f"{PLACE} = {value}"])
 
 
 def transform_code(transform: Transform, source: str, name: str = "transform") -> str:
@@ -91,23 +103,14 @@ def transform_code(transform: Transform, source: str, name: str = "transform") -
     return f"def {name}({transform.parameter}):\n{indented(body)}"
 
 
-def _arguments(plan: DataPlan) -> str:
-    arguments = {key: code_of(value, key) for key, value in plan.ray.items()}
+def _arguments(plan: DataPlan, namespace: Mapping[str, Any]) -> str:
+    """Ray's options as they stand on the line, or as literals."""
+    arguments = {key: code_of(value, key) for key, value in plan.ray.items() if key not in plan.ray_code}
+    arguments |= {key: read_expression(code).qualified(namespace) for key, code in plan.ray_code.items()}
     if plan.concurrency is not None and plan.transform is not None:
         strategy, sizes = plan.concurrency.compute(plan.transform.is_stateful)
-        sizes_text = ", ".join(f"{key}={value}" for key, value in sizes.items())
-        arguments["compute"] = f"ray.data.{strategy}({sizes_text})"
-    elif "compute" in plan.ray:
-        strategy = plan.ray["compute"]
-        arguments["compute"] = f"ray.data.{type(strategy).__name__}({_sizes(strategy)})"
+        arguments["compute"] = f"ray.data.{strategy}({', '.join(f'{key}={value}' for key, value in sizes.items())})"
     return ", ".join(f"{key}={value}" for key, value in arguments.items())
-
-
-def _sizes(strategy: Any) -> str:
-    known = {"size": getattr(strategy, "size", None)}
-    if known["size"] is None:
-        known = {key: getattr(strategy, key, None) for key in ("min_size", "max_size")}
-    return ", ".join(f"{key}={value!r}" for key, value in known.items() if value not in (None, float("inf")))
 
 
 def _value(plan: DataPlan, namespace: Mapping[str, Any], name: str = "transform") -> str:
@@ -117,7 +120,7 @@ def _value(plan: DataPlan, namespace: Mapping[str, Any], name: str = "transform"
         return code
     applied = name if plan.transform.form == STATEMENTS else plan.transform.name
     grouped = f".groupby({_key(plan.key)})" if plan.key else ""
-    options = _arguments(plan)
+    options = _arguments(plan, namespace)
     source = code if re.fullmatch(r"[\w.]+(\([^()]*\))?", code) else f"({code})"
     return f"{source}{grouped}.{plan.transform.operation}({applied}{f', {options}' if options else ''})"
 

@@ -23,7 +23,6 @@ RETURN = {
 }
 """Operation -> what its last line has to be."""
 
-OPERATIONS = tuple(PARAMETERS)
 STATEMENTS, FUNCTION, CLASS = "statements", "function", "class"
 
 
@@ -85,12 +84,13 @@ def read_transform(cell_source: CellSource, operation: str, namespace: Mapping[s
 def _form(code: str, parameter: str) -> tuple[str, str]:
     """A cell of imports and definitions alone is its last function or class; any other is statements."""
     body = ast.parse(code).body
-    allowed = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    allowed = (ast.Import, ast.ImportFrom, ast.ClassDef, *functions)
     last = body[-1]
-    if not all(isinstance(node, allowed) for node in body) or not isinstance(last, (ast.FunctionDef, ast.ClassDef)):
+    if not all(isinstance(node, allowed) for node in body) or not isinstance(last, (ast.ClassDef, *functions)):
         return STATEMENTS, parameter
     if isinstance(last, ast.ClassDef):
-        is_called = any(isinstance(node, ast.FunctionDef) and node.name == "__call__" for node in last.body)
+        is_called = any(isinstance(node, functions) and node.name == "__call__" for node in last.body)
         if not is_called and not last.bases:
             raise UsageError(f"class {last.name} has no __call__, which Ray calls with each {parameter}.")
         return CLASS, last.name
@@ -128,10 +128,9 @@ def _function_of(transform: Transform, cell_source: CellSource, scope: dict[str,
     tree = ast.parse(cell_source.code)
     future = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
     body = [node for node in tree.body if node not in future]
-    parameters = ast.arguments([], [ast.arg(transform.parameter)], None, [], [], None, [])
-    function = ast.FunctionDef("cell", parameters, with_result(body, transform), [], None, None)
-    if hasattr(function, "type_params"):
-        function.type_params = []
+    [function] = ast.parse(f"def cell({transform.parameter}): pass").body
+    assert isinstance(function, ast.FunctionDef)
+    function.body = with_result(body, transform)
     module = ast.fix_missing_locations(ast.Module([*future, function], []))
     code = compile(module, cell_source.filename, "exec")
     [inner] = [const for const in code.co_consts if isinstance(const, types.CodeType)]

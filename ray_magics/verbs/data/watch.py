@@ -30,12 +30,13 @@ class DatasetWatch:
         self.is_on = False
 
     def set(self, on: bool) -> None:
-        """Watches from the next execution on, or no more; Ray Data need not be imported yet."""
+        """Watches from the next execution on, or leaves logs and errors to Ray; Ray Data need not be imported yet."""
         self.is_on = on
         if not on and CONTEXT in sys.modules:
-            from ...raylib.data import unwatch_executions
+            from ...raylib.data import quiet_executions, unwatch_executions
 
             unwatch_executions()
+            quiet_executions(False)
         elif on and CONTEXT in sys.modules:
             self._begin()
         elif on:
@@ -45,13 +46,17 @@ class DatasetWatch:
         from ...raylib.data import quiet_executions, watch_executions
         from ...raylib.logs import print_worker_lines_in
         from ...raylib.remote import show_errors
-        from .failures import error_lines
         from .run import printing
 
         if self.is_on and watch_executions(self.begin) and kernel.kernel_of(self.shell) is not None:
             quiet_executions()
-            show_errors(partial(error_lines, label=partial(kernel.cell_label, self.shell)))
+            show_errors(self._error_lines)
             print_worker_lines_in(printing, "datasets")
+
+    def _error_lines(self, error: BaseException) -> list[str] | None:
+        from .failures import error_lines
+
+        return error_lines(error, partial(kernel.cell_label, self.shell)) if self.is_on else None
 
     def begin(self, dataset: str) -> Execution | None:
         """An execution begins on this thread."""
@@ -138,6 +143,8 @@ def load(shell: Any) -> None:
     shell.display_formatter.mimebundle_formatter.for_type_by_name(
         "ray.data.dataset", "Dataset", partial(_mimebundle, shell)
     )
+    if id(shell) in _watches:
+        return
     watch = watch_of(shell)
     watch.set(settings().watch_datasets)
     settings().observe(lambda change: watch.set(bool(change["new"])), "watch_datasets")
