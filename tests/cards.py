@@ -13,6 +13,7 @@ from ray_magics.verbs.serve.card import serve_card
 from ray_magics.verbs.tune.card import search_card
 from ray_magics.views.card import (
     Action,
+    Button,
     Card,
     Cell,
     Counts,
@@ -93,6 +94,7 @@ def every_section(state: str, text: str) -> Card:
             ),
             Picture("image/png", PIXEL, text),
             Picture("image/svg+xml", "PHN2Zz4=", text),
+            Button(text, Action("show", "data", "1")),
             Group(
                 (Header("connected", text), Text(text)),
             ),

@@ -5,7 +5,7 @@ import { commandSender, type KernelConnection, type Transport } from './core/tra
 
 /** The part of anywidget's model that is used here; see LiveView in ray_magics/views/widget.py for its traits. */
 export interface Model {
-  get(trait: 'snapshot' | 'rows' | 'place'): unknown;
+  get(trait: 'snapshot' | 'rows' | 'place' | 'still'): unknown;
   on(event: string, callback: (content: unknown) => void): void;
   off(event: string, callback: (content: unknown) => void): void;
   send(message: unknown): void;

@@ -2,7 +2,7 @@
 import { receiveRows, transportOf, type Model } from './anywidget-transport';
 import { h } from './core/dom';
 import { asText } from './core/json-readers';
-import { leavePlace, moveToPlace } from './core/lasting-place';
+import { keepAtPlace, leavePlace, moveToPlace } from './core/lasting-place';
 import { mount } from './view';
 
 interface Props {
@@ -13,12 +13,24 @@ interface Props {
 /** A model and its views, by the key of their place. What hangs on this face of the model stays when an output goes. */
 const owners = new Map<string, { model: Model; ends: Set<() => void> }>();
 
+/** Shows a model that has no output of its own but still HTML; returns the function that ends this. */
+function showAtPlace(key: string, model: Model): () => void {
+  const root = h('div');
+  const unmount = mount(root, transportOf(model));
+  const leave = keepAtPlace(key, root);
+  return () => {
+    unmount();
+    leave();
+  };
+}
+
 export default {
   // Called once for a model and before its views, which all show the rows that are kept here.
   initialize({ model }: Pick<Props, 'model'>): () => void {
     const key = asText(model.get('place'));
     const ends = new Set([receiveRows(model)]);
     if (key) owners.set(key, { model, ends });
+    if (key && model.get('still') === true) ends.add(showAtPlace(key, model));
     return () => {
       owners.delete(key);
       for (const end of ends) end();

@@ -117,6 +117,39 @@ describe('a view whose output the kernel replaces', () => {
   });
 });
 
+describe('a model whose output is still HTML', () => {
+  const place = '<div class="jp-RenderedHTMLCommon"><div data-ray-magics-place="key 3">still</div></div>';
+
+  function initialize(still: boolean) {
+    const state: Record<string, unknown> = { snapshot: runCard(runs.finished), rows: {}, place: 'key 3', still };
+    return widget.initialize({ model: { get: (name: string) => state[name], on: vi.fn(), off: vi.fn(), send: vi.fn() } as never });
+  }
+
+  afterEach(() => document.body.replaceChildren());
+
+  it('is shown there without a view, again where that HTML comes again, until it is closed', async () => {
+    const close = initialize(true);
+    for (let time = 0; time < 2; time++) {
+      document.body.innerHTML = place;
+      await vi.advanceTimersByTimeAsync(6000);
+      expect(document.body.textContent).toContain('Finished');
+    }
+    close();
+    expect(document.body.textContent).toBe('still');
+    document.body.innerHTML = place;
+    await vi.advanceTimersByTimeAsync(1);
+    expect(document.body.textContent).toBe('still');
+  });
+
+  it('waits for its views otherwise', async () => {
+    const close = initialize(false);
+    document.body.innerHTML = place;
+    await vi.advanceTimersByTimeAsync(1);
+    expect(document.body.textContent).toBe('still');
+    close();
+  });
+});
+
 describe('the rows of a search', () => {
   type Row = Record<string, unknown>;
   const { trials } = searches.running;

@@ -63,9 +63,9 @@ Cell = str | float | None | State | Link | Curve  # a number is written by forma
 
 @dataclass(frozen=True)
 class Action:
-    """A button of a row: what the page then asks of `run`, or of the `part` of it."""
+    """What the page asks of `run`, or of the `part` of it, when its button is pressed."""
 
-    name: Literal["stop", "pause", "resume"]
+    name: Literal["stop", "pause", "resume", "show"]
     run: str
     part: str = ""
 
@@ -222,6 +222,17 @@ class Table(Section):
 
     def to_json(self) -> Json:
         return {**super().to_json(), "columns": list(self.columns), "rows": [row.to_json() for row in self.rows]}
+
+
+@dataclass(frozen=True)
+class Button(Section):
+    """A button in a line of its own; text and still HTML leave it out, for nothing there would answer."""
+
+    text: str
+    action: Action
+
+    def to_json(self) -> Json:
+        return {**super().to_json(), "action": self.action.to_json()}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from . import format as f
 from . import tags as t
 from .budget import draw_within
 from .card import (
+    Button,
     Card,
     Cell,
     Counts,
@@ -222,5 +223,6 @@ _DRAWN: dict[type[Section], Callable[[Any, int], Iterable[str]]] = {
     Plot: _plot,
     Log: _log,
     Picture: _picture,
+    Button: lambda button, _: (),
     Group: _group,
 }

@@ -222,6 +222,11 @@ def close_views(cell: str) -> None:
         display.close()
 
 
+def has_widgets() -> bool:
+    """Whether this kernel can have live views."""
+    return _display_class() is WidgetDisplay
+
+
 def _display_class() -> Callable[[Card], DisplayHandle]:
     from IPython.core.getipython import get_ipython
 

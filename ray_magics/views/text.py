@@ -9,6 +9,7 @@ from ..run.status import WorkerOutput
 from . import format as f
 from .budget import draw_within
 from .card import (
+    Button,
     Card,
     Cell,
     Counts,
@@ -188,5 +189,6 @@ _DRAWN: dict[type[Section], Callable[[Any, int], Iterable[str]]] = {
     Plot: _plot,
     Log: _log,
     Picture: _picture,
+    Button: lambda button, _: (),
     Group: _group,
 }

@@ -13,7 +13,7 @@ from uuid import uuid4
 import anywidget
 import traitlets
 
-from .card import Card, Special
+from .card import Button, Card, Section, Special
 from .html import html
 from .rows import Rows, split_rows
 from .text import text
@@ -31,6 +31,7 @@ class LiveView(anywidget.AnyWidget):
     The trait `snapshot` is the JSON of the card but for the rows of its large tables. Those are the trait `rows`, by
     table, which is changed in place and never sent again: what changes of them goes to the page as messages (see Rows).
     The trait `place` names the element of the still HTML in which a page goes on showing the view; see `still_bundle`.
+    Where the trait `still` is true when a page gets the model, that HTML is its output, and the view is shown there.
 
     `on_command` gets `{"action": str, "run": str, "force": bool}` and perhaps `"part": str`, `"request": dict` from
     front ends without a control channel, in the main thread when that is free. Saved without its kernel, the view is
@@ -42,13 +43,16 @@ class LiveView(anywidget.AnyWidget):
     snapshot = traitlets.Dict().tag(sync=True)
     rows = traitlets.Dict().tag(sync=True)
     place = traitlets.Unicode().tag(sync=True)
+    still = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, card: Card, on_command: Callable[[dict[str, Any]], Any] | None = None) -> None:
+    def __init__(
+        self, card: Card, on_command: Callable[[dict[str, Any]], Any] | None = None, still: bool = False
+    ) -> None:
         self.card, self.on_command = card, on_command
         self._updating = threading.RLock()
         snapshot, rows = split_rows(card.to_json())
         self._tables = {key: Rows(key, of_table) for key, of_table in rows.items()}
-        super().__init__(snapshot=snapshot, rows=self._state(), place=uuid4().hex)
+        super().__init__(snapshot=snapshot, rows=self._state(), place=uuid4().hex, still=still)
         self.on_msg(self._receive)
 
     def update(self, card: Card) -> None:
@@ -62,10 +66,11 @@ class LiveView(anywidget.AnyWidget):
     def still_bundle(self) -> dict[str, str]:
         """What takes its place at the end, and in a saved notebook: the card without any widget.
 
-        Where that is much less than the view shows, the page that has drawn the view puts it there again.
+        Where that is much less than the view shows, a page puts the view there.
         """
         page = html(self.card)
-        if any(isinstance(section, Special) and section.lasts for section in self.card.sections):
+        if any(map(_lasts, self.card.sections)):
+            self.still = True
             page = f'<div data-ray-magics-place="{self.place}">{page}</div>'
         return {"text/html": page, "text/plain": text(self.card)}
 
@@ -107,6 +112,10 @@ class LiveView(anywidget.AnyWidget):
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
         still = self.card.as_seen_at(time.strftime("%H:%M:%S"))
         return {**data, "text/html": html(still), "text/plain": text(still)}, metadata
+
+
+def _lasts(section: Section) -> bool:
+    return isinstance(section, Button) or (isinstance(section, Special) and section.lasts)
 
 
 def read_command(content: object) -> dict[str, Any] | None:

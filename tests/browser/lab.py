@@ -319,6 +319,10 @@ class Notebook:
         """The Stop button of that view."""
         return self.view(cell).locator("button.ray-magics-stop")
 
+    def rows_button(self, cell: int) -> Any:
+        """The button of a dataset's card."""
+        return self.view(cell).get_by_role("button", name="Show 10 rows")
+
     def save(self) -> Any:
         """Saves, and reads what lies on the disk."""
         self.page.evaluate("() => test.save()")

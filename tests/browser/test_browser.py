@@ -307,9 +307,33 @@ def test_a_search_that_has_ended_keeps_its_live_view_while_the_page_lives(
     wait_until(lambda: len(numbers(notebook)) == 2, 10, "both trials")
     assert [set(output.data) for output in notebook.save().cells[1].outputs] == [{"text/html", "text/plain"}]
 
-    notebook.load(kernel=False)
-    notebook.sees(1, "★ Best")
-    assert notebook.view(1).count() == 0
+    notebook.load()
+    notebook.sees_live(1, "2 of 2 trials")
+    assert notebook.page.complaints == []
+
+
+def test_a_dataset_shows_its_rows_by_a_button_also_while_a_cell_blocks_and_after_a_reload(
+    open_notebook: Opener, kernel: str
+) -> None:
+    make = "%ray_data {name} = range(100, override_num_blocks=2).map(lambda row: {{'half': {half}}})"
+    notebook = open_notebook(
+        make.format(name="halves", half="row['id'] / 2"), make.format(name="wrong", half="1 / 0"), "halves", BLOCK
+    )
+    notebook.run(0, 1, 2)
+    notebook.start(3)
+    notebook.rows_button(0).click()
+    notebook.sees_live(0, "4.5")
+    notebook.rows_button(1).click()
+    notebook.sees_live(1, "ZeroDivisionError: division by zero")
+    assert notebook.rows_button(1).is_enabled() and "Map(<lambda>)" in notebook.view(0).inner_text()
+    kinds = [set(output.data) for cell in notebook.save().cells[:3] for output in cell.outputs]
+    assert kinds == [{"text/html", "text/plain"}] * 3
+
+    notebook.server.interrupt(kernel)
+    notebook.wait_for(3)
+    notebook.load()
+    notebook.rows_button(2).click()
+    notebook.sees_live(2, "4.5")
     assert notebook.page.complaints == []
 
 

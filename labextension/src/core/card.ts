@@ -1,5 +1,6 @@
 /** A view as a document: draws the typed sections of a card (ray_magics/views/card.py), and knows no verb. */
 import { keyedList, type Component } from './component';
+import { commandButton } from './command-button';
 import { countChips } from './count-chips';
 import { h, liveRegion, setAttr, setText, setTextOrHide, setVisible } from './dom';
 import { joinText, KERNEL_GONE } from './text';
@@ -10,7 +11,7 @@ import { liveView, type Mount, type ViewState } from './live-view';
 import { picture } from './picture';
 import { plot } from './plot';
 import { progress } from './progress-bar';
-import { readCard, readCounts, readFacts, readGauges, readGroup, readHeader, readLog, readPicture, readPlot, readProgress, readSpecial, readTable, readText, typeOf, type Header } from './sections';
+import { readButton, readCard, readCounts, readFacts, readGauges, readGroup, readHeader, readLog, readPicture, readPlot, readProgress, readSpecial, readTable, readText, typeOf, type Header } from './sections';
 import { stateLabel } from './state-icon';
 import { isLiveState } from './status';
 import { table } from './table';
@@ -141,6 +142,10 @@ const BUILDERS: Record<string, Build> = {
   picture: () => {
     const part = picture();
     return { ...part, update: ({ section }) => part.update(readPicture(section)) };
+  },
+  button: ({ send }) => {
+    const part = commandButton(send);
+    return { ...part, update: ({ section, kernelGone }) => part.update({ button: readButton(section), kernelGone }) };
   },
   group,
   special,

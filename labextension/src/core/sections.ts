@@ -8,6 +8,7 @@ export type Gauge = ReturnType<typeof readGauge>;
 export type Worker = ReturnType<typeof readWorker>;
 export type TableRow = ReturnType<typeof readRow>;
 export type RowAction = ReturnType<typeof readAction>;
+export type Button = ReturnType<typeof readButton>;
 export type Table = ReturnType<typeof readTable>;
 export type Plot = ReturnType<typeof readPlot>;
 export type Point = [x: number, y: number];
@@ -83,6 +84,8 @@ const readGauge = asObject({ name: asText, used: asNumber, total: asNumber, unit
 export const readGauges = asObject({ gauges: asListOf(readGauge) });
 
 const readAction = asObject({ name: asText, run: asId, part: asId });
+
+export const readButton = asObject({ text: asText, action: readAction });
 
 const readRow = asObject({ id: asId, cells: asListOf(readCell), actions: asListOf(readAction) });
 

@@ -17,9 +17,9 @@ export interface Transport {
 export type Send = (command: Command) => Promise<Reply>;
 
 export interface Command {
-  action: 'stop' | 'pause' | 'resume' | 'try';
+  action: 'stop' | 'pause' | 'resume' | 'show' | 'try';
   run: string;
-  /** The trial of a search, or the application that is tried; without it all of the run is meant. */
+  /** The trial of a search, the application that is tried, or the dataset; without it all of the run is meant. */
   part?: string;
   force?: true;
   /** What to try. */

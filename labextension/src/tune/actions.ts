@@ -6,7 +6,7 @@ import { isLive, type Run } from '../core/status';
 import type { Command, Send } from '../core/transport';
 import type { Trial } from './status';
 
-type Action = Exclude<Command['action'], 'try'>;
+type Action = Extract<Command['action'], 'stop' | 'pause' | 'resume'>;
 
 export interface TrialActions {
   /** Pause, Resume and Stop; what they do depends on the trial they were updated with. */

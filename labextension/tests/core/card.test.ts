@@ -147,6 +147,25 @@ describe('the sections of a card', () => {
     expect(shown()).toContain('No run 7.');
   });
 
+  it('send what a button in a line of its own asks, until the kernel shows another in its place', async () => {
+    const transport = show(card);
+    const button = (): HTMLElement => find('.ray-magics-line button');
+    const text = button().textContent;
+    click(button());
+    click(button());
+    expect(transport.sent).toEqual([{ action: 'show', run: 'data', part: '1' }]);
+    expect(button().textContent).toBe(`${text}…`);
+    transport.set(withSection(placeOf('button'), { text: 'Stop', action: { name: 'stop', run: '8' } }));
+    expect(button().textContent).toBe('Stop');
+    click(button());
+    expect(transport.sent[1]).toEqual({ action: 'stop', run: '8' });
+    transport.answer = () => Promise.resolve({ status: 'error', message: 'No run 8.' });
+    await vi.advanceTimersByTimeAsync(3100);
+    click(button());
+    await vi.advanceTimersByTimeAsync(0);
+    expect(shown()).toContain('No run 8.');
+  });
+
   it('let nothing be asked of a kernel that has left', () => {
     const transport = show(card);
     transport.leave();

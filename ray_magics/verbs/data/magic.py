@@ -131,10 +131,11 @@ def carry_out(plan: DataPlan, namespace: dict[str, Any], cell_source: CellSource
     from IPython.display import display
 
     from ...kernel import kernel_of
-    from ...views.show import RunView, bundle
+    from ...views.show import RunView
     from .card import data_card
+    from .dataset_view import dataset_bundle
     from .evaluate import execute_plan, remember_origin
-    from .preview import dataset_card, is_dataset, show_rows_with
+    from .preview import is_dataset, show_rows_with
 
     has_rays_bars = kernel_of(get_ipython()) is None  # in a terminal Ray draws its own
     view = RunView(data_card, at_once=plan.background, quiet=plan.quiet or has_rays_bars, cell=cell_source.cell_id)
@@ -145,5 +146,5 @@ def carry_out(plan: DataPlan, namespace: dict[str, Any], cell_source: CellSource
         show_rows_with(outcome.value, outcome.rows)
         return outcome.value
     if is_dataset(outcome.value) and not plan.quiet:
-        display(bundle(dataset_card(outcome.value, ", ".join(plan.targets), outcome.rows)), raw=True)
+        display(dataset_bundle(outcome.value, ", ".join(plan.targets), outcome.rows, cell_source), raw=True)
     return None

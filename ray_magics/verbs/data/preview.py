@@ -13,6 +13,8 @@ from ...units import size_text
 from ...views import format as f
 from ...views.card import Card, Cell, Facts, Header, Picture, Row, Section, Table, Text
 
+Rows = Sequence[Mapping[str, Any]] | None
+
 LAZY = "lazy: nothing has been executed for it"
 MOST_COLUMNS = 20
 MOST_ROWS = 100
@@ -21,7 +23,7 @@ _MOST_TEXT = 40
 _MOST_PLAN = 30
 
 
-def dataset_card(dataset: Any, name: str = "", rows: Sequence[Mapping[str, Any]] | None = None) -> Card:
+def dataset_card(dataset: Any, name: str = "", rows: Rows = None) -> Card:
     """Schema, size and plan of a dataset of Ray Data; with `rows` also these. Executes nothing."""
     known = describe_dataset(dataset)
     body = (*_schema(known), *_plan(known)) if rows is None else (*_rows(rows), *_plan(known))
@@ -33,15 +35,15 @@ def dataset_card(dataset: Any, name: str = "", rows: Sequence[Mapping[str, Any]]
 _rows_to_show: weakref.WeakKeyDictionary[Any, Sequence[Mapping[str, Any]]] = weakref.WeakKeyDictionary()
 
 
-def show_rows_with(value: Any, rows: Sequence[Mapping[str, Any]] | None) -> None:
+def show_rows_with(value: Any, rows: Rows) -> None:
     """The next time that this dataset is the output of a cell, its card has these rows."""
     if rows is not None and is_dataset(value):
         _rows_to_show[value] = rows
 
 
-def output_card(dataset: Any, name: str) -> Card:
-    """The card of a dataset that is the output of a cell; `name` is that of the notebook for it, or ""."""
-    return dataset_card(dataset, name, rows=_rows_to_show.pop(dataset, None))
+def rows_to_show(dataset: Any) -> Rows:
+    """Those that `show_rows_with` has kept for it, once."""
+    return _rows_to_show.pop(dataset, None)
 
 
 def is_dataset(value: Any) -> bool:

@@ -151,8 +151,10 @@ def load(shell: Any) -> None:
 
 
 def _mimebundle(shell: Any, dataset: Any, include: Any = None, exclude: Any = None) -> dict[str, str]:
-    from ...views.show import bundle
-    from .preview import output_card
+    from ...cell.source import cell_source_of
+    from .dataset_view import dataset_bundle
+    from .preview import rows_to_show
 
     names = (name for name, value in shell.user_ns.items() if value is dataset and not name.startswith("_"))
-    return bundle(output_card(dataset, next(names, "")))
+    cell_source = cell_source_of(shell, "", is_cell=True)
+    return dataset_bundle(dataset, next(names, ""), rows_to_show(dataset), cell_source)
