@@ -58,10 +58,10 @@ UNHANDLED_LOGGER = "ray._private.worker"
 """The logger that tells of errors which nobody has asked for."""
 
 
-def quiet_executions(quiet: bool = True) -> None:
-    """What a view of the executions and the error itself say is not logged into the notebook, too; or again is."""
+def quiet_executions(quiet: bool = True, progress: bool = True) -> None:
+    """What the error itself, and with `progress` a view, say is not logged into the notebook, too; or again is."""
     filters = {
-        **dict.fromkeys(PROGRESS_LOGGERS, _is_no_progress),
+        **(dict.fromkeys(PROGRESS_LOGGERS, _is_no_progress) if progress else {}),
         **dict.fromkeys(FAILURE_LOGGERS, _is_no_failure),
         TIPS_LOGGER: _is_no_tip,
         UNHANDLED_LOGGER: _is_of_no_dataset,

@@ -37,17 +37,47 @@ def hide_worker_lines(actors: tuple[str, ...] = (), run_reports: Callable[[], bo
 
 
 def _shortened(handler: LineHandler) -> LineHandler:
-    """Ray's page about a node that died, which ends with twenty lines of its log, as one sentence."""
+    """Ray's pages about a node that died, or a task that is retried without end, as one sentence.
+
+    None about an actor of a dataset that could not be made: the error of the dataset says it.
+    """
 
     def pass_on(data: Any, **options: Any) -> None:
+        before = [str(line) for line in data.get("lines") or ()]
+        lines = before
         if data.get("pid") == "raylet":
-            data = {**data, "lines": [shorten_page(str(line)) for line in data.get("lines") or ()]}
-        handler(data, **options)
+            lines = [short for line in before if (short := shorten_page(line))]
+        elif str(data.get("actor_name") or "").startswith("MapWorker("):
+            lines = without_creation_errors(before)
+        if lines or not before:
+            handler({**data, "lines": lines} if lines != before else data, **options)
 
     return pass_on
 
 
+def without_creation_errors(lines: list[str]) -> list[str]:
+    """The lines without those of a traceback of Ray's, from its heading to the title of the exception."""
+    kept, is_inside = [], False
+    for line in lines:
+        if line.startswith("Exception raised in creation task"):
+            is_inside = True
+        elif not is_inside:
+            kept.append(line)
+        elif not line.startswith(" "):
+            is_inside = False
+    return kept
+
+
+_RETRIED = re.compile(r"Task (?:MapWorker\((.*?)\)\.)?(\w+) failed\. There are infinite retries remaining")
+
+
 def shorten_page(text: str) -> str:
+    """The sentence, "" where the error itself says it; other texts as they are."""
+    if retried := _RETRIED.match(text):
+        if "error raised in its creation task" in text:
+            return ""
+        task = f"a task of {retried[1]}" if retried[1] else "a task of a dataset"
+        return f"The process that ran {task} has died. Ray runs it again, however often: stop it if it dies each time."
     if text.startswith("Raylet is terminated. Termination is unexpected"):
         return "Ray's process on this machine has died: it was killed, ran out of memory, or crashed."
     dead = re.match(r"The node with node id: \w+ and address: (\S+) .*marked dead", text)

@@ -82,8 +82,14 @@ def own_frames(frames: Sequence[Frame], otherwise: Sequence[Frame] | None = None
     """Those of the user's code; where there are none, `otherwise`, or the last of Ray's."""
     ray = sys.modules.get("ray")
     packages = os.path.dirname(os.path.dirname(getattr(ray, "__file__", "") or "")) or "site-packages"
-    own = [frame for frame in frames if not frame[0].startswith(packages) and "/concurrent/futures/" not in frame[0]]
+    own = [frame for frame in frames if not _is_of_library(frame[0], packages)]
     return own or (frames[-1:] if otherwise is None else otherwise)
+
+
+def _is_of_library(file: str, packages: str) -> bool:
+    """Whether it lies in the folder of packages, or was compiled, as pyarrow: these have names without a folder."""
+    is_compiled = file.endswith((".pxi", ".pyx")) and not os.path.isabs(file)
+    return file.startswith(packages) or is_compiled or "/concurrent/futures/" in file
 
 
 def _title(error: BaseException) -> str:

@@ -136,3 +136,24 @@ def test_two_hundred_operators_stay_within_a_view() -> None:
 )
 def test_a_value_is_cut_to_one_line(value: object, cell: object) -> None:
     assert cell_of(value) == cell
+
+
+CSV = """\x1b[36mray::ReadCSV->SplitBlocks(4)()\x1b[39m (pid=301, ip=192.0.2.2)
+  File "pyarrow/_csv.pyx", line 78, in pyarrow._csv._handle_invalid_row
+ValueError: Failed to read CSV file: /tmp/bad.csv. See read_csv() documentation for more details.
+Failed to read stream iteratively after 1/10 attempts (total backoff 0.0s).
+To change retry attempts, backoff, or which errors are retried, configure `ray.data.DataContext.get_current()`."""
+
+
+def test_the_error_of_a_file_is_one_line_without_frames_of_compiled_libraries_and_advice() -> None:
+    error = data_error(RayTaskError(CSV), {}, str)
+    assert str(error) == (
+        "ReadCSV->SplitBlocks(4): ValueError: Failed to read CSV file: /tmp/bad.csv. "
+        "See read_csv() documentation for more details."
+    )
+
+
+def test_an_operator_that_made_a_dataset_fail_has_failed_although_it_is_done() -> None:
+    operator = OperatorSnapshot("1", "ReadCSV", done=True, tasks_failed=1)
+    execution = ExecutionStatus("d", "failed", 1.0, (operator,))
+    assert "✗ Failed" in text(data_card(status("failed", execution))).split("ReadCSV")[1]

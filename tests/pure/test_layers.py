@@ -29,7 +29,7 @@ ON_TOP = ("registry", "__init__")
 FORM = Path("verbs", "tune", "form")
 CONTROLS = {FORM / f"{name}.py" for name in ("controls", "row", "settings", "line_view", "launch", "panel")}
 DATA = Path("verbs", "data")
-SHOWS = {DATA / "watch.py", DATA / "api.py"}  # what cells without a magic execute, and programs
+SHOWS = {DATA / "watch.py", DATA / "api.py", DATA / "dataset_view.py"}  # cells without a magic, programs, buttons
 MAGICS = {path for path in FILES if path.name == "magic.py"} | {FORM / "launch.py", FORM / "panel.py", *SHOWS}
 SHOWING = ("views.show", "views.widget", "views.html", "views.text")  # the rest is what a verb makes its card of
 

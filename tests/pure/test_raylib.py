@@ -190,4 +190,12 @@ def test_rays_pages_about_a_node_become_a_sentence_and_other_lines_pass() -> Non
     assert logs.shorten_page(page).startswith("Ray's process on this machine has died") and page.count("\n") == 1
     dead = "The node with node id: 1ef and address: 10.0.0.2 and node name: b has been marked dead because the detector"
     assert logs.shorten_page(dead) == "The node at 10.0.0.2 is dead: it does not answer any more."
+    retried = "Task {} failed. There are infinite retries remaining, so the task will be retried. Error: {}"
+    assert "The process that ran a task of a dataset has died" in logs.shorten_page(retried.format("_map_task", "\n"))
+    actor = retried.format("MapWorker(ReadRange->MapBatches(Dies)).submit", "RPC error: Socket closed")
+    assert "ran a task of ReadRange->MapBatches(Dies) has died" in logs.shorten_page(actor)
+    assert logs.shorten_page(retried.format("MapWorker(M).get_location", "an error raised in its creation task,")) == ""
+    heading = "Exception raised in creation task: The actor died because of an error raised in its creation task,"
+    lines = ["loading", heading, '  File "cell.py", line 3, in __init__', "ValueError: no model", "more"]
+    assert logs.without_creation_errors(lines) == ["loading", "more"]
     assert logs.shorten_page("3 tasks wait for a node with a GPU") == "3 tasks wait for a node with a GPU"

@@ -83,7 +83,7 @@ def _row(execution: ExecutionStatus, operator: OperatorSnapshot) -> Row:
 
 
 def _state(execution: ExecutionStatus, operator: OperatorSnapshot) -> State:
-    if operator.done:
+    if operator.done and not (operator.tasks_failed and execution.state == "failed"):
         return State("finished", "Finished")
     if execution.state not in LIVE:
         return State("failed", "Failed") if operator.tasks_failed else State("cancelled", "Stopped")

@@ -16,7 +16,7 @@ _TITLE = re.compile(r"^(?!File |Traceback )[A-Za-z_][\w.]*(?::|$).*", re.MULTILI
 _OPERATOR = re.compile(r"ray::(?:MapWorker\((.+)\)\.\w+|(.+?))\(\) \(pid=(\d+), ip=([^,)]+)")
 _COLOUR = re.compile(r"\x1b\[\d*m")
 _COLUMNS = re.compile(r"column '([^']*)'.* The dataset has columns: \[([^\]]*)\]", re.DOTALL)
-_ADVICE = "Failed to apply UDF transform"
+_ADVICE = re.compile(r"\n?Failed to [^\n]* after \d+/\d+ attempts")
 
 
 def failure_of(error: BaseException) -> RemoteFailure | None:
@@ -80,7 +80,8 @@ def _title_of(part: str) -> str:
     if not found:
         return ""
     first = next((one for one in found if "Error" in one[0] or "Exception" in one[0]), found[-1])
-    text = part[first.start() :].partition(_ADVICE)[0].replace("\\n'", "'")
+    text = part[first.start() :].replace("\\n'", "'")
+    text = _ADVICE.split(text)[0]
     return text.strip().removesuffix("\\n")[:2000]
 
 

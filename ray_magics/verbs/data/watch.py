@@ -48,9 +48,12 @@ class DatasetWatch:
         from ...raylib.remote import show_errors
         from .run import printing
 
-        if self.is_on and watch_executions(self.begin) and kernel.kernel_of(self.shell) is not None:
-            quiet_executions()
-            show_errors(self._error_lines)
+        if not self.is_on or not watch_executions(self.begin):
+            return
+        has_views = kernel.kernel_of(self.shell) is not None
+        quiet_executions(progress=has_views)
+        show_errors(self._error_lines)
+        if has_views:
             print_worker_lines_in(printing, "datasets")
 
     def _error_lines(self, error: BaseException) -> list[str] | None:
