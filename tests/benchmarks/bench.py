@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -121,17 +121,21 @@ class Shell:
         return lambda: self.run(code)
 
 
+DRAWS = ("comm_msg", "display_data", "update_display_data")  # messages that change a view
+
+
 # --- kernels --------------------------------------------------------------------------------------------------------
 
 
 @dataclass
 class Cell:
-    """One cell of a kernel: how long it took, and what came on iopub while it ran."""
+    """One cell of a kernel: how long it took, and what came on iopub while it ran; `drawn`: when a page drew, as time()."""
 
     seconds: float = 0.0
     messages: int = 0
     bytes: int = 0
     kinds: tuple[str, ...] = ()
+    drawn: list[float] = field(default_factory=list)
 
 
 class Kernel:
@@ -160,11 +164,20 @@ class Kernel:
             cell.messages += 1
             cell.bytes += size_of(message)
             kinds.append(message["msg_type"])
+            if message["msg_type"] in DRAWS:
+                cell.drawn.append(time.time())
             if message["msg_type"] == "error":
                 raise RuntimeError("\n".join(message["content"]["traceback"]))
             if message["content"].get("execution_state") == "idle":
                 cell.seconds, cell.kinds = time.perf_counter() - began, tuple(dict.fromkeys(kinds))
                 return cell
+
+    def number(self, code: str) -> float:
+        """The value of an expression there."""
+        file = os.path.join(tempfile.mkdtemp(), "number")
+        self.run(f"open({file!r}, 'w').write(str({code}));")
+        with open(file) as written:
+            return float(written.read())
 
     def _next(self, timeout: float) -> Mapping[str, Any] | None:
         try:

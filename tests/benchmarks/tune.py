@@ -98,11 +98,7 @@ def to_stop_one(bench: Bench, kernel: Kernel) -> Row:
     """From the click's command to the trial's end; the trial reports ten times a second."""
     line = f'patient --space "x=3" --metric loss --mode min --background --storage-path {tempfile.mkdtemp()}'
     kernel.run(f"from ray_magics.run.run import registry\nLINE = {line!r}\n{PATIENT}")
-    file = Path(tempfile.mkdtemp()) / "taken"
-    taken = []
-    for _ in range(bench.rounds(5, 2)):
-        kernel.run(f"open({str(file)!r}, 'w').write(str(stop_one()));")
-        taken.append(float(file.read_text()))
+    taken = [kernel.number("stop_one()") for _ in range(bench.rounds(5, 2))]
     return figure("stop of one trial, slowest", max(taken), 2.0, seconds, f"median {seconds(Times(taken).median)}")
 
 
@@ -115,9 +111,7 @@ def on_the_wire(bench: Bench, kernel: Kernel) -> Iterator[Row]:
     rate = steady.bytes / steady.seconds
     text = "100 trials at work, a report a second each"
     yield show(bench, figure("10,000 trials, bytes a second", rate, 50_000, lambda b: f"{b / 1000:.1f} kB/s", text))
-    file = Path(tempfile.mkdtemp()) / "taken"
-    kernel.run(f"open({str(file)!r}, 'w').write(str(sorted(taken)[len(taken) // 2]));")
-    cost = float(file.read_text())
+    cost = kernel.number("sorted(taken)[len(taken) // 2]")
     yield show(bench, figure("  an update in the kernel", cost, None, seconds))
 
 

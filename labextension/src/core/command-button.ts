@@ -32,7 +32,7 @@ export function commandButton(send: Send): Component<ButtonState> {
     cancel = sendCommand(send, { action: name as Command['action'], run, ...(part && { part }) }, settled);
     draw();
   });
-  const node = h('div', 'line', press, message);
+  const node = h('div', 'button-line', press, message);
   setAttr(message, 'role', 'status');
   setTextOrHide(message, '');
   return {

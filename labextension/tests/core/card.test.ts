@@ -149,7 +149,7 @@ describe('the sections of a card', () => {
 
   it('send what a button in a line of its own asks, until the kernel shows another in its place', async () => {
     const transport = show(card);
-    const button = (): HTMLElement => find('.ray-magics-line button');
+    const button = (): HTMLElement => find('.ray-magics-button-line button');
     const text = button().textContent;
     click(button());
     click(button());

@@ -13,7 +13,7 @@ from IPython.core.getipython import get_ipython
 from ... import connection, kernel
 from ...cell.source import CellSource
 from ...run.registry import registry
-from ...views.card import Action, Button, Section, Text
+from ...views.card import Action, Button, Card, Section, Text
 from ...views.show import DisplayHandle, RunView, bundle, has_widgets, retain_view
 from .card import data_card
 from .failures import data_error
@@ -78,10 +78,10 @@ class DatasetView(DisplayHandle):
     def _take_rows(self, dataset: Any) -> None:
         name = f"{ROWS} rows of {self.name}" if self.name else f"{ROWS} rows"
         run = DataRun(name, self.cell_source.cell_id, parent=self.parent)
-        run.launch(RunView(data_card, quiet=True))
-        stop = Button("Stop", Action("stop", run.id))
-        self.widget.update(self._with(Text(f"Executing what the first {ROWS} rows need …", "notice"), stop))
         try:
+            run.launch(RunView(data_card, quiet=True))
+            stop = Button("Stop", Action("stop", run.id))
+            self.widget.update(self._with(Text(f"Executing what the first {ROWS} rows need …", "notice"), stop))
             with run.current():
                 rows = list(dataset.limit(ROWS).iter_rows())
             run.consumer_ends()
@@ -97,7 +97,7 @@ class DatasetView(DisplayHandle):
     def _button(self) -> Button:
         return Button(f"Show {ROWS} rows", Action("show", COMMANDS, self.key))
 
-    def _with(self, *more: Section) -> Any:
+    def _with(self, *more: Section) -> Card:
         return replace(self.card, sections=(*self.card.sections, *more))
 
 
