@@ -393,11 +393,12 @@ import gc, os, pathlib, ray, sys, traceback, types
 connect = ray.init
 
 def init(*args, **options):
-    "Ray's own; only a script that asks for something gets a connection of its own, for that takes seconds."
+    # Ray's own; only a script that asks for something gets a connection of its own, for that takes seconds.
+    # What workers print is left out: Ray's thread would write it in the middle of "--- done".
     if args or options:
         ray.shutdown()
     own.extend(args or options)
-    return connect(*args, ignore_reinit_error=True, **options)
+    return connect(*args, ignore_reinit_error=True, **{"log_to_driver": False, **options})
 
 ray.init = init
 this = sys.modules["__main__"]

@@ -882,9 +882,8 @@ def test_the_script_gives_the_same_under_plain_python(
 ) -> None:
     notebook.run(setting)
     printed = plain_python(script_of(notebook, capsys, cell, tmp_path)).strip()
-    lines = [line for line in printed.split("\n") if "(cell pid=" not in line]  # what a task has printed
     expected = eval(shown) if shown else None
-    assert lines[-1:] == ([] if expected is None else [str(expected)]) or not (shown or printed), printed
+    assert printed.splitlines()[-1:] == ([] if expected is None else [str(expected)]), printed
     assert notebook.run(cell) == expected
 
 
