@@ -60,13 +60,14 @@ UNHANDLED_LOGGER = "ray._private.worker"
 
 def quiet_executions(quiet: bool = True, progress: bool = True) -> None:
     """What the error itself, and with `progress` a view, say is not logged into the notebook, too; or again is."""
-    filters = {
-        **(dict.fromkeys(PROGRESS_LOGGERS, _is_no_progress) if progress else {}),
-        **dict.fromkeys(FAILURE_LOGGERS, _is_no_failure),
-        TIPS_LOGGER: _is_no_tip,
-        UNHANDLED_LOGGER: _is_of_no_dataset,
-    }
-    for name, is_kept in filters.items():  # a logger takes each filter once
+    shown = [*((name, _is_no_progress) for name in PROGRESS_LOGGERS), (TIPS_LOGGER, _is_no_waiting)]
+    filters = [
+        *(shown if progress else ()),
+        *((name, _is_no_failure) for name in FAILURE_LOGGERS),
+        (TIPS_LOGGER, _is_no_tip),
+        (UNHANDLED_LOGGER, _is_of_no_dataset),
+    ]
+    for name, is_kept in filters:  # a logger takes each filter once
         logger = logging.getLogger(name)
         (logger.addFilter if quiet else logger.removeFilter)(is_kept)
 
@@ -81,6 +82,11 @@ def _is_no_failure(record: logging.LogRecord) -> bool:
 
 def _is_no_tip(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith("Tip:")
+
+
+def _is_no_waiting(record: logging.LogRecord) -> bool:
+    """A view says what waits for CPUs; Ray's warning also comes where the last execution has just freed them."""
+    return "does not have any available CPUs" not in record.getMessage()
 
 
 def _is_of_no_dataset(record: logging.LogRecord) -> bool:

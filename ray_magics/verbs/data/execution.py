@@ -82,9 +82,14 @@ class Execution:
         return any(task in (one.name, f"MapWorker({one.name})") for one in self._snapshot.operators)
 
     @property
+    def has_operators(self) -> bool:
+        """Whether it does more than hand out blocks that were there already, as far as is known."""
+        return bool(self._snapshot.operators)
+
+    @property
     def is_empty(self) -> bool:
-        """Whether it only hands out blocks that were there already."""
-        return self.over.is_set() and not self._snapshot.operators
+        """Whether it has only handed out blocks that were there already."""
+        return self.over.is_set() and not self.has_operators
 
     @property
     def state(self) -> str:

@@ -113,6 +113,11 @@ class DataRun(Run):
 
     # what every run does
 
+    def _offer(self) -> float:
+        """Blocks that were there already are handed out without a view; a run in the background always has one."""
+        is_watched = self.binding is not None or any(execution.has_operators for execution in self.executions)
+        return super()._offer() if is_watched else 0.25
+
     def submit(self) -> None:
         pass
 
