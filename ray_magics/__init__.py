@@ -11,6 +11,7 @@ it. ``--dry-run`` prints the plan and the plain script. CONTRIBUTING.md says whe
     init  shutdown         find or start a cluster, and end it             %ray_init  %ray_shutdown
     remote                 code as a task, or once per item                %%ray_remote
     data                   datasets with Ray Data                          %%ray_data
+    train                  a training loop with Ray Train                  %%ray_train
     tune                   a search with Ray Tune                          %%ray_tune
     serve                  an application of Ray Serve                     %%ray_serve
     runs                   everything this process has launched            %ray_runs
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from .verbs.data.api import data as data
     from .verbs.remote.api import remote as remote
     from .verbs.serve.api import serve as serve
+    from .verbs.train.api import train as train
     from .verbs.tune.api import tune as tune
 
 __version__ = "0.1.0"
@@ -47,7 +49,7 @@ _ERRORS = (
     *("ClusterLost", "InvalidCell", "RayApiMissing", "RayMagicsError", "RemoteError"),
     *("RunCancelled", "RunTimeout", "ServeUnavailable", "UsageError", "WorkerLost"),
 )
-__all__ = [*_ERRORS, "data", "init", "load_ipython_extension", "remote", "runs", "serve", "shutdown", "tune"]
+__all__ = [*_ERRORS, "data", "init", "load_ipython_extension", "remote", "runs", "serve", "shutdown", "train", "tune"]
 
 
 def __getattr__(name: str) -> Any:

@@ -141,6 +141,45 @@ def fits_now(request: Mapping[str, float], nodes: Iterable[NodeResources]) -> bo
     return any(_fits(_positive(request), node.available) for node in nodes)
 
 
+def room_for(request: Mapping[str, float], nodes: Iterable[NodeResources], free: bool = False) -> int:
+    """How many requests of this kind the nodes hold at once, each on one node; with `free`, of what is free now."""
+    amounts = _positive(request)
+    held = 0
+    for node in nodes:
+        has = node.available if free else node.total
+        held += min((int((has.get(name, 0.0) + _TINY) // amount) for name, amount in amounts.items()), default=2**31)
+    return held
+
+
+def too_many(
+    request: Mapping[str, float], count: int, nodes: Iterable[NodeResources], what: str, option: str
+) -> str | None:
+    """The sentence for `count` requests that this cluster can never hold at once, or None if it can.
+
+    Args:
+        what: they are, as "workers".
+        option: that sets their number.
+    """
+    every = tuple(nodes)
+    room = room_for(request, every)
+    if room >= count:
+        return None
+    each = resources_text(request)
+    have = resources_text(total_of(every), _IN_BYTES)
+    less = f"{option} {room}, " if room else ""
+    return f"{count} {what} with {each} each do not fit into this cluster, which has {have}: {less}{_ELSEWHERE}"
+
+
+def why_group_waits(request: Mapping[str, float], count: int, nodes: Iterable[NodeResources], what: str) -> str:
+    """Why `count` requests that begin together have not been placed yet; `STARTS` where there is room for them."""
+    every = tuple(nodes)
+    room = room_for(request, every, free=True)
+    if room >= count:
+        return STARTS.replace("a worker process", "worker processes") if count > 1 else STARTS
+    now = resources_text(available_of(every), _IN_BYTES)
+    return f"waits for {count} {what} with {resources_text(request)} each; free: {now}"
+
+
 def no_more_in_use(request: Mapping[str, float], count: int, nodes: Iterable[NodeResources]) -> bool:
     """Whether `count` tasks with this request account for all that is in use of what it asks for."""
     all_nodes = tuple(nodes)

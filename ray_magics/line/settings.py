@@ -35,6 +35,9 @@ class RayMagics(SingletonConfigurable):
     watch_datasets = Bool(
         True, help="Show what datasets execute, also where a cell without a magic consumes them."
     ).tag(config=True)
+    train_poll_seconds = Float(
+        0.02, min=0.005, help="Seconds between two reports that Ray Train takes in; its own default is 2."
+    ).tag(config=True)
     chunk_seconds = Float(0.2, min=0.001, help="Seconds of work in a chunk of a fan-out.").tag(config=True)
 
 

@@ -6,6 +6,8 @@ when Ray changes them.
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import logging
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -259,6 +261,33 @@ def unwatch_executions() -> None:
         context.execution_callback_classes = present.rays_own
 
 
+@contextlib.contextmanager
+def unwatched() -> Iterator[None]:
+    """What this thread executes meanwhile is not shown: a step of something that has a view itself."""
+    token = _is_unwatched.set(True)
+    try:
+        yield
+    finally:
+        _is_unwatched.reset(token)
+
+
+_is_unwatched: contextvars.ContextVar[bool] = contextvars.ContextVar("ray_magics_unwatched", default=False)
+
+
+def quiet_copy(dataset: Any) -> Any:
+    """The dataset with a context of its own that draws no bars, for actors whose lines nobody wants to read.
+
+    Tried on Ray 2.60.0. Fallback: the dataset itself.
+    """
+    try:
+        copied = type(dataset).copy(dataset, _deep_copy=True)
+        copied.context.enable_progress_bars = copied.context.print_on_execution_start = False
+    except (AttributeError, TypeError) as error:
+        log.debug("a dataset cannot be copied: %r", error)
+        return dataset
+    return copied
+
+
 class _Replaced(property):
     """A property that stands in for Ray's own, which it remembers."""
 
@@ -275,7 +304,7 @@ def _make_callback(base: type, begin: Callable[[str], ExecutionWatcher | None]) 
 
         def before_execution_starts(self, executor: Any) -> None:
             try:
-                self.watcher = begin(str(executor._dataset_id))
+                self.watcher = None if _is_unwatched.get() else begin(str(executor._dataset_id))
             except Exception as error:
                 log.debug("an execution is not watched: %r", error, exc_info=True)
 
@@ -392,6 +421,16 @@ def describe_dataset(dataset: Any) -> DatasetDescription:
         rows, nbytes, plan = None, None, ()
     is_materialized = type(dataset).__name__ == "MaterializedDataset"
     return DatasetDescription(columns, rows, nbytes, plan, is_materialized)
+
+
+def needs_tasks(dataset: Any) -> bool:
+    """Whether its blocks have to be made yet; False where that is not known."""
+    known = describe_dataset(dataset)
+    return not known.is_materialized and any(not _holds_blocks(name) for _, name in known.plan)
+
+
+def _holds_blocks(operator: str) -> bool:
+    return operator.startswith(("From", "InputData"))
 
 
 def _plan(operator: Any, depth: int) -> Iterator[tuple[int, str]]:

@@ -49,6 +49,7 @@ def _shortened(handler: LineHandler) -> LineHandler:
             lines = [short for line in before if (short := shorten_page(line))]
         elif str(data.get("actor_name") or "").startswith("MapWorker("):
             lines = without_creation_errors(before)
+        lines = [line for line in lines if not _RAYS_OWN.search(line)]
         if lines or not before:
             handler({**data, "lines": lines} if lines != before else data, **options)
 
@@ -67,6 +68,12 @@ def without_creation_errors(lines: list[str]) -> list[str]:
             is_inside = False
     return kept
 
+
+_RAYS_OWN = re.compile(
+    r"Actor with class name: '(?:PreemptionWatcher|MapWorker\(.*?)' .* has constructor arguments"
+    r"|Task \[xgboost\.ray-rank=\d+\]:\w+ got rank"
+)
+"""What Ray says of its own actors and set-up, and nobody can change."""
 
 _RETRIED = re.compile(r"Task (?:MapWorker\((.*?)\)\.)?(\w+) failed\. There are infinite retries remaining")
 

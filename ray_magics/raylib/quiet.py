@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 
@@ -15,7 +15,7 @@ class Quiet:
 
     Args:
         level: of the loggers while anybody is inside.
-        environ: environment variables meanwhile.
+        environ: environment variables meanwhile, or a function that gives them.
         least: afterwards all is as before, but no logger below this level.
     """
 
@@ -23,11 +23,12 @@ class Quiet:
         self,
         level: int,
         loggers: tuple[str, ...],
-        environ: Mapping[str, str] | None = None,
+        environ: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
         least: int = logging.NOTSET,
     ) -> None:
         self.level, self.loggers, self.least = level, loggers, least
-        self.environ = dict(environ or {})
+        self.make_environ = environ if callable(environ) else lambda: environ or {}
+        self.environ: Mapping[str, str] = {}
         self.lock = threading.Lock()
         self.entered = 0
         self.before: dict[str, Any] = {}
@@ -47,6 +48,7 @@ class Quiet:
                     self._end()
 
     def _begin(self) -> None:
+        self.environ = dict(self.make_environ())
         self.before = {name: logging.getLogger(name).level for name in self.loggers}
         self.before |= {name: os.environ.get(name) for name in self.environ}
         os.environ.update(self.environ)

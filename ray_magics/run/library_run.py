@@ -30,6 +30,7 @@ class LibraryRun(Run):
         into: the name for the value in the notebook; None for none.
         output: what workers have printed.
         waited: seconds until the first worker began; None before.
+        quiet: whether its note is not printed at the end.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class LibraryRun(Run):
         self.output = RunOutput(self.id, into_cell=False)
         self.channel = output_channel()
         self.waited: float | None = None
+        self.quiet = False
         self.why = self.note = ""
 
     # what a verb supplies
@@ -130,6 +132,8 @@ class LibraryRun(Run):
         self.bind()
         if self.error is not None:
             raise self.error
+        if self.note and not self.quiet:
+            print(self.note)
         return None if self.into else self.value()
 
     def end(self, state: str, error: BaseException | None = None) -> None:

@@ -129,3 +129,8 @@ def _is_python(code: str) -> bool:
     except SyntaxError:
         return False
     return True
+
+
+def must_be_executed(cell: Cell, captured: Iterable[str], parameter: str) -> bool:
+    """Whether the cell cannot be the body of a function of `parameter`: it binds what it captures, or see above."""
+    return must_be_text(cell) or bool({*captured, parameter} & {*cell.binds})

@@ -139,7 +139,8 @@ def _blocks(parts: Sequence[_Part], namespace: Namespace) -> Iterator[str]:
     values: list[str] = []
     for number, part in enumerate(parts):
         if part.source:
-            yield part.source
+            if not any(part.source == other.source for other in parts[:number]):  # one statement may bind two names
+                yield part.source
         elif part.name not in written:
             group = next((group for group in groups if part.name in group), (part.name,))
             written.update(group)

@@ -67,6 +67,24 @@ class Task:
         if self.last_words is not None and self.last_words.run == self.spec.run:
             self.last_words.message_sent()
 
+    def flush_rest(self, timeout: float = 5.0) -> None:
+        """Sends all that is left, and waits at most `timeout` seconds until it has arrived.
+
+        For libraries that leave no reply into which output could be put.
+        """
+        import ray
+
+        deadline = time.monotonic() + timeout
+        if not (self.sink.events or self.sink.hiding):
+            self.sink.take(last=True)
+        else:
+            self.flush(last=True)
+            while self.output_queue is None and time.monotonic() < deadline and self.sink.events:
+                time.sleep(0.1)
+                self.flush(last=True)
+        if self.last_message is not None:
+            ray.wait([self.last_message], timeout=max(0.0, deadline - time.monotonic()))
+
     def reply(self, **more: Any) -> TaskReply:
         """What the task says at its end: the output not flushed yet, and how many messages it has sent."""
         with self.flushing:

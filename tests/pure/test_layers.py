@@ -20,7 +20,7 @@ BELOW = {  # what each layer may import beside itself; those that are not named 
     "line": ("errors",),
     "cell": ("worker", "kernel", "errors"),
     "connection": ("resources",),
-    "raylib": ("resources", "connection", "errors"),
+    "raylib": ("resources", "connection", "errors", "worker"),
     "ship": ("units", "worker", "errors", "line", "cell", "connection", "raylib"),
     "run": ("worker", "kernel", "resources", "errors", "line", "cell", "connection", "ship"),
     "views": ("units", "worker", "kernel", "errors", "line", "run"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...cell.source import CellSource
 from ...errors import UsageError
+from ...ship.datasets import is_dataset
 from ...views.show import RunView
 from .card import data_card
 from .evaluate import execute_plan
@@ -13,7 +14,6 @@ from .expression import read_expression
 from .options import RAY_OPTIONS, DataOptions
 from .options import concurrency as parse_concurrency
 from .plan import make_plan
-from .preview import is_dataset
 from .transform import PARAMETERS, given_transform
 
 

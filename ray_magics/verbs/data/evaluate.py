@@ -19,13 +19,12 @@ from ...run.binding import Binding
 from ...run.interrupts import interrupt_raises
 from ...run.launch import be_ready
 from ...run.run import INTERRUPT, Viewer
+from ...ship.datasets import is_dataset, remember
 from .execution import DatasetStopped
 from .expression import ray_data_scope
 from .failures import data_error
 from .operation import apply
-from .origin import remember
 from .plan import DataPlan
-from .preview import is_dataset
 from .run import DataRun
 from .script import made_by
 from .transform import check_picklable, make_callable

@@ -131,11 +131,12 @@ def carry_out(plan: DataPlan, namespace: dict[str, Any], cell_source: CellSource
     from IPython.display import display
 
     from ...kernel import kernel_of
+    from ...ship.datasets import is_dataset
     from ...views.show import RunView
     from .card import data_card
     from .dataset_view import dataset_bundle
     from .evaluate import execute_plan, remember_origin
-    from .preview import is_dataset, show_rows_with
+    from .preview import show_rows_with
 
     has_rays_bars = kernel_of(get_ipython()) is None  # in a terminal Ray draws its own
     view = RunView(data_card, at_once=plan.background, quiet=plan.quiet or has_rays_bars, cell=cell_source.cell_id)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...raylib.data import DatasetDescription, describe_dataset
+from ...ship.datasets import is_dataset
 from ...units import size_text
 from ...views import format as f
 from ...views.card import Card, Cell, Facts, Header, Picture, Row, Section, Table, Text
@@ -44,11 +45,6 @@ def show_rows_with(value: Any, rows: Rows) -> None:
 def rows_to_show(dataset: Any) -> Rows:
     """Those that `show_rows_with` has kept for it, once."""
     return _rows_to_show.pop(dataset, None)
-
-
-def is_dataset(value: Any) -> bool:
-    """Whether it is one of Ray Data; imports nothing."""
-    return any(kind.__module__ == "ray.data.dataset" and kind.__name__ == "Dataset" for kind in type(value).__mro__)
 
 
 def _facts(known: DatasetDescription) -> tuple[tuple[str, str], ...]:

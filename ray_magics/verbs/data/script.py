@@ -10,12 +10,10 @@ from typing import Any
 from ...cell.reader import read_cell
 from ...ship.captures import Captures, find_captures
 from ...ship.cell_text import indented, plain
-from ...ship.definitions import definition
+from ...ship.datasets import PLACE, source_for
 from ...ship.script import code_of, describe_captures, finished, setting
 from .expression import MODULES, ray_data_scope, read_expression
-from .origin import PLACE, origin_of
 from .plan import DataPlan
-from .preview import is_dataset
 from .transform import STATEMENTS, Transform, with_result
 
 _RAY = "ray.data"
@@ -51,7 +49,7 @@ def script(plan: DataPlan, namespace: dict[str, Any], source: str) -> str:
     captures += _captures(plan, namespace).found
     body = [
         *plan.expression.imports(namespace),
-        *setting(captures, namespace, _source_for(namespace), imported=["ray"]),
+        *setting(captures, namespace, source_for(namespace), imported=["ray"]),
     ]
     if plan.transform is not None:
         body.append(transform_code(plan.transform, source))
@@ -67,15 +65,6 @@ def _captures(plan: DataPlan, namespace: Mapping[str, Any]) -> Captures:
     for code in plan.ray_code.values():
         found += find_captures(read_cell(code), namespace).found
     return Captures(tuple({capture.name: capture for capture in reversed(found)}.values())[::-1])
-
-
-def _source_for(namespace: Mapping[str, Any]) -> Any:
-    """Datasets by the code that made them; all else as for every script."""
-
-    def source_for(name: str, value: Any) -> str:
-        return origin_of(name, value, namespace) if is_dataset(value) else definition(name, value)
-
-    return source_for
 
 
 def made_by(plan: DataPlan, namespace: Mapping[str, Any], source: str, part: int | None = None) -> str:

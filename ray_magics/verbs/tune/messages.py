@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from ...line.parsers import close_to
@@ -12,12 +11,6 @@ from .space import safe_repr
 def trials(count: int) -> str:
     """``1 trial``, ``12 trials``"""
     return "1 trial" if count == 1 else f"{count} trials"
-
-
-def shorten_home(path: str) -> str:
-    """``~/ray_results/x`` for a folder of the user's own home."""
-    home = os.path.expanduser("~")
-    return f"~{path.removeprefix(home)}" if path.startswith(f"{home}/") else path
 
 
 def metric_not_reported(metric: str, reported: list[str]) -> str:

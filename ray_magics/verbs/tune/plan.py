@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace as Line
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -12,6 +11,7 @@ from typing import Any
 
 from ...errors import UsageError
 from ...line.parsers import expression
+from ...run.storage import check_name, check_storage
 from ...worker.values import Namespace
 from .algorithms import (
     FIFO,
@@ -165,8 +165,8 @@ def make_plan(
     check_mutations(options.scheduler, options.space)
     check_trainable(trainable)
     _check_stop(options.stop)
-    _check_storage(options.storage_path)
-    _check_name(options.name)
+    check_storage(options.storage_path)
+    check_name(options.name, "my_search")
     space = expand_grid(options.search, options.space)
     num_samples = options.num_samples or 1
     return TunePlan(trainable, **{**vars(options), "space": space, "num_samples": num_samples})
@@ -187,21 +187,3 @@ def _check_stop(stop: Any) -> None:
     for key, value in stop.items():
         if isinstance(value, bool) or not hasattr(value, "__float__") or getattr(value, "shape", ()) != ():
             raise UsageError(f'--stop: "{key}={value!r}" is not a number; try --stop "{key}=10"')
-
-
-def _check_storage(path: str) -> None:
-    """A folder that cannot be written is an error now, not at the first trial."""
-    if not path or "://" in path:
-        return
-    folder = os.path.abspath(os.path.expanduser(path))
-    while not os.path.lexists(folder):
-        folder = os.path.dirname(folder)
-    if not os.path.isdir(folder):
-        raise UsageError(f"--storage-path: {folder} is a file, not a folder.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f"--storage-path: {path} cannot be written ({folder} is read-only for this user).")
-
-
-def _check_name(name: str | None) -> None:
-    if name is not None and (os.sep in name or name in ("", ".", "..")):
-        raise UsageError(f'--name: "{name}" is not a name of a folder; try --name my_search')

@@ -13,12 +13,13 @@ from ...resources import fits_now
 from ...run.launch import be_ready, execute_run
 from ...run.library_run import LibraryRun
 from ...run.run import Viewer
+from ...run.storage import shorten_home
 from ...run.waiting import reason_to_wait
 from ...worker.records import OutputMessage
 from ...worker.values import Namespace
 from .control import SearchControl, make_callback, make_silent_callback, make_silent_reporter, wrap_scheduler
 from .failures import error_of_all, failure_text, search_failed
-from .messages import metric_not_reported, nothing_reported, shorten_home, trials
+from .messages import metric_not_reported, nothing_reported, trials
 from .plan import TunePlan
 from .quiet import quiet
 from .space import nested_config, safe_repr
@@ -54,7 +55,7 @@ class TuneRun(LibraryRun):
         self.choices = choices_of(plan.space)
         self.control = SearchControl(self.table, partial(failure_text, label=cell_source.label))
         self.grid: Any = None
-        self.path = ""
+        self.path, self.quiet = "", plan.quiet
 
     # submitting
 

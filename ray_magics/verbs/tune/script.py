@@ -11,7 +11,7 @@ from typing import Any
 
 from ...cell.reader import read_cell
 from ...ship.captures import Capture, find_captures
-from ...ship.cell_text import executed, indented, must_be_text, plain, split_value
+from ...ship.cell_text import executed, indented, must_be_executed, plain, split_value
 from ...ship.pickles import Namespace
 from ...ship.script import assignment, code_of, describe_captures, finished, is_literal, putting, setting
 from .algorithms import FIFO, SCHEDULERS, SEARCHES, Algorithm, AlgorithmChoice, mutations
@@ -122,7 +122,7 @@ def _cell_function(plan: TunePlan, source: str) -> str:
     trainable = plan.trainable
     code = plain(source, trainable.cell.uses_ipython)
     lines, value = split_value(code)
-    if must_be_text(trainable.cell) or {*trainable.captures.names, CONFIG} & {*trainable.cell.binds}:
+    if must_be_executed(trainable.cell, trainable.captures.names, CONFIG):
         names = dict.fromkeys([*trainable.captures.names, CONFIG, "tune"])
         lines = executed(code, trainable.cell.is_async, names).split("\n")
         value = value and "namespace['__value__']"

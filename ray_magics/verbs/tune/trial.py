@@ -6,7 +6,6 @@ import contextlib
 import inspect
 import logging
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +16,6 @@ from ...worker.records import TaskReply, TaskSpec
 from ...worker.task import Task, where
 
 RESERVED = ("training_iteration", "trial_id", "time_total_s", "config", "pid", "node_ip", "timestamp", "date")
-QUEUE_TIMEOUT = 5.0  # seconds that the last message waits for the output queue of a busy cluster
 
 
 def run_trial(
@@ -64,7 +62,7 @@ def flushed_at_end(task: Task) -> Iterator[None]:
     try:
         yield
     finally:
-        flush_rest(task)
+        task.flush_rest()
         mute()
 
 
@@ -74,22 +72,6 @@ def mute() -> None:
     for number in (1, 2):
         os.dup2(nowhere, number)
     os.close(nowhere)
-
-
-def flush_rest(task: Task) -> None:
-    """Tune has no reply into which output could be put: all of it is flushed, and has arrived when this returns."""
-    import ray
-
-    deadline = time.monotonic() + QUEUE_TIMEOUT
-    if not (task.sink.events or task.sink.hiding):
-        task.sink.take(last=True)
-    else:
-        task.flush(last=True)
-        while task.output_queue is None and time.monotonic() < deadline and task.sink.events:
-            time.sleep(0.1)
-            task.flush(last=True)
-    if task.last_message is not None:
-        ray.wait([task.last_message], timeout=max(0.0, deadline - time.monotonic()))
 
 
 def check_report(report: Mapping[Any, Any]) -> dict[str, Any]:

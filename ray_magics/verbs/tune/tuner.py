@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-import os
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
@@ -14,11 +12,11 @@ from typing import Any
 from ...cell.source import CellSource
 from ...errors import RayMagicsError, UsageError, first_line
 from ...run.dispatch import task_spec
+from ...run.storage import absolute_storage, names_of, new_name, run_path, shorten_home, storage_of
 from ...ship.entrypoint import make_entrypoint, sources
 from ...ship.payload import CapturedValues
 from ...worker.values import Namespace
 from .algorithms import SCHEDULERS, SEARCHES, Algorithm, AlgorithmChoice, mutations
-from .messages import shorten_home
 from .plan import TunePlan
 from .space import CONSTANT, KINDS, OBJECT, Dimension, nested
 from .trainable import RAY
@@ -45,19 +43,19 @@ def make_tuner(plan: TunePlan, namespace: Namespace, cell_source: CellSource, ru
         note = "Resumed: its space, metric, samples and algorithms stay as they were."
         return PreparedTuner(_restored(path, trainable), path, trainable, note)
     _check_new(plan)
-    name = plan.name or new_name(plan)
+    name = plan.name or new_name(plan.storage_path, plan.trainable.name)
     note = "There is nothing to resume, so this is a new search." if plan.resume else ""
-    return PreparedTuner(_new(plan, trainable, name), experiment_path(plan, name), trainable, note)
+    return PreparedTuner(_new(plan, trainable, name), run_path(plan.storage_path, name), trainable, note)
 
 
 def _check_new(plan: TunePlan) -> None:
     """Nothing that is kept is overwritten, and nothing is searched that was meant to go on."""
     if plan.resume and (plan.name or not plan.space):
-        name, folder = plan.name or f"{plan.trainable.name}_<time>", shorten_home(storage_of(plan))
+        name, folder = plan.name or f"{plan.trainable.name}_<time>", shorten_home(storage_of(plan.storage_path))
         raise UsageError(f"--resume: there is no experiment {name} in {folder} to go on with.")
-    if plan.name and can_go_on(experiment_path(plan, plan.name)):
+    if plan.name and can_go_on(run_path(plan.storage_path, plan.name)):
         raise UsageError(
-            f"--name {plan.name}: {shorten_home(experiment_path(plan, plan.name))} holds an experiment already; "
+            f"--name {plan.name}: {shorten_home(run_path(plan.storage_path, plan.name))} holds an experiment already; "
             "--resume goes on with it, or choose another name."
         )
 
@@ -146,7 +144,7 @@ def _new(plan: TunePlan, trainable: Any, name: str) -> Any:
         reuse_actors=plan.reuse_actors,
         time_budget_s=plan.time_budget_s,
     )
-    run_config = tune.RunConfig(name=name, storage_path=_storage_path(plan), stop=plan.stop)
+    run_config = tune.RunConfig(name=name, storage_path=absolute_storage(plan.storage_path), stop=plan.stop)
     try:
         return tune.Tuner(trainable, param_space=make_space(plan), tune_config=config, run_config=run_config)
     except (OSError, ValueError) as error:
@@ -231,43 +229,13 @@ def make_algorithm(
 # --- where experiments are kept -----------------------------------------------------------------------------------
 
 
-def _storage_path(plan: TunePlan) -> str | None:
-    """Ray wants an absolute path or a URI."""
-    if not plan.storage_path or "://" in plan.storage_path:
-        return plan.storage_path or None
-    return os.path.abspath(os.path.expanduser(plan.storage_path))
-
-
-def storage_of(plan: TunePlan) -> str:
-    """The same, with Ray's default."""
-    return _storage_path(plan) or os.path.expanduser("~/ray_results")
-
-
-def experiment_path(plan: TunePlan, name: str) -> str:
-    return f"{storage_of(plan).rstrip('/')}/{name}"
-
-
-def new_name(plan: TunePlan) -> str:
-    """``train_2026-11-21_06-10-11``; a name that is taken already gets a number."""
-    base = name = f"{plan.trainable.name}_{time.strftime('%Y-%m-%d_%H-%M-%S')}"
-    number = 1
-    while os.path.exists(experiment_path(plan, name)):
-        number += 1
-        name = f"{base}_{number}"
-    return name
-
-
 def find_experiment(plan: TunePlan) -> str:
     """The experiment to go on with: that of ``--name``, else the newest of this trainable; "" where there is none."""
     if plan.name:
-        path = experiment_path(plan, plan.name)
+        path = run_path(plan.storage_path, plan.name)
         return path if can_go_on(path) else ""
-    storage = storage_of(plan)
-    if "://" in storage:
-        raise UsageError("--resume needs --name NAME with a storage that is no local folder.")
-    names = sorted(os.listdir(storage), reverse=True) if os.path.isdir(storage) else []
-    own = [name for name in names if name.startswith(f"{plan.trainable.name}_20")]
-    paths = (os.path.join(storage, name) for name in own)
+    names = names_of(plan.storage_path, plan.trainable.name)
+    paths = (run_path(plan.storage_path, name) for name in names)
     return next((path for path in paths if can_go_on(path)), "")
 
 
