@@ -7,9 +7,10 @@ import type { Mount } from './core/live-view';
 import { runsPart } from './core/run-table';
 import { kindOf } from './core/status';
 import { applicationsPart } from './serve/view';
+import { trainingPart } from './train/view';
 import { searchPart } from './tune/view';
 
-const SPECIAL_PARTS: SpecialParts = { runs: runsPart, search: searchPart, applications: applicationsPart };
+const SPECIAL_PARTS: SpecialParts = { runs: runsPart, search: searchPart, applications: applicationsPart, training: trainingPart };
 const RENDERERS: Record<string, Mount> = { card: mountCard(SPECIAL_PARTS) };
 
 export const mount: Mount = (root, transport) => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 const sources = import.meta.glob<string>('../src/**/*.ts', { query: '?raw', import: 'default', eager: true });
 const files = Object.entries(sources).map(([path, source]) => [path.replace('../src/', ''), source] as const);
 
-const VERBS = ['tune', 'serve'];
+const VERBS = ['tune', 'serve', 'train'];
 
 /** What is wrong with the imports of a file, by its path below src. */
 function violations(path: string, source: string): string[] {
@@ -39,6 +39,7 @@ describe('the imports', () => {
     ['core/dom.ts', "import {\n  mount,\n} from '../cluster/view';"],
     ['tune/view.ts', "import { mount } from '../serve/view';"],
     ['serve/view.ts', "import '../tune/status';"],
+    ['train/view.ts', "import { curves } from '../tune/curves';"],
     ['serve/view.ts', "import widget from '../widget';"],
     ['widget.ts', "import { mount } from './tune/view';"],
     ['tune/view.ts', "import { h } from 'elsewhere';"],

@@ -12,6 +12,8 @@ export type Fields = Record<string, unknown>;
 
 type Shape = Record<string, Reader<unknown>>;
 
+const NOT_FINITE: Record<string, number> = { NaN, Infinity, '-Infinity': -Infinity };
+
 /** Reads an object: each property of the shape with its own reader. */
 export function asObject<S extends Shape>(shape: S): Reader<{ [K in keyof S]: ReturnType<S[K]> }> {
   const properties = Object.entries(shape).map(([name, read]) => [name, read.key ?? name, read] as const);
@@ -63,6 +65,11 @@ export function asNumber(value: unknown): number {
   return asNumberOrNull(value) ?? 0;
 }
 
+/** Any number; JSON has no NaN or Infinity, so the kernel sends them as text. */
+export function asFloatOrNull(value: unknown): number | null {
+  return typeof value === 'number' ? value : typeof value === 'string' ? (lookUp(NOT_FINITE, value) ?? null) : null;
+}
+
 export const isTrue: Reader<boolean> = value => value === true;
 
 /** `[name, count]`, as in the numbers of tasks by state. */
@@ -74,4 +81,11 @@ export function asCount(value: unknown): [name: string, count: number] {
 /** A field of our own tables, by a key that came from the kernel and may be "constructor". */
 export function lookUp<T>(table: Record<string, T>, key: string): T | undefined {
   return Object.hasOwn(table, key) ? table[key] : undefined;
+}
+
+/** What was computed of `key` before, else computed now: a row that is the same object as before is not read again. */
+export function cached<K extends object, T>(cache: WeakMap<object, T>, key: K, compute: (key: K) => T): T {
+  let result = cache.get(key);
+  if (result === undefined) cache.set(key, (result = compute(key)));
+  return result;
 }

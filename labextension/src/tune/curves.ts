@@ -1,16 +1,19 @@
 /** The metric over iterations, a line for each trial; over trials, where each reports once. */
-import { canvasChart, drawLabel, fitText, strokeLine, type Drawing } from '../core/canvas-chart';
+import { canvasChart, drawLabel, type Drawing } from '../core/canvas-chart';
 import type { Component } from '../core/component';
-import { h, setAttr, setAttrs, setText, suppressShortcuts } from '../core/dom';
+import { setAttr, setAttrs, setText, suppressShortcuts } from '../core/dom';
 import { count, number, plural } from '../core/format';
-import { makeScale, ticks, type Scale } from '../core/scale';
+import { nearestPoint, plotArea } from '../core/plot-area';
+import { makeScale } from '../core/scale';
 import { joinText } from '../core/text';
+import { toggle } from '../core/toggle';
 import { chartSection } from './chart-section';
 import { sample, type SearchView, type Select } from './search-view';
 import { compareScores, curveOf, isBetter, scoreOf, type CurvePoint, type Trial } from './status';
 
 const HEIGHT = 240;
-const [LEFT, RIGHT, TOP, BOTTOM] = [52, 14, 20, 34];
+const MARGINS = { left: 52, right: 14, top: 20, bottom: 34 };
+const { pixelsOf, drawCurve, drawAxes } = plotArea(MARGINS);
 const POINTER_RANGE = 30; // pixels within which the pointer finds a curve
 const HINT = 'Click a curve to select its trial.';
 
@@ -24,15 +27,13 @@ interface Curve {
 export function curves(select: Select): Component<SearchView> {
   const chart = canvasChart(HEIGHT, draw, drawMarked);
   const area = chart.node;
-  const logBox = h('input');
-  const toggle = h('label', 'toggle', logBox, 'log scale');
-  const section = chartSection('Curves', '', toggle, area);
+  const logBox = toggle('log scale', false, chart.redraw);
+  const section = chartSection('Curves', '', logBox.node, area);
   let current: SearchView | null = null;
   let drawn: Curve[] = [];
   let byTrial = false;
   let hovered: Trial | null = null;
-  logBox.type = 'checkbox';
-  suppressShortcuts(logBox, area);
+  suppressShortcuts(area);
   setAttrs(area, { tabindex: '0', role: 'group' });
   setAttr(section.readout, 'aria-live', 'polite');
 
@@ -43,14 +44,14 @@ export function curves(select: Select): Component<SearchView> {
     byTrial = trials.every(trial => trial.points <= 1);
     const all = trials.map(trial => ({ trial, points: byTrial ? pointsByTrial(trial) : curveOf(trial) }));
     const x = makeScale(all.flatMap(({ points }) => points.map(([step]) => step)), false);
-    const y = makeScale(all.flatMap(({ points }) => points.map(([, value]) => value)), logBox.checked, true);
+    const y = makeScale(all.flatMap(({ points }) => points.map(([, value]) => value)), logBox.isOn(), true);
     drawn = x && y ? all.map(curve => ({ ...curve, pixels: pixelsOf(curve.points, x, y, drawing) })) : [];
     const reporting = visible.filter(trial => trial.points > 0).length;
     const amount = reporting > drawn.length ? `${count(drawn.length)} of ${count(reporting)} trials drawn` : `${count(drawn.length)} trials`;
     setText(section.note, joinText([amount, y?.outliers ? `${count(y.outliers)} ${plural('point', y.outliers)} beyond the edge` : '']));
     setAttr(area, 'aria-label', `${search.metric} ${byTrial ? 'of each trial' : 'over iterations'}, ${amount}. Arrow keys select a trial.`);
     if (!x || !y) return;
-    drawAxes(drawing, x, y, search.metric, byTrial ? 'trial' : 'iteration');
+    drawAxes(drawing, { scale: x, title: byTrial ? 'trial' : 'iteration', whole: true }, { scale: y, title: search.metric });
     const alpha = Math.max(0.15, Math.min(0.6, 40 / drawn.length));
     const { accent, muted } = drawing.colours;
     for (const { trial, pixels } of drawn) drawCurve(drawing, pixels, 1, trial.state === 'RUNNING' ? accent : muted, alpha);
@@ -75,7 +76,8 @@ export function curves(select: Select): Component<SearchView> {
 
   const curveAt = (event: MouseEvent): Curve | null => {
     const frame = area.getBoundingClientRect();
-    return nearestCurve(drawn, event.clientX - frame.left, event.clientY - frame.top);
+    const nearest = nearestPoint(drawn.map(curve => curve.pixels), event.clientX - frame.left, event.clientY - frame.top, POINTER_RANGE);
+    return nearest ? drawn[nearest.line]! : null;
   };
   const hover = (trial: Trial | null): void => {
     if (hovered === trial) return;
@@ -108,7 +110,6 @@ export function curves(select: Select): Component<SearchView> {
     event.preventDefault();
     event.stopPropagation();
   });
-  logBox.addEventListener('change', chart.redraw);
 
   return {
     node: section.node,
@@ -137,35 +138,6 @@ function pointsByTrial(trial: Trial): CurvePoint[] {
   return curveOf(trial).map(([, value]) => [trial.number, value]);
 }
 
-const toX = (scale: Scale, value: number, { width }: Drawing): number => LEFT + scale.position(value) * (width - LEFT - RIGHT);
-const toY = (scale: Scale, value: number, { height }: Drawing): number => height - BOTTOM - scale.position(value) * (height - TOP - BOTTOM);
-
-function pixelsOf(points: CurvePoint[], x: Scale, y: Scale, drawing: Drawing): Float32Array {
-  const pixels = new Float32Array(2 * points.length);
-  points.forEach(([step, value], index) => {
-    pixels[2 * index] = toX(x, step, drawing);
-    pixels[2 * index + 1] = toY(y, value, drawing);
-  });
-  return pixels;
-}
-
-function drawCurve({ context, width, height }: Drawing, pixels: Float32Array, lineWidth: number, colour: string, alpha: number): void {
-  context.save();
-  context.beginPath();
-  context.rect(LEFT - 4, 0, width - LEFT, height - BOTTOM + 4);
-  context.clip();
-  context.globalAlpha = alpha;
-  context.strokeStyle = context.fillStyle = colour;
-  context.lineWidth = lineWidth;
-  strokeLine(context, pixels);
-  if (pixels.length === 2) {
-    context.beginPath();
-    context.arc(pixels[0]!, pixels[1]!, lineWidth + 1.5, 0, 2 * Math.PI);
-    context.fill();
-  }
-  context.restore();
-}
-
 /** The best value so far, as steps from trial to trial. */
 function drawBestSoFar(drawing: Drawing, curves: Curve[], mode: string): void {
   const steps: number[] = [];
@@ -189,39 +161,7 @@ function drawName(drawing: Drawing, pixels: Float32Array, text: string, colour: 
     const [x, y] = [pixels[index]!, pixels[index + 1]!];
     if (Number.isNaN(y)) continue;
     const raised = x > drawing.width - 80 ? 11 : 0;
-    drawLabel(drawing, text, x + 6, Math.max(8, Math.min(y, drawing.height - BOTTOM) - raised), 'left', colour);
+    drawLabel(drawing, text, x + 6, Math.max(8, Math.min(y, drawing.height - MARGINS.bottom) - raised), 'left', colour);
     return;
   }
-}
-
-function drawAxes(drawing: Drawing, x: Scale, y: Scale, metric: string, xTitle: string): void {
-  const { context, width, height, colours } = drawing;
-  for (const value of ticks(y, 4)) {
-    const line = toY(y, value, drawing);
-    context.strokeStyle = colours.line;
-    context.lineWidth = 1;
-    context.beginPath();
-    context.moveTo(LEFT, Math.round(line) + 0.5);
-    context.lineTo(width - RIGHT, Math.round(line) + 0.5);
-    context.stroke();
-    drawLabel(drawing, number(value), LEFT - 6, line, 'right');
-  }
-  for (const value of ticks(x, Math.max(2, width / 110)).filter(Number.isInteger)) {
-    drawLabel(drawing, number(value), toX(x, value, drawing), height - BOTTOM + 11, 'center');
-  }
-  drawLabel(drawing, fitText(context, metric, width / 2), 2, 6);
-  drawLabel(drawing, xTitle, width - RIGHT, height - 7, 'right');
-}
-
-function nearestCurve(curves: Curve[], x: number, y: number): Curve | null {
-  let nearest: Curve | null = null;
-  let least = POINTER_RANGE ** 2;
-  for (const curve of curves) {
-    const { pixels } = curve;
-    for (let index = 0; index < pixels.length; index += 2) {
-      const distance = (pixels[index]! - x) ** 2 + (pixels[index + 1]! - y) ** 2;
-      if (distance < least) [nearest, least] = [curve, distance];
-    }
-  }
-  return nearest;
 }

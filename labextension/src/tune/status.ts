@@ -1,6 +1,6 @@
 /** The status of a search, as the kernel sends it (tests/data/tune.json), and its values as text. */
 import { number, seconds } from '../core/format';
-import { asCount, asFields, asId, asList, asListOf, asNumber, asObject, asText, asTextUpTo, fromKey, isTrue, lookUp, type Reader } from '../core/json-readers';
+import { asCount, asFields, asFloatOrNull, asId, asList, asListOf, asNumber, asObject, asText, asTextUpTo, cached, fromKey, isTrue, lookUp, type Reader } from '../core/json-readers';
 import { readRun, type Run } from '../core/status';
 import { NO_VALUE } from '../core/text';
 
@@ -13,7 +13,6 @@ export type Trial = ReturnType<typeof readTrial>;
 const MAX_COLUMNS = 40; // of parameters, and of metrics
 const MAX_CHOICES = 50;
 const asValueText = asTextUpTo(500);
-const NOT_FINITE: Record<string, number> = { NaN, Infinity, '-Infinity': -Infinity };
 
 // The kernel sends only rows that have changed; a row that is the same object as before is not read again.
 const trialsByRows = new WeakMap<object, Trial[]>();
@@ -30,7 +29,7 @@ const readTrial = asObject({
   how: asText,
   // In the order of the search's params and metrics.
   params: upToMaxColumns(readValue),
-  metrics: upToMaxColumns(readNumber),
+  metrics: upToMaxColumns(asFloatOrNull),
   iterations: asNumber,
   seconds: asNumber,
   node: asText,
@@ -131,20 +130,9 @@ function upToMaxColumns<T>(read: Reader<T>): Reader<T[]> {
 
 function readPoint(value: unknown): CurvePoint {
   const [step, score] = asList(value);
-  return [readNumber(step) ?? NaN, readNumber(score) ?? NaN];
+  return [asFloatOrNull(step) ?? NaN, asFloatOrNull(score) ?? NaN];
 }
 
 function readValue(value: unknown): Value {
-  return typeof value === 'boolean' ? value : (readNumber(value) ?? (typeof value === 'string' ? asValueText(value) : null));
-}
-
-/** JSON has no NaN or Infinity, so the kernel sends them as text. */
-function readNumber(value: unknown): number | null {
-  return typeof value === 'number' ? value : typeof value === 'string' ? (lookUp(NOT_FINITE, value) ?? null) : null;
-}
-
-function cached<K extends object, T>(cache: WeakMap<object, T>, key: K, compute: (key: K) => T): T {
-  let result = cache.get(key);
-  if (result === undefined) cache.set(key, (result = compute(key)));
-  return result;
+  return typeof value === 'boolean' ? value : (asFloatOrNull(value) ?? (typeof value === 'string' ? asValueText(value) : null));
 }

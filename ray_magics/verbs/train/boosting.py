@@ -18,6 +18,7 @@ from .plan import TrainPlan
 
 TRAIN = "train"  # the dataset that is trained on; the others are evaluated
 
+FUNCTION_NAME = "train_loop"
 LOOPS = {
     "xgboost": """
 def train_loop(config):
@@ -82,12 +83,12 @@ def default_params(dataset, label, library):  # type: ignore[no-untyped-def]  # 
     quiet = {"verbose": -1} if library == "lightgbm" else {}
     if not (kind.startswith("int") or kind.startswith("uint") or kind.startswith("bool")):
         return {"objective": other, **quiet}
-    values = set()
+    found = set()
     for batch in dataset.select_columns([label]).iter_batches(batch_format="numpy"):
-        values.update(batch[label].tolist())
-        if len(values) > 100:
+        found.update(batch[label].tolist())
+        if len(found) > 100:
             return {"objective": other, **quiet}
-    values = sorted(map(int, values))
+    values = sorted(map(int, found))
     if values in ([0, 1], [0], [1]):
         return {"objective": two, **quiet}
     if values[0] == 0 and len(values) == values[-1] + 1:
@@ -105,10 +106,10 @@ def boosting_loop(
 ) -> tuple[TrainLoop, CellSource]:
     """The loop, and its code. Raises UsageError for what it needs and has not."""
     check_boosting(options)
-    code = LOOPS[options.trainer].strip("\n") + "\n"
-    called = replace(cell_source, code=f"{code}\n\ntrain_loop(config)", filename=f"<{options.trainer}>")
+    source = replace(cell_source, code=LOOPS[options.trainer], filename=f"<{options.trainer}>")
     own_names = {name: value for name, value in namespace.items() if name != TRAIN}
-    return read_loop(FUNCTIONS, options.trainer, called.read(), own_names, options.trainer), called
+    loop = read_loop(FUNCTIONS, options.trainer, source.read(), own_names, options.trainer)
+    return replace(loop, function=FUNCTION_NAME), source
 
 
 def check_boosting(options: TrainOptions) -> None:

@@ -14,6 +14,7 @@ from ...cell.reader import Cell, read_cell
 from ...cell.source import CellSource
 from ...errors import UsageError
 from ...ship.captures import Captures, find_captures
+from .call import LoopCall
 
 STATEMENTS, FUNCTIONS, FUNCTION, TRAINER = "statements", "functions", "function", "trainer"
 CONFIG = "config"
@@ -35,11 +36,12 @@ class TrainLoop:
         kind: "statements" with `config` in scope, "functions" of which `name` is the loop, a "function" of the
             notebook, or that of a "trainer" which the notebook has built.
         name: what Ray, its folders and the view call it.
-        cell: the code that runs; it ends in the call of the loop, where that is a function.
+        cell: the code that runs; that of a cell of functions defines them.
         captures: what that reads from the notebook.
         text: as it stands on the line.
         value: the trainer.
         takes_config: whether the loop is given `config`.
+        function: of "functions", the one that is called.
     """
 
     kind: str
@@ -49,11 +51,13 @@ class TrainLoop:
     text: str = ""
     value: Any = field(default=None, compare=False)
     takes_config: bool = True
+    function: str = ""
 
     @property
-    def returns(self) -> bool:
-        """Whether the value of the code is Ray's `return_value`, as what a function returns is."""
-        return self.kind != STATEMENTS
+    def call(self) -> LoopCall:
+        """What a worker does beside executing the code."""
+        function = self.function if self.kind == FUNCTIONS else ""
+        return LoopCall(function, self.takes_config, returns=self.kind == FUNCTION)
 
 
 def scope_of(trainer: str) -> dict[str, str]:
@@ -61,10 +65,8 @@ def scope_of(trainer: str) -> dict[str, str]:
     return {**SCOPE, **SCOPE_OF.get(trainer, {})}
 
 
-def cell_loop(
-    cell_source: CellSource, namespace: Mapping[str, Any], trainer: str, loop_name: str | None
-) -> tuple[TrainLoop, CellSource]:
-    """The body of the magic as a loop, and the code that runs. Raises UsageError for what is none."""
+def cell_loop(cell_source: CellSource, namespace: Mapping[str, Any], trainer: str, loop_name: str | None) -> TrainLoop:
+    """The body of the magic as a loop. Raises UsageError for what is none."""
     cell = cell_source.read()
     if cell.empty:
         raise UsageError(
@@ -75,12 +77,10 @@ def cell_loop(
         if loop_name is not None:
             raise UsageError(f"--loop {loop_name} is for a cell of functions; the statements of this one are the loop.")
         name = f"cell_{sha256((cell_source.cell_id or cell.source).encode()).hexdigest()[:6]}"
-        return read_loop(STATEMENTS, name, cell, namespace, trainer), cell_source
+        return read_loop(STATEMENTS, name, cell, namespace, trainer)
     name = _chosen(cell, loop_name)
-    takes_config = _takes_config(cell_source.code, name)
-    called = replace(cell_source, code=f"{cell_source.code.rstrip()}\n\n{name}({CONFIG if takes_config else ''})")
-    loop = read_loop(FUNCTIONS, name, called.read(), namespace, trainer)
-    return replace(loop, takes_config=takes_config), called
+    loop = read_loop(FUNCTIONS, name, cell, namespace, trainer)
+    return replace(loop, function=name, takes_config=_takes_config(cell_source.code, name))
 
 
 def _chosen(cell: Cell, loop_name: str | None) -> str:

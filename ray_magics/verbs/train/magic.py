@@ -41,10 +41,14 @@ def ray_train(line: Line, cell: str | None = None) -> Any:
         %ray_train --trainer xgboost --label is_big_tip --data train=train_ds valid=valid_ds --into result
         %ray_train trainer                     # one that the notebook has built
         %ray_train train_loop --resume         # after an interrupt or a kernel restart
+        %ray_tune NAME --space "lr=loguniform(1e-3, 1e-1)" --metric loss --mode min
+                                               # a search over the loop of a cell, by its function or --name
     """
     shell: Any = get_ipython()
     with interrupts_wait():
         cell_source, plan = _decide(line, cell, shell)
+        if cell is not None:
+            remember_loop(plan, shell.user_ns, cell_source)
         if line.dry_run:
             return show_plan(plan, shell.user_ns, cell_source)
         return carry_out(plan, shell.user_ns, cell_source)
@@ -62,7 +66,7 @@ def _decide(line: Line, cell: str | None, shell: Any) -> tuple[CellSource, Train
         if line.loop is not None:
             raise UsageError(f'%%ray_train takes no "{line.loop.text}": the cell is the loop.')
         cell_source = cell_source_of(shell, cell, is_cell=True)
-        loop, cell_source = cell_loop(cell_source, shell.user_ns, options.trainer, options.loop_name)
+        loop = cell_loop(cell_source, shell.user_ns, options.trainer, options.loop_name)
         return cell_source, make_plan(options, loop)
     if options.loop_name is not None:
         raise UsageError("--loop is for a cell of functions; a line names the loop itself: %ray_train LOOP")
@@ -73,6 +77,13 @@ def _decide(line: Line, cell: str | None, shell: Any) -> tuple[CellSource, Train
     text = line.loop.text
     loop = named_loop(text, line.loop.evaluate(shell.user_ns, "LOOP"), shell.user_ns)
     return cell_source_of(shell, loop.cell.source, is_cell=False), make_plan(options, loop)
+
+
+def remember_loop(plan: TrainPlan, namespace: dict[str, Any], cell_source: CellSource) -> None:
+    """From now on ``%ray_tune NAME`` searches over the loop of this cell."""
+    from .trial import remember
+
+    remember(plan, namespace, cell_source)
 
 
 def show_plan(plan: TrainPlan, namespace: dict[str, Any], cell_source: CellSource) -> None:

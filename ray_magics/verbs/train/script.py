@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...cell.reader import read_cell
+from ...run.loops import TRIAL_NAME
 from ...run.storage import DEFAULT, absolute_storage
 from ...ship.captures import Capture, find_captures
 from ...ship.cell_text import executed, indented, must_be_executed, plain
@@ -64,6 +65,27 @@ def script(plan: TrainPlan, namespace: Namespace, source: str) -> str:
     return finished(f"{text}\n")
 
 
+def trial_script(plan: TrainPlan, namespace: Namespace, source: str) -> list[str]:
+    """Imports, and a function that trains once in a trial of Ray Tune, called `TRIAL_NAME`."""
+    captures = _captures(plan, namespace)
+    imports = [line for line in _imports(plan) if line != "import ray"]
+    imports.append("from ray.tune.integration.ray_train import TuneReportCallback")
+    trainer = CLASSES[plan.trainer].partition(":")[2]
+    given = f"{{**{_given(plan, 'config')}, **config}}" if plan.config else CONFIG
+    changed = {
+        "train_loop_config": f"train_loop_config={given}",
+        "run_config": "run_config=train.RunConfig(callbacks=[TuneReportCallback()])",
+    }
+    arguments = [changed.pop(one.partition("=")[0], one) for one in _arguments(plan)]
+    lines = "".join(f"{_INDENT * 2}{argument},\n" for argument in [*arguments, *changed.values()])
+    return [
+        "\n".join(imports),
+        *setting(captures, namespace, source_for(namespace), imported={"ray", "tune", *_scope_read(plan)}),
+        *_loop(plan, source),
+        f"def {TRIAL_NAME}({CONFIG}):\n{_INDENT}{trainer}(\n{lines}{_INDENT}).fit()",
+    ]
+
+
 def _captures(plan: TrainPlan, namespace: Namespace) -> list[Capture]:
     """What the loop reads, and the expressions of the line."""
     found = [*plan.loop.captures.found]
@@ -101,7 +123,7 @@ def _loop(plan: TrainPlan, source: str) -> Iterable[str]:
         return [LOOPS[plan.trainer].strip("\n"), *([] if _names_objective(plan) else [DEFAULT_PARAMS.strip("\n")])]
     code = plain(source, plan.loop.cell.uses_ipython)
     if plan.loop.kind != STATEMENTS:
-        return [code.rpartition("\n\n")[0].rstrip()]  # without the call of the loop
+        return [code]
     if must_be_executed(plan.loop.cell, plan.loop.captures.names, CONFIG):
         names = dict.fromkeys([*plan.loop.captures.names, CONFIG, *_scope_read(plan)])
         code = executed(code, plan.loop.cell.is_async, names)
@@ -120,8 +142,7 @@ def _fit(plan: TrainPlan) -> str:
 
 
 def _arguments(plan: TrainPlan) -> Iterator[str]:
-    own = {STATEMENTS: "train_loop", FUNCTION: plan.loop.text}.get(plan.loop.kind, plan.loop.name)
-    yield "train_loop" if plan.is_written else own
+    yield {STATEMENTS: "train_loop", FUNCTION: plan.loop.text}.get(plan.loop.kind, plan.loop.function)
     if plan.is_written:
         yield f"train_loop_config={_boosting_config(plan)}"
     elif plan.loop.takes_config:

@@ -33,7 +33,7 @@ CLASSES = {
     "jax": "ray.train.v2.jax:JaxTrainer",
 }
 OBSERVER, WORKER_LOOP = "ray_magics.verbs.train.observer", "ray_magics.verbs.train.worker_loop"
-SHIPPED = ("ray_magics.raylib.train_events", OBSERVER, WORKER_LOOP)
+SHIPPED = ("ray_magics.raylib.train_events", "ray_magics.verbs.train.call", OBSERVER, WORKER_LOOP)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def make_trainer(plan: TrainPlan, namespace: Namespace, cell_source: CellSource,
     if plan.loop.kind == TRAINER:
         return _observed(plan, cell_source, run, callback)
     name, note = _name(plan)
-    function = _shipped(plan, namespace, cell_source, run)
+    function = ship_loop(plan, namespace, cell_source, run)("")
     module, _, kind = CLASSES[plan.trainer].partition(":")
     arguments = {
         "train_loop_config": dict(plan.config or {}),
@@ -78,8 +78,11 @@ def _hook(run: str) -> Any:
     return hook
 
 
-def _shipped(plan: TrainPlan, namespace: Namespace, cell_source: CellSource, run: str) -> Any:
-    """A function that executes the loop in the worker runtime; large values are sent once, by reference."""
+def ship_loop(plan: TrainPlan, namespace: Namespace, cell_source: CellSource, run: str) -> Any:
+    """A function that gives, for a trial of a search or "", the loop as Ray calls it.
+
+    It executes in the worker runtime; large values are sent once, by reference.
+    """
     captured = CapturedValues(plan.loop.captures, namespace)
     if not plan.quiet:
         captured.print_large()
@@ -87,13 +90,17 @@ def _shipped(plan: TrainPlan, namespace: Namespace, cell_source: CellSource, run
     spec = task_spec(run, plan.loop.cell, cell_source, payload).to_wire()
     execute = make_entrypoint(sources(*SHIPPED), WORKER_LOOP, "run_loop")
     pickled, references, shared = payload.pickled, list(payload.references), list(payload.shared)
-    scope, returns = plan.scope, plan.loop.returns
+    scope, call, name = plan.scope, plan.loop.call.to_wire(), plan.loop.name
 
-    def train_loop(config: Mapping[str, Any]) -> Any:
-        return execute(spec, pickled, references, shared, scope, returns, config)
+    def make_loop(trial: str) -> Any:
+        def train_loop(config: Mapping[str, Any]) -> Any:
+            return execute({**spec, "task": trial}, pickled, references, shared, scope, call, config)
 
-    train_loop.__module__, train_loop.__name__ = "__main__", plan.loop.name
-    return train_loop
+        train_loop.__module__, train_loop.__name__ = "__main__", name
+        return train_loop
+
+    make_loop.__module__ = "__main__"  # so that it travels by value
+    return make_loop
 
 
 def _observed(plan: TrainPlan, cell_source: CellSource, run: str, callback: Any) -> PreparedTrainer:

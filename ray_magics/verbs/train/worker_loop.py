@@ -15,6 +15,7 @@ from ...worker.interpreter import execute, open_namespace, program
 from ...worker.records import TaskReply, TaskSpec
 from ...worker.task import Task, where
 from ...worker.values import Namespace
+from .call import LoopCall
 from .observer import signs_of_life
 
 
@@ -24,23 +25,23 @@ def run_loop(
     references: Sequence[Any],
     shared: Sequence[Any],
     scope: Mapping[str, str],
-    returns: bool,
+    call: Mapping[str, Any],
     config: Any,
 ) -> Any:
     """Runs the loop with `config` in scope.
 
     Args:
-        wire: a TaskSpec as it travels.
+        wire: a TaskSpec as it travels, whose task is the trial of a search or "".
         scope: what else is in scope: name -> ``module:attribute``.
-        returns: whether the value of the code's last expression is what the loop returns.
+        call: a LoopCall as it travels.
 
     Raises what the code raised, which carries its failure as plain data.
     """
     import ray
     from ray import train
 
-    rank = train.get_context().get_world_rank()
-    spec = TaskSpec.from_wire({**wire, "task": rank})
+    rank, trial = train.get_context().get_world_rank(), wire["task"]
+    spec = TaskSpec.from_wire({**wire, "task": f"{trial}:{rank}" if trial else rank})
     task = Task(spec)
     payload = ray.get(payload) if isinstance(payload, ray.ObjectRef) else payload
     failure: BaseException | None = None
@@ -49,7 +50,8 @@ def run_loop(
     target = {"run": spec.run, "queue": spec.output_queue}
     quiet_reports()
     quiet_datasets()
-    with signs_of_life(target, rank), flushed_at_end(task), task.captured(), figures(task.sink):
+    signs = contextlib.nullcontext() if trial else signs_of_life(target, rank)
+    with signs, flushed_at_end(task), task.captured(), figures(task.sink):
         try:
             namespace, arrived = open_namespace(spec, payload, references, ray.get(list(shared)))
             namespace["config"] = config
@@ -57,13 +59,21 @@ def run_loop(
                 namespace.setdefault(name, imported(path))
             prepare(task.sink, namespace, spec.uses_ipython)
             with arrived.as_main():
-                value = execute(*program(spec.source, spec.filename), namespace, spec.is_async)
+                value = _called(LoopCall.from_wire(call), spec, namespace, config)
         except Exception as error:
             failure = error
     if failure is not None:
         reply = TaskReply(spec.run, spec.task, where())
         throw(loadable(failure), describe(failure, namespace, where()), reply, retried=True)
-    return value if returns else None
+    return value
+
+
+def _called(call: LoopCall, spec: TaskSpec, namespace: Namespace, config: Any) -> Any:
+    value = execute(*program(spec.source, spec.filename), namespace, spec.is_async)
+    if not call.function:
+        return value if call.returns else None
+    function = namespace[call.function]
+    return function(config) if call.takes_config else function()
 
 
 def run_function(wire: Mapping[str, Any], function: Any, config: Any) -> Any:

@@ -125,7 +125,8 @@ def _read_trainable(
     line: Line, cell: str | None, shell: Any, cell_source: CellSource | None = None
 ) -> tuple[CellSource, Trainable]:
     """What a trial runs, and where that stands."""
-    from .trainable import cell_trainable, named_trainable
+    from ...run.loops import find_loop
+    from .trainable import cell_trainable, loop_trainable, named_trainable
 
     if cell is None and line.trainable is None:
         raise UsageError("%ray_tune needs something to run: %ray_tune TRAINABLE, or a cell below %%ray_tune.")
@@ -135,6 +136,9 @@ def _read_trainable(
         cell_source = cell_source or cell_source_of(shell, cell, is_cell=True)
         return cell_source, cell_trainable(cell_source.read(), shell.user_ns, cell_source.cell_id)
     text = line.trainable.text
+    loop = None if text in shell.user_ns else find_loop(text)
+    if loop is not None:
+        return cell_source or cell_source_of(shell, "", is_cell=False), loop_trainable(loop)
     trainable = named_trainable(text, line.trainable.evaluate(shell.user_ns, "TRAINABLE"), shell.user_ns)
     return cell_source or cell_source_of(shell, trainable.cell.source, is_cell=False), trainable
 

@@ -26,7 +26,7 @@ from .algorithms import (
     expand_grid,
 )
 from .space import Assignment, Dimension, make_space
-from .trainable import Trainable, check_trainable
+from .trainable import TRAINING, Trainable, check_trainable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,9 @@ class TunePlan(TuneOptions):
 
     @property
     def request(self) -> dict[str, float]:
-        """What one trial reserves, under the names of Ray's resources."""
+        """What one trial, or a worker of it, reserves, under the names of Ray's resources."""
+        if self.trainable.kind == TRAINING:
+            return dict(self.trainable.value.request)
         amounts = {"CPU": 1 if self.num_cpus is None else self.num_cpus, "GPU": self.num_gpus or 0}
         return {name: float(amount) for name, amount in amounts.items() if amount}
 

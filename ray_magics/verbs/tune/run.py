@@ -9,7 +9,7 @@ from ... import connection
 from ...cell.source import CellSource
 from ...errors import ClusterLost, RayMagicsError, RunCancelled, UsageError
 from ...raylib.tune import metric_of, observe
-from ...resources import fits_now
+from ...resources import fits_now, too_many
 from ...run.launch import be_ready, execute_run
 from ...run.library_run import LibraryRun
 from ...run.run import Viewer
@@ -24,6 +24,7 @@ from .plan import TunePlan
 from .quiet import quiet
 from .space import nested_config, safe_repr
 from .status import TuneStatus, choices_of
+from .trainable import TRAINING
 from .trial_table import TrialTable
 from .tuner import can_go_on, make_tuner, results_so_far
 
@@ -33,6 +34,12 @@ TRIAL_ACTIONS = ("stop", "pause", "resume")
 def check(plan: TunePlan) -> None:
     """Connects; raises UsageError for trials that this cluster can never run."""
     be_ready(plan.request)
+    if plan.trainable.kind == TRAINING:
+        loop = plan.trainable.value
+        nodes = connection.nodes(60.0)
+        reason = too_many(loop.request, loop.workers, nodes, "workers of a trial", "--num-workers")
+        if reason and not connection.can_grow():
+            raise UsageError(reason)
 
 
 def execute_plan(plan: TunePlan, namespace: Namespace, cell_source: CellSource, view: Viewer) -> Any:
@@ -81,8 +88,9 @@ class TuneRun(LibraryRun):
                 return results_so_far(self.path, self.trainable), error
 
     def output_label(self, message: OutputMessage) -> str:
-        trial = self.table.trials.get(str(message.task))
-        return f"trial {trial.number}" if trial else f"trial {message.task}"
+        id, _, rank = str(message.task).partition(":")
+        trial = self.table.trials.get(id)
+        return f"trial {trial.number if trial else id}{rank and f', rank {rank}'}"
 
     def tick(self) -> None:
         if self.waited is None and self.table.running:

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from ...cell.reader import read_cell
+from ...run.loops import IDLE, TRIAL_NAME, NamedLoop
 from ...ship.captures import Capture, find_captures
 from ...ship.cell_text import executed, indented, must_be_executed, plain, split_value
 from ...ship.pickles import Namespace
@@ -17,7 +18,7 @@ from ...ship.script import assignment, code_of, describe_captures, finished, is_
 from .algorithms import FIFO, SCHEDULERS, SEARCHES, Algorithm, AlgorithmChoice, mutations
 from .plan import TunePlan
 from .space import KINDS, OBJECT, Dimension, nested, safe_repr
-from .trainable import CELL, CONFIG, FUNCTION, RAY
+from .trainable import CELL, CONFIG, FUNCTION, RAY, TRAINING
 
 _INDENT = "    "
 
@@ -51,6 +52,8 @@ def _what(plan: TunePlan) -> str:
     times = "as often as the time allows" if plan.num_samples == -1 else f"{plan.num_samples} times"
     grid = [dimension.key for dimension in plan.space if dimension.kind == "grid_search"]
     resources = ", ".join(f"{amount:g} {name}" for name, amount in plan.request.items())
+    if plan.trainable.kind == TRAINING:
+        name, resources = f"{name} on {plan.trainable.value.workers} workers", f"{resources} for each of these"
     return f"{name}, {times}{f' for each {chr(44).join(grid)}' if grid else ''}, with {resources or 'nothing'} reserved"
 
 
@@ -68,9 +71,13 @@ def _target(plan: TunePlan) -> str:
 
 def script(plan: TunePlan, namespace: Namespace, source: str) -> str:
     """A program that does the same with Ray alone; ``python`` runs it."""
-    captures = (*plan.trainable.captures.found, *_read_by_options(plan, namespace))
+    is_training = plan.trainable.kind == TRAINING
+    own = () if is_training else plan.trainable.captures.found
+    captures = (*own, *_read_by_options(plan, namespace))
     parts = ["import ray\nfrom ray import tune", *_imports(plan, namespace)]
     parts += setting(captures, namespace, imported=["ray", "tune"])
+    if is_training:
+        parts += plan.trainable.value.script()
     if plan.trainable.kind == CELL:
         parts.append(_cell_function(plan, source))
     if plan.trainable.kind == RAY and not plan.trainable.text.isidentifier():
@@ -159,6 +166,8 @@ def _tuner(plan: TunePlan, wrapped: bool) -> str:
 def _trainable(plan: TunePlan, wrapped: bool) -> str:
     trainable = plan.trainable
     name = trainable.text
+    if trainable.kind == TRAINING:
+        return f"tune.with_resources({TRIAL_NAME}, {plan.resources or IDLE!r})"
     if trainable.kind == CELL:
         name = trainable.name
     elif wrapped or (trainable.kind == RAY and not trainable.text.isidentifier()):
@@ -224,6 +233,8 @@ def _tune_config(plan: TunePlan) -> Iterator[str]:
     yield f"num_samples={plan.num_samples}"
     if plan.max_concurrent_trials:
         yield f"max_concurrent_trials={plan.max_concurrent_trials}"
+    elif plan.trainable.kind == TRAINING:
+        yield f"max_concurrent_trials={_at_a_time(plan.trainable.value)}"
     if plan.reuse_actors:
         yield "reuse_actors=True"
     if plan.scheduler.name != FIFO:
@@ -232,6 +243,12 @@ def _tune_config(plan: TunePlan) -> Iterator[str]:
         yield f"search_alg={_algorithm(plan.search, SEARCHES, _seed(plan))}"
     if plan.time_budget_s is not None:
         yield f"time_budget_s={plan.time_budget_s:g}"
+
+
+def _at_a_time(loop: NamedLoop) -> str:
+    """As many trials as the cluster has workers for, which Tune knows nothing of."""
+    resource, amount = next(iter(loop.request.items()), ("CPU", 1.0))
+    return f"max(1, int(ray.cluster_resources().get({resource!r}, 0) // {amount * loop.workers:g}))"
 
 
 def _algorithm(choice: AlgorithmChoice, known: Mapping[str, Algorithm], defaults: Mapping[str, str]) -> str:

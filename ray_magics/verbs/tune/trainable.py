@@ -10,9 +10,10 @@ from typing import Any
 
 from ...cell.reader import Cell, read_cell
 from ...errors import UsageError
+from ...run.loops import NamedLoop
 from ...ship.captures import Captures, find_captures
 
-CELL, FUNCTION, RAY = "cell", "function", "ray"
+CELL, FUNCTION, RAY, TRAINING = "cell", "function", "ray", "training"
 CONFIG = "config"
 
 
@@ -23,12 +24,12 @@ class Trainable:
     Attributes:
         kind: "cell" (the body of the magic), "function" (of one argument, the configuration) or "ray" (a Trainable
             class, the name of a registered one, or what ``tune.with_parameters`` and its like return: goes to Ray as
-            it is).
+            it is), or "training" (the loop of a cell of ``%%ray_train``: each trial has workers of its own).
         name: what Ray, its folders and the view call it.
         cell: the code that runs with `config` in scope; for a function the call of it.
         captures: what that code reads from the notebook.
         text: as it stands on the line.
-        value: for "ray", the object.
+        value: for "ray", the object; for "training", a NamedLoop.
     """
 
     kind: str
@@ -71,6 +72,11 @@ def named_trainable(text: str, value: Any, namespace: Mapping[str, Any]) -> Trai
     source = f"{text}({CONFIG})" if text.isidentifier() else f"({text})({CONFIG})"
     cell = read_cell(source)
     return Trainable(FUNCTION, _name_of(value, text), cell, find_captures(cell, namespace, without=[CONFIG]), text)
+
+
+def loop_trainable(loop: NamedLoop) -> Trainable:
+    """The loop of a cell of ``%%ray_train``."""
+    return Trainable(TRAINING, loop.name, loop.cell, loop.captures, loop.name, loop)
 
 
 def _is_of_ray(value: Any) -> bool:

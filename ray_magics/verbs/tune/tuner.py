@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
+from ... import connection
 from ...cell.source import CellSource
 from ...errors import RayMagicsError, UsageError, first_line
+from ...resources import room_for
 from ...run.dispatch import task_spec
+from ...run.loops import IDLE, NamedLoop
 from ...run.storage import absolute_storage, names_of, new_name, run_path, shorten_home, storage_of
 from ...ship.entrypoint import make_entrypoint, sources
 from ...ship.payload import CapturedValues
@@ -19,7 +22,7 @@ from ...worker.values import Namespace
 from .algorithms import SCHEDULERS, SEARCHES, Algorithm, AlgorithmChoice, mutations
 from .plan import TunePlan
 from .space import CONSTANT, KINDS, OBJECT, Dimension, nested
-from .trainable import RAY
+from .trainable import RAY, TRAINING
 
 log = logging.getLogger(__name__)
 TRIAL = "ray_magics.verbs.tune.trial"
@@ -65,6 +68,8 @@ def make_trainable(plan: TunePlan, namespace: Namespace, cell_source: CellSource
     from ray import tune
 
     own = plan.trainable
+    if own.kind == TRAINING:
+        return tune.with_resources(own.value.make_trial(run), plan.resources or IDLE)
     trainable = _quiet(own.value) if own.kind == RAY else _shipped(plan, namespace, cell_source, run)
     if plan.resources is None:
         return trainable
@@ -140,7 +145,7 @@ def _new(plan: TunePlan, trainable: Any, name: str) -> Any:
         search_alg=make_search(plan),
         scheduler=make_scheduler(plan),
         num_samples=plan.num_samples,
-        max_concurrent_trials=plan.max_concurrent_trials,
+        max_concurrent_trials=_at_a_time(plan),
         reuse_actors=plan.reuse_actors,
         time_budget_s=plan.time_budget_s,
     )
@@ -152,6 +157,14 @@ def _new(plan: TunePlan, trainable: Any, name: str) -> Any:
         if isinstance(error, OSError) or "storage" in str(error).lower():
             raise UsageError(f"--storage-path {where}: {first_line(error)}") from error
         raise UsageError(f"Ray Tune refuses this: {first_line(error)}") from error
+
+
+def _at_a_time(plan: TunePlan) -> int | None:
+    """Trials that Tune may start: it does not know of the workers that a training has, which would wait for ever."""
+    if plan.trainable.kind != TRAINING or plan.max_concurrent_trials:
+        return plan.max_concurrent_trials
+    loop: NamedLoop = plan.trainable.value
+    return max(1, room_for(loop.request, connection.nodes(60.0)) // loop.workers)
 
 
 def make_space(plan: TunePlan) -> dict[str, Any]:
