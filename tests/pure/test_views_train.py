@@ -25,7 +25,7 @@ def status(**changes: Any) -> TrainStatus:
     )
     made = TrainStatus(
         "7", "In[3]", "ray_train", "running", 12.0, unit="report", total=None, done=5, phase="RUNNING",
-        wanted="2 workers", ranks=ranks, rows=history.rows(), best="b", scored_by="min loss", restarts=1,
+        wanted="2", ranks=ranks, rows=history.rows(), best="b", scored_by="min loss", restarts=1,
         trouble="rank 1: the worker died", path="~/ray_results/x", speed=2.0,
         checkpoints=(CheckpointStatus("a", 1, 10, 1.0, kept=False), CheckpointStatus("b", 2, 2048, 0.5)),
     )  # fmt: skip
@@ -35,12 +35,12 @@ def status(**changes: Any) -> TrainStatus:
 def test_text_has_workers_curves_and_checkpoints() -> None:
     shown = text(train_card(status()))
     assert "5 reports · 2 reports/s" in shown
-    assert "now: trains · workers: 2 workers · best checkpoint by: min loss" in shown
+    assert "now: trains · workers: 2 · best checkpoint by: min loss" in shown
     assert "started again: once (rank 1: the worker died)" in shown
     assert "■ Waits for other ranks, 12 s" in shown or "● Waits for other ranks, 12 s" in shown
     assert "✗ Failed" in shown and "300 MiB" in shown
     assert "hard: 1 report with NaN or infinity." in shown
-    assert "b ★" in shown and "and 1 more" in shown
+    assert "b ★" in shown and "1 earlier checkpoint was not kept." in shown
 
 
 @pytest.mark.parametrize("state", ["pending", "running", "stopping", "finished", "failed", "cancelled"])

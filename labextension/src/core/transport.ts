@@ -81,7 +81,7 @@ async function requestOnControl(kernel: KernelConnection, content: Command): Pro
 }
 
 /** Not crypto.randomUUID, which browsers offer only to pages that came over HTTPS or from this machine. */
-function randomId(): string {
+export function randomId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('');
 }
 

@@ -2,6 +2,7 @@
 import type { Component } from '../core/component';
 import { h, setAttrs, setVisible } from '../core/dom';
 import { toggle } from '../core/toggle';
+import { randomId } from '../core/transport';
 
 /** The same object as long as nothing has been changed. */
 export interface ChartOptions {
@@ -14,11 +15,8 @@ export interface Toolbar extends Component<{ severalWorkers: boolean }> {
   options(): ChartOptions;
 }
 
-let toolbars = 0;
-
 export function toolbar(changed: () => void): Toolbar {
-  toolbars += 1;
-  const group = `ray-magics-x-${toolbars}`;
+  const group = `ray-magics-x-${randomId()}`; // a page may run this module more than once
   const bySteps = toggle('step', true, change, group);
   const byTime = toggle('time', false, change, group);
   const log = toggle('log scale', false, change);

@@ -15,7 +15,7 @@ from .status import CheckpointStatus, TrainStatus, WorkerStatus
 BEST = "★"
 WORKERS = ("Rank", "State", "Node", "Process", "GPU", "Memory", "Reports")
 METRICS = ("Metric", "Last", "Least", "Most", "Curve")
-CHECKPOINTS = ("Checkpoint", "Report", "Size", "Score", "State")
+CHECKPOINTS = ("Checkpoint", "Report", "Size", "Score")
 
 _MOST_WORKERS, _MOST_METRICS, _MOST_CHECKPOINTS = 50, 20, 10
 _PHASES = {
@@ -37,7 +37,7 @@ def train_card(status: TrainStatus) -> Card:
     body = (
         Facts(tuple(_facts(status))),
         _workers(status),
-        *((training,) if status.rows or not status.live else ()),
+        *((training,) if status.rows or status.ranks or not status.live else ()),
         *_checkpoints(status),
         *((Text(f"Results: {f.one_line(status.path)}", "muted"),) if status.path else ()),
     )
@@ -105,10 +105,16 @@ def _number(value: float | str | None) -> float | None:
 def _checkpoints(status: TrainStatus) -> Iterator[Section]:
     if not status.checkpoints:
         return
-    shown = [one for one in status.checkpoints if one.kept][-_MOST_CHECKPOINTS:]
-    best = [one for one in status.checkpoints if one.name == status.best and one not in shown]
+    kept = [one for one in status.checkpoints if one.kept]
+    shown = kept[-_MOST_CHECKPOINTS:]
+    best = [one for one in kept if one.name == status.best and one not in shown]
     rows = tuple(_checkpoint(one, status.best) for one in (*best, *shown))
-    yield Table(CHECKPOINTS, rows, title="Checkpoints", hidden=len(status.checkpoints) - len(rows))
+    yield Table(CHECKPOINTS, rows, title="Checkpoints", hidden=len(kept) - len(rows))
+    if gone := len(status.checkpoints) - len(kept):
+        yield Text(
+            f"{f.count(gone)} earlier {f.plural('checkpoint', gone)} {'was' if gone == 1 else 'were'} not kept.",
+            "muted",
+        )
 
 
 def _checkpoint(checkpoint: CheckpointStatus, best: str) -> Row:
@@ -117,6 +123,5 @@ def _checkpoint(checkpoint: CheckpointStatus, best: str) -> Row:
         f.count(checkpoint.step),
         "" if checkpoint.size is None else size_text(checkpoint.size),
         checkpoint.score,
-        "" if checkpoint.kept else State("none", "Not kept"),
     )
     return Row(checkpoint.name, cells)

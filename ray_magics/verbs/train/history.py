@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-MOST_BUCKETS = 60  # of a thinned curve, with two points each
+MOST_BUCKETS = 60  # of a thinned curve
 GROWTH = 0.02  # by which a curve has to grow until it is drawn anew
 ALWAYS = 50  # reports until which it is drawn anew with each
 MOST_METRICS = 40  # that a view has
@@ -41,13 +41,12 @@ class Bucket:
         return both
 
     def points(self) -> Iterator[Point]:
-        """In the order of their steps; what is no number only where there is nothing else."""
-        finite = {point for point in (self.low, self.high) if point is not None}
-        yield from sorted(finite) if finite else (self.gap,) if self.gap is not None else ()
+        """In the order of their steps; what is no number among them breaks the line."""
+        yield from sorted({point for point in (self.low, self.high, self.gap) if point is not None})
 
 
 class ThinnedCurve:
-    """At most `MOST_BUCKETS` pairs of points, among them the least and the greatest of all, and the last one."""
+    """At most three points for each of `MOST_BUCKETS`: the least, the greatest, and one that is no number; and the last."""
 
     def __init__(self) -> None:
         self.buckets: list[Bucket] = []

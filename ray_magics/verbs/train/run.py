@@ -229,7 +229,7 @@ class TrainRun(LibraryRun):
             workers=self.output.workers,
             phase=progress.phase,
             speed=progress.history.per_second,
-            wanted=self.plan.num_workers.text,
+            wanted=self.plan.num_workers.text.partition(" worker")[0],
             ranks=ranks,
             rows=progress.history.rows(at_once=not self.live),
             checkpoints=tuple(progress.checkpoints.values()),

@@ -54,7 +54,7 @@ class TrainStatus(RunStatus):
 
     Attributes:
         phase: Ray's name for the state of its controller, as "RUNNING"; "" before it has begun.
-        wanted: how many workers were asked for, in words.
+        wanted: how many workers were asked for: "2", "1 to 4".
         ranks: the workers of the present group.
         rows: the metrics as JSON; an unchanged one is the same object as before.
         checkpoints: in the order of their making.
