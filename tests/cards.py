@@ -10,6 +10,7 @@ from typing import Any
 from ray_magics.run.status import WorkerOutput
 from ray_magics.verbs.cluster.card import cluster_card, runs_card
 from ray_magics.verbs.serve.card import serve_card
+from ray_magics.verbs.train.card import train_card
 from ray_magics.verbs.tune.card import search_card
 from ray_magics.views.card import (
     Action,
@@ -34,7 +35,7 @@ from ray_magics.views.card import (
     Text,
 )
 from ray_magics.views.run_card import run_card
-from tests.statuses import cluster_status, run_status, runs_status, serve_status, tune_status
+from tests.statuses import cluster_status, run_status, runs_status, serve_status, train_status, tune_status
 
 DATA = Path(__file__).parent / "data"
 FILE = DATA / "cards.json"
@@ -43,9 +44,17 @@ MAKERS: Mapping[str, Callable[[Mapping[str, Any]], Card]] = {
     "runs": lambda status: runs_card(runs_status(status)),
     "cluster": lambda status: cluster_card(cluster_status(status)),
     "serve": lambda status: serve_card(serve_status(status)),
+    "train": lambda status: train_card(train_status(status)),
     "tune": lambda status: search_card(tune_status(status)),
 }
-BOUND = {"run": (), "runs": (), "cluster": (), "serve": ("running", "all"), "tune": ("running", "empty")}  # (): all
+BOUND = {
+    "run": (),
+    "runs": (),
+    "cluster": (),
+    "serve": ("running", "all"),
+    "train": (),
+    "tune": ("running", "empty"),
+}  # (): all
 NEW_VERB = "a new verb"  # that of tests/pure/test_registry.py, which holds it against this file
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 HOSTILE = "<script>alert(1)</script>\x1b[31mred\x1b[0m \u202eevil " + "w" * 300

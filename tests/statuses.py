@@ -17,12 +17,14 @@ from ray_magics.verbs.serve.status import (
     RequestFigures,
     ServeStatus,
 )
+from ray_magics.verbs.train.status import CheckpointStatus, TrainStatus, WorkerStatus
 from ray_magics.verbs.tune.status import TuneStatus
 
 Json = Mapping[str, Any]
 
 _RUN = ("id", "name", "verb", "state", "elapsed", "unit", "total", "done", "failed", "running", "why", "note", "error")
 _TUNE = ("metric", "mode", "search", "scheduler", "scales", "choices", "best", "best_python", "path")
+_TRAIN = ("phase", "wanted", "best", "scored_by", "restarts", "resizes", "trouble", "path", "speed")
 _CLUSTER = ("state", "address", "dashboard", "ray", "python", "time", "message")
 
 
@@ -42,6 +44,16 @@ def tune_status(json: Json) -> TuneStatus:
         metrics=tuple(json["metrics"]),
         states=dict(json["states"]),
         rows=tuple(json["trials"]),
+    )
+
+
+def train_status(json: Json) -> TrainStatus:
+    return TrainStatus(
+        **_run_fields(json),
+        **{name: json[name] for name in _TRAIN},
+        ranks=tuple(WorkerStatus(**{**one, "gpus": tuple(one["gpus"])}) for one in json["ranks"]),
+        rows=tuple(json["metrics"]),
+        checkpoints=tuple(CheckpointStatus(**one) for one in json["checkpoints"]),
     )
 
 

@@ -1,7 +1,19 @@
+import cards from '../../../tests/data/cards.json';
 import { describe, expect, it, vi } from 'vitest';
 import { withCanvas } from '../support/canvas';
 import { all, click, end, find, ODD, root, show, shown } from '../support/page';
 import { accuracy, areas, choose, labelled, loss, many, settle, showTraining, training } from './training';
+
+describe('the card that the kernel makes', () => {
+  it('shows workers, curves and checkpoints', () => {
+    withCanvas();
+    show(cards['train running']);
+    expect(shown()).toContain('Waits for other ranks, 12 s');
+    expect(shown()).toContain('loss0.5');
+    expect(shown()).toContain('1 report was NaN or infinite');
+    expect(shown()).toContain('checkpoint_b ★');
+  });
+});
 
 describe('a training', () => {
   it('has a chart for each metric, with its last value', () => {

@@ -46,7 +46,7 @@ class Bucket:
 
 
 class ThinnedCurve:
-    """At most three points for each of `MOST_BUCKETS`: the least, the greatest, and one that is no number; and the last."""
+    """Of each of `MOST_BUCKETS` the least point, the greatest and one that is no number; and the last of all."""
 
     def __init__(self) -> None:
         self.buckets: list[Bucket] = []
