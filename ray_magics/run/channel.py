@@ -36,6 +36,7 @@ class OutputChannel:
         self.listens_since = 0.0
         self.receivers: dict[str, Deliver] = {}
         self.pending: Any = None  # see `_fetch`
+        self.ended_actor: Any = None  # likewise
 
     @property
     def address(self) -> tuple[str, str]:
@@ -75,8 +76,9 @@ class OutputChannel:
     def _fetch(self, actor: Any) -> None:
         """Hands out messages while there is a cluster.
 
-        `ray.shutdown` lets this thread's answer fail while it ends. Ray 2.60 ends the process where a ref is freed
-        in the moment that follows, so the last one is kept here until the connection has ended (`connection.session`).
+        `ray.shutdown` lets this thread's answer fail while it ends. Ray 2.60 ends the process where a ref or a handle is
+        freed in the moment that follows, so the last ones are kept here until the connection has ended
+        (`connection.session`).
         """
         while actor is self.actor:
             try:
@@ -85,7 +87,7 @@ class OutputChannel:
             except (Exception, SystemExit) as error:  # the cluster is gone, or somebody killed the actor
                 log.debug("no live output any more: %s", error)
                 with self.lock:
-                    self.actor = None if actor is self.actor else self.actor
+                    self.actor, self.ended_actor = None if actor is self.actor else self.actor, actor
                 self.listens_since = 0.0
                 return
             self._hand_out(messages)

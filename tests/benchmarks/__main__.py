@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.measure import Row, table
 
-WORKS = ("load_ext", "rerun", "fan_out", "big_array", "changes", "live_view", "flood", "tune", "serve", "data")
+WORKS = ("load_ext", "rerun", "fan_out", "big_array", "changes", "live_view", "flood", "tune", "serve", "data", "train")
 
 
 def main() -> None:

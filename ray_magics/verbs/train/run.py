@@ -85,6 +85,7 @@ class TrainRun(LibraryRun):
         self.outcome: Any = None
         self.path = self.behind = ""
         self.quiet, self.aborted = plan.quiet, False
+        self.abort: Any = None  # the ref of what the controller would answer
 
     # submitting
 
@@ -207,6 +208,11 @@ class TrainRun(LibraryRun):
             self.progress.interrupt()
             self.outcome = self._outcome(None, None)
         super().end(state, error)
+
+    def release(self) -> None:
+        """Handles of actors are freed while there is a cluster: Ray ends a process that frees one just after."""
+        super().release()
+        self.progress.controller = self.abort = None
 
     def value(self) -> Any:
         return self.outcome
