@@ -16,8 +16,9 @@ from typing import Any
 
 from ..worker.failure import CARRIED
 
-LONGEST = 300  # characters of what a report holds beside numbers
-MOST = 200  # names of one report
+LONGEST = 10_000  # characters of a text in a report, or of what stands for an object
+TITLE = 300  # characters of an error
+MOST = 1000  # names of one report, or values of a list in it
 
 Event = dict[str, Any]
 
@@ -70,11 +71,11 @@ def error_text(error: BaseException) -> str:
 def _title(error: BaseException) -> str:
     carried = getattr(error, CARRIED, None)
     if carried is not None:
-        return str(carried["failure"]["title"])[:LONGEST]
+        return str(carried["failure"]["title"])[:TITLE]
     inner = getattr(error, "health_check_failure", None)
     if inner is not None or "ActorDied" in type(error).__name__:
         return "the worker died"
-    return f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}"[:LONGEST]
+    return f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}"[:TITLE]
 
 
 def workers_started(group: Any) -> Event:
@@ -118,9 +119,15 @@ def _flat(values: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 
 def plain(value: Any) -> Any:
-    """A number, text or None as it is, an array of one number as that; all else as text."""
-    if value is None or isinstance(value, (bool, int, float, str)):
+    """Numbers, texts and short lists of them as they are, an array as such a list; all else as text."""
+    if value is None or isinstance(value, (bool, int, float)):
         return value
+    if isinstance(value, str):
+        return str(value[:LONGEST])
+    if isinstance(value, (list, tuple)) and len(value) <= MOST:
+        return [plain(one) for one in value]
+    if getattr(value, "shape", ()) and 0 < getattr(value, "size", 0) <= MOST and hasattr(value, "tolist"):
+        return value.tolist()
     if hasattr(value, "__float__") and not getattr(value, "shape", ()):
         try:
             number = float(value)

@@ -89,9 +89,21 @@ def test_what_a_report_holds_travels_as_numbers_and_text() -> None:
     numpy = pytest.importorskip("numpy")
     report = SimpleNamespace(checkpoint=None)
     event = train_events.reported(
-        report, [{"a": numpy.float32(0.5), "n": numpy.int64(3), "eval": {"acc": 1}, "o": [1, 2], "none": None}]
+        report,
+        [
+            {
+                "a": numpy.float32(0.5),
+                "n": numpy.int64(3),
+                "eval": {"acc": 1},
+                "o": [1, object],
+                "none": None,
+                "v": numpy.ones(2),
+            }
+        ],
     )
-    assert event["metrics"] == [{"a": 0.5, "n": 3, "eval/acc": 1, "o": "[1, 2]", "none": None}]
+    assert event["metrics"] == [
+        {"a": 0.5, "n": 3, "eval/acc": 1, "o": [1, repr(object)], "none": None, "v": [1.0, 1.0]}
+    ]
     assert type(event["metrics"][0]["n"]) is int
 
 

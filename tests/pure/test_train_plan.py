@@ -14,6 +14,7 @@ from ray_magics.resources import NodeResources, room_for, too_many, why_group_wa
 from ray_magics.verbs.train.boosting import boosting_loop
 from ray_magics.verbs.train.loop import FUNCTIONS, STATEMENTS, TrainLoop, cell_loop, named_loop
 from ray_magics.verbs.train.magic import ray_train
+from ray_magics.verbs.train.messages import unbound_names
 from ray_magics.verbs.train.options import TrainOptions, Workers, read_options
 from ray_magics.verbs.train.plan import TrainPlan, make_plan
 from ray_magics.verbs.train.script import describe, script, trial_script
@@ -86,6 +87,13 @@ def test_names_of_the_notebook_come_before_those_in_scope() -> None:
     assert "train" not in plan_of("", "print(train, prepare_model)", mine).scope
     assert plan_of("", "train.report({})").scope["train"] == "ray.train"
     assert "prepare_model" not in plan_of("--trainer xgboost", "train.report({})").scope
+
+
+def test_names_that_stay_on_the_workers_are_named() -> None:
+    loop = loop_of("loss = 1\nimport os\nnet.weight = 2\nother = 3", {"net": 1})
+    text = unbound_names(loop, {"loss": 5, "net": 1, "os": pytest})
+    assert text == "loss, net of the notebook stay as they were: what the loop does to its names stays on the workers."
+    assert not unbound_names(loop, {})
 
 
 # --- options

@@ -133,9 +133,12 @@ def with_config(plan: TrainPlan) -> TrainPlan:
         return plan
     try:
         with interrupt_raises(), unwatched():
-            return replace(plan, config=boosting_config(plan))
+            config = boosting_config(plan)
     except KeyboardInterrupt:
         raise RunCancelled("Interrupted while the values of the label were looked at; nothing has run.") from None
+    if not plan.quiet and not _has_objective(plan.params):
+        print(f"Objective: {config['params']['objective']}, by the values of {plan.label}; --params says otherwise.")
+    return replace(plan, config=config)
 
 
 def boosting_config(options: TrainOptions) -> dict[str, Any]:

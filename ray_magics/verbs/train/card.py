@@ -120,7 +120,7 @@ def _checkpoints(status: TrainStatus) -> Iterator[Section]:
 def _checkpoint(checkpoint: CheckpointStatus, best: str) -> Row:
     cells: tuple[Cell, ...] = (
         f"{f.one_line(checkpoint.name, 60)} {BEST}" if checkpoint.name == best else f.one_line(checkpoint.name, 60),
-        f.count(checkpoint.step),
+        f.count(checkpoint.step) if checkpoint.step else "earlier",
         "" if checkpoint.size is None else size_text(checkpoint.size),
         checkpoint.score,
     )

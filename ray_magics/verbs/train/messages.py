@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 from ...units import number_text
+from .loop import STATEMENTS, TrainLoop
+
+
+def unbound_names(loop: TrainLoop, namespace: Mapping[str, Any]) -> str:
+    """What a cell of statements has bound or changed on the workers alone, where the notebook has such a name, too."""
+    if loop.kind != STATEMENTS:
+        return ""
+    names = [name for name in dict.fromkeys((*loop.cell.binds, *loop.cell.updates)) if name in namespace]
+    names = [name for name in names if not isinstance(namespace[name], ModuleType)]
+    if not names:
+        return ""
+    said, more = ", ".join(names[:5]), f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"{said}{more} of the notebook stay as they were: what the loop does to its names stays on the workers."
 
 
 def describe_result(result: Any) -> str:

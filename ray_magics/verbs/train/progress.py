@@ -33,6 +33,14 @@ class TrainingProgress:
         self.restarts = self.resizes = 0
         self.began: float | None = None  # when its workers began first, by the clock of the controller
 
+    def begin_with(self, result: Any) -> None:
+        """Takes in the checkpoints of the run that goes on."""
+        for checkpoint, metrics in result.best_checkpoints or ():
+            name = str(checkpoint.path).rstrip("/").rpartition("/")[2]
+            score = (metrics or {}).get(self.score_attribute)
+            self.checkpoints[name] = CheckpointStatus(name, 0, None, score if is_number(score) else None)
+            self.paths[name] = str(checkpoint.path)
+
     def take(self, event: Mapping[str, Any]) -> None:
         getattr(self, f"_take_{event['kind']}")(event)
 

@@ -21,6 +21,7 @@ from ...worker.values import Namespace
 from .boosting import with_config
 from .failures import training_failed
 from .observer import TRAINING
+from .messages import unbound_names
 from .plan import TrainPlan
 from .progress import TrainingProgress
 from .quiet import quiet
@@ -94,6 +95,8 @@ class TrainRun(LibraryRun):
         with quiet():
             prepared = make_trainer(self.plan, self.namespace, self.cell_source, self.id)
         self.path, self.note = prepared.path, prepared.note
+        if prepared.earlier is not None:
+            self.progress.begin_with(prepared.earlier)
         self.start_library(prepared.trainer)
 
     def call_library(self, prepared: Any) -> tuple[Any, BaseException | None]:
@@ -179,7 +182,7 @@ class TrainRun(LibraryRun):
         return completed(result or result_so_far(self.path) or empty_result(self.path, error), self.progress)
 
     def _finished_note(self) -> str:
-        notes = [self.note] if self.note else []
+        notes = [note for note in (self.note, unbound_names(self.plan.loop, self.namespace)) if note]
         if not self.progress.history.reports:
             notes.append('Nothing was reported; report with train.report({"loss": …}).')
         return " ".join(notes)

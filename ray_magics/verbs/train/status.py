@@ -35,7 +35,7 @@ class CheckpointStatus:
     """One checkpoint.
 
     Attributes:
-        step: the report with which it came.
+        step: the report with which it came; 0 for one of the run that went on.
         size: bytes; None where not known.
         score: the metric by which checkpoints are compared; None without one.
         kept: whether it is still there.

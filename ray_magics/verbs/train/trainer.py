@@ -38,11 +38,12 @@ SHIPPED = ("ray_magics.raylib.train_events", "ray_magics.verbs.train.call", OBSE
 
 @dataclass(frozen=True)
 class PreparedTrainer:
-    """A trainer, where its run is kept, and a note for the user."""
+    """A trainer, where its run is kept, a note for the user, and the result of the run that goes on."""
 
     trainer: Any
     path: str
     note: str = ""
+    earlier: Any = None
 
 
 def make_trainer(plan: TrainPlan, namespace: Namespace, cell_source: CellSource, run: str) -> PreparedTrainer:
@@ -63,7 +64,8 @@ def make_trainer(plan: TrainPlan, namespace: Namespace, cell_source: CellSource,
         trainer = getattr(import_module(module), kind)(function, **arguments)
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(f"Ray Train refuses this: {first_line(error)}") from error
-    return PreparedTrainer(trainer, run_path(plan.storage_path, name), note)
+    path = run_path(plan.storage_path, name)
+    return PreparedTrainer(trainer, path, note, result_so_far(path) if plan.resume else None)
 
 
 def _hook(run: str) -> Any:
