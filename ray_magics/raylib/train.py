@@ -1,7 +1,7 @@
 """The only place in the notebook that touches private API of Ray Train; tried on Ray 2.60.0.
 
-What is read where the controller and the workers are is in `train_events`. `tests/cluster/test_raylib_train.py` fails
-loudly when Ray changes a name.
+What is read where the controller and the workers are is in `train_events`. `tests/pure/test_raylib_train.py` and
+`tests/cluster/test_train.py` fail loudly when Ray changes a name.
 """
 
 from __future__ import annotations

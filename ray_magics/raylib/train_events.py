@@ -1,7 +1,7 @@
 """What Ray Train's controller and workers know, as plain data; shipped as source, for it is read where they are.
 
-Private API of Ray, tried on Ray 2.60.0. What a Ray lacks is left out: a view then says less. `tests/cluster/
-test_raylib_train.py` fails loudly when Ray changes it.
+Private API of Ray, tried on Ray 2.60.0. What a Ray lacks is left out: a view then says less.
+`tests/cluster/test_train.py` fails loudly when Ray changes it.
 """
 
 from __future__ import annotations

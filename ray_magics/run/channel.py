@@ -76,8 +76,8 @@ class OutputChannel:
     def _fetch(self, actor: Any) -> None:
         """Hands out messages while there is a cluster.
 
-        `ray.shutdown` lets this thread's answer fail while it ends. Ray 2.60 ends the process where a ref or a handle is
-        freed in the moment that follows, so the last ones are kept here until the connection has ended
+        `ray.shutdown` lets this thread's answer fail while it ends. Ray 2.60 ends the process where a ref or a handle
+        is freed in the moment that follows, so the last ones are kept here until the connection has ended
         (`connection.session`).
         """
         while actor is self.actor:

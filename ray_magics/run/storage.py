@@ -65,7 +65,9 @@ def check_name(name: str | None, example: str) -> None:
         raise UsageError(f'--name: "{name}" is not a name of a folder; try --name {example}')
 
 
-def shorten_home(path: str) -> str:
-    """``~/ray_results/train``, as people write it."""
-    home = os.path.expanduser("~")
+def shorten_path(path: str) -> str:
+    """As people write it: ``runs/train`` below the folder of the notebook, ``~/ray_results/train`` below the home."""
+    home, here = os.path.expanduser("~"), os.getcwd()
+    if here != home and path.startswith(f"{here}/"):
+        return path.removeprefix(f"{here}/")
     return f"~{path.removeprefix(home)}" if path.startswith(f"{home}/") else path

@@ -24,7 +24,9 @@ pytest.importorskip("matplotlib")
 
 pytestmark = pytest.mark.timeout(900)
 EXAMPLES = Path(__file__).parents[2] / "examples"
-QUICKSTART, TUNE, SERVE, DATA = (EXAMPLES / f"{name}.ipynb" for name in ("quickstart", "tune", "serve", "data"))
+QUICKSTART, TUNE, SERVE, DATA, TRAIN = (
+    EXAMPLES / f"{name}.ipynb" for name in ("quickstart", "tune", "serve", "data", "train")
+)
 LESSONS = sorted((EXAMPLES / "lessons").glob("*.ipynb"))  # tests/slow/test_lessons.py runs them
 SAVED = (QUICKSTART, TUNE, SERVE)
 RAN = {QUICKSTART: "executed", SERVE: "served"}  # tests/slow/test_examples.py runs the search, which takes a minute

@@ -14,14 +14,14 @@ from ...resources import STARTS, too_many, total_of, why_group_waits
 from ...run.launch import be_ready, execute_run
 from ...run.library_run import LibraryRun
 from ...run.run import Viewer
-from ...run.storage import shorten_home
+from ...run.storage import shorten_path
 from ...run.waiting import STARTS_SLOWLY
 from ...worker.records import OutputMessage
 from ...worker.values import Namespace
 from .boosting import with_config
 from .failures import training_failed
-from .observer import TRAINING
 from .messages import unbound_names
+from .observer import TRAINING
 from .plan import TrainPlan
 from .progress import TrainingProgress
 from .quiet import quiet
@@ -202,7 +202,7 @@ class TrainRun(LibraryRun):
         said = f"{reports} {'report' if reports == 1 else 'reports'}"
         if not self.progress.checkpoints:
             return f"{said}, no checkpoint"
-        where = f"is in {self.into}" if self.into else f"lies in {shorten_home(self.path)}"
+        where = f"is in {self.into}" if self.into else f"lies in {shorten_path(self.path)}"
         return f"after {said} the last checkpoint {where}, and --resume goes on from it"
 
     def end(self, state: str, error: BaseException | None = None) -> None:
@@ -247,5 +247,5 @@ class TrainRun(LibraryRun):
             restarts=progress.restarts,
             trouble=progress.trouble,
             resizes=progress.resizes,
-            path=shorten_home(self.path),
+            path=shorten_path(self.path),
         )

@@ -16,7 +16,7 @@ from ...raylib.data import quiet_copy
 from ...raylib.train import make_callback, result_so_far
 from ...run.channel import output_channel
 from ...run.dispatch import task_spec
-from ...run.storage import absolute_storage, names_of, new_name, run_path, shorten_home, storage_of
+from ...run.storage import absolute_storage, names_of, new_name, run_path, shorten_path, storage_of
 from ...ship.entrypoint import make_entrypoint, sources
 from ...ship.payload import CapturedValues
 from ...worker.values import Namespace
@@ -176,11 +176,11 @@ def _name(plan: TrainPlan) -> tuple[str, str]:
         if name:
             return name, "Goes on from the last checkpoint of that run."
         if plan.name:
-            where = shorten_home(storage_of(storage))
+            where = shorten_path(storage_of(storage))
             raise UsageError(f"--resume: there is no run {plan.name} in {where} to go on with.")
         return new_name(storage, base), "There is nothing to resume, so this is a new run."
     if plan.name and result_so_far(run_path(storage, plan.name)) is not None:
-        where = shorten_home(run_path(storage, plan.name))
+        where = shorten_path(run_path(storage, plan.name))
         raise UsageError(
             f"--name {plan.name}: {where} holds a run already; --resume goes on with it, or choose another name."
         )

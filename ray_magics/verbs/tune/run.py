@@ -13,7 +13,7 @@ from ...resources import fits_now, too_many
 from ...run.launch import be_ready, execute_run
 from ...run.library_run import LibraryRun
 from ...run.run import Viewer
-from ...run.storage import shorten_home
+from ...run.storage import shorten_path
 from ...run.waiting import reason_to_wait
 from ...worker.records import OutputMessage
 from ...worker.values import Namespace
@@ -175,7 +175,7 @@ class TuneRun(LibraryRun):
             self.grid = results_so_far(self.path, self.trainable)
             if self.grid is not None:
                 self.grid.best = self._best()
-                where = f"is in {self.into}" if self.into else f"lies in {shorten_home(self.path)}"
+                where = f"is in {self.into}" if self.into else f"lies in {shorten_path(self.path)}"
                 error = ClusterLost(
                     f"{str(error).partition('; results that')[0]}. What was reported {where}, and --resume goes on."
                 )
@@ -258,7 +258,7 @@ class TuneRun(LibraryRun):
             choices=self.choices,
             best=best.id if best else "",
             best_python=safe_repr(nested_config(best.config), 4000) if best else "",
-            path=shorten_home(self.path),
+            path=shorten_path(self.path),
             states=table.counts(),
             rows=table.to_rows(),
         )

@@ -15,7 +15,7 @@ from ...errors import RayMagicsError, UsageError, first_line
 from ...resources import room_for
 from ...run.dispatch import task_spec
 from ...run.loops import IDLE, NamedLoop
-from ...run.storage import absolute_storage, names_of, new_name, run_path, shorten_home, storage_of
+from ...run.storage import absolute_storage, names_of, new_name, run_path, shorten_path, storage_of
 from ...ship.entrypoint import make_entrypoint, sources
 from ...ship.payload import CapturedValues
 from ...worker.values import Namespace
@@ -54,11 +54,11 @@ def make_tuner(plan: TunePlan, namespace: Namespace, cell_source: CellSource, ru
 def _check_new(plan: TunePlan) -> None:
     """Nothing that is kept is overwritten, and nothing is searched that was meant to go on."""
     if plan.resume and (plan.name or not plan.space):
-        name, folder = plan.name or f"{plan.trainable.name}_<time>", shorten_home(storage_of(plan.storage_path))
+        name, folder = plan.name or f"{plan.trainable.name}_<time>", shorten_path(storage_of(plan.storage_path))
         raise UsageError(f"--resume: there is no experiment {name} in {folder} to go on with.")
     if plan.name and can_go_on(run_path(plan.storage_path, plan.name)):
         raise UsageError(
-            f"--name {plan.name}: {shorten_home(run_path(plan.storage_path, plan.name))} holds an experiment already; "
+            f"--name {plan.name}: {shorten_path(run_path(plan.storage_path, plan.name))} holds an experiment already; "
             "--resume goes on with it, or choose another name."
         )
 
