@@ -47,7 +47,7 @@ def _shortened(handler: LineHandler) -> LineHandler:
         lines = before
         if data.get("pid") == "raylet":
             lines = [short for line in before if (short := shorten_page(line))]
-        elif str(data.get("actor_name") or "").startswith("MapWorker("):
+        elif str(data.get("actor_name") or "").startswith(("MapWorker(", "TrainController")):
             lines = without_creation_errors(before)
         lines = [line for line in lines if not _RAYS_OWN.search(line)]
         if lines or not before:

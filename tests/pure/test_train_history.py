@@ -72,6 +72,12 @@ def test_numbers_that_json_has_not_are_counted_and_written_as_text() -> None:
     ]
 
 
+def test_a_whole_number_beyond_all_floats_is_infinite_in_a_curve_and_whole_in_the_table() -> None:
+    history = History()
+    history.add(0.0, [{"huge": 10**400}])
+    assert history.rows()[0]["last"] == "Infinity" and history.reports[0][2][0]["huge"] == 10**400
+
+
 def test_a_long_curve_is_drawn_anew_only_when_it_has_grown() -> None:
     history = History()
     rows = set()

@@ -151,7 +151,8 @@ class History:
         self.ranks = len(of_ranks)
         names = dict.fromkeys(name for of_rank in of_ranks for name in of_rank)
         for name in names:
-            values = {rank: of_rank[name] for rank, of_rank in enumerate(of_ranks) if is_number(of_rank.get(name))}
+            reported = ((rank, of_rank.get(name)) for rank, of_rank in enumerate(of_ranks))
+            values = {rank: as_float(value) for rank, value in reported if is_number(value)}
             if values and (name in self.metrics or len(self.metrics) < MOST_METRICS):
                 self.metrics.setdefault(name, Metric(name)).add(step, seconds, values)
 
@@ -183,6 +184,14 @@ class History:
             ],
             columns=None if self.reports else ["step", "seconds", "rank"],
         )
+
+
+def as_float(value: float) -> float:
+    """The number; infinity for a whole one that is larger than any float."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def is_number(value: Any) -> bool:

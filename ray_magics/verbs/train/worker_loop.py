@@ -60,7 +60,7 @@ def run_loop(
             prepare(task.sink, namespace, spec.uses_ipython)
             with arrived.as_main():
                 value = _called(LoopCall.from_wire(call), spec, namespace, config)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             failure = error
     if failure is not None:
         reply = TaskReply(spec.run, spec.task, where())
@@ -90,7 +90,7 @@ def run_function(wire: Mapping[str, Any], function: Any, config: Any) -> Any:
     with signs_of_life(target, rank), flushed_at_end(task), task.captured(), figures(task.sink):
         try:
             return function() if config is None else function(config)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             failure = error
     throw(loadable(failure), describe(failure, {}, where()), TaskReply(spec.run, spec.task, where()), retried=True)
 
