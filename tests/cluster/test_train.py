@@ -67,8 +67,8 @@ def test_a_run_with_a_killed_worker_goes_on_from_its_checkpoint_and_keeps_all_re
         ["finished"] * 2,
     )
     assert "rank 1" in status.trouble and [one.kept for one in status.checkpoints].count(True) <= 3
-    printed = run.logs("rank 1")
-    assert "begins at 0 with 3 6" in printed and re.search(r"begins at [23]", printed)
+    # what the killed worker printed in its last tenth of a second may be lost
+    assert re.search(r"begins at [23] with 3 6", run.logs("rank 1"))
     assert result_so_far(str(tmp_path / "run")) is not None
     wait_for_free_cpus()
 
