@@ -186,7 +186,7 @@ class History:
         )
 
 
-def as_float(value: float) -> float:
+def as_float(value: Any) -> float:
     """The number; infinity for a whole one that is larger than any float."""
     try:
         return float(value)
