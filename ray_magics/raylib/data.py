@@ -1,6 +1,6 @@
 """The only place that touches private API of Ray Data; tried on Ray 2.60.0.
 
-Each function says what it does on a Ray that lacks the names it needs. `tests/cluster/test_raylib_data.py` fails loudly
+Each function says what it does on a Ray that lacks the names it needs. `tests/pure/test_raylib_data.py` fails loudly
 when Ray changes them.
 """
 
@@ -36,7 +36,6 @@ PRIVATE = (
     "ray.data._internal.execution.streaming_executor:StreamingExecutor._topology",
     "ray.data._internal.execution.streaming_executor:StreamingExecutor.shutdown",
     "ray.data._internal.execution.streaming_executor_state:OpState.total_enqueued_input_blocks",
-    "ray.data.dataset:Dataset._logical_plan",
 )
 PROGRESS_LOGGERS = (
     "ray.data._internal.execution.streaming_executor",
@@ -274,20 +273,6 @@ def unwatched() -> Iterator[None]:
 _is_unwatched: contextvars.ContextVar[bool] = contextvars.ContextVar("ray_magics_unwatched", default=False)
 
 
-def quiet_copy(dataset: Any) -> Any:
-    """The dataset with a context of its own that draws no bars, for actors whose lines nobody wants to read.
-
-    Tried on Ray 2.60.0. Fallback: the dataset itself.
-    """
-    try:
-        copied = type(dataset).copy(dataset, _deep_copy=True)
-        copied.context.enable_progress_bars = copied.context.print_on_execution_start = False
-    except (AttributeError, TypeError) as error:
-        log.debug("a dataset cannot be copied: %r", error)
-        return dataset
-    return copied
-
-
 class _Replaced(property):
     """A property that stands in for Ray's own, which it remembers."""
 
@@ -388,52 +373,3 @@ def _backpressure(op: Any) -> str:
     if getattr(op, "_in_task_output_backpressure", False):
         return str(getattr(op, "_task_output_backpressure_policy", None) or "backpressure")
     return ""
-
-
-@dataclass(frozen=True)
-class DatasetDescription:
-    """What is known of a dataset without executing anything.
-
-    Attributes:
-        columns: name and type of each; None while the schema is not known.
-        rows, nbytes: None while not known.
-        plan: depth and name of each logical operator, the last one first.
-        is_materialized: whether its blocks are in the object store.
-    """
-
-    columns: tuple[tuple[str, str], ...] | None = None
-    rows: int | None = None
-    nbytes: int | None = None
-    plan: tuple[tuple[int, str], ...] = ()
-    is_materialized: bool = False
-
-
-def describe_dataset(dataset: Any) -> DatasetDescription:
-    """Executes nothing. Size and plan are private in Ray 2.60; on a Ray that lacks them they are not known."""
-    schema = dataset.schema(fetch_if_missing=False)
-    columns = None if schema is None else tuple(zip(map(str, schema.names), map(str, schema.types), strict=False))
-    try:
-        last = dataset._logical_plan.dag
-        metadata = last.infer_metadata()
-        rows, nbytes, plan = metadata.num_rows, metadata.size_bytes, tuple(_plan(last, 0))
-    except (AttributeError, TypeError) as error:
-        log.debug("size and plan of a dataset are not known: %r", error)
-        rows, nbytes, plan = None, None, ()
-    is_materialized = type(dataset).__name__ == "MaterializedDataset"
-    return DatasetDescription(columns, rows, nbytes, plan, is_materialized)
-
-
-def needs_tasks(dataset: Any) -> bool:
-    """Whether its blocks have to be made yet; False where that is not known."""
-    known = describe_dataset(dataset)
-    return not known.is_materialized and any(not _holds_blocks(name) for _, name in known.plan)
-
-
-def _holds_blocks(operator: str) -> bool:
-    return operator.startswith(("From", "InputData"))
-
-
-def _plan(operator: Any, depth: int) -> Iterator[tuple[int, str]]:
-    yield depth, str(operator.name)
-    for source in operator.input_dependencies:
-        yield from _plan(source, depth + 1)

@@ -24,9 +24,11 @@ Event = dict[str, Any]
 
 
 def quiet_reports() -> None:
-    """Ray Train 2.60 logs a line for each report, by a logger that is called like its file."""
+    """Ray Train 2.60 logs a line for each report, by a logger that is called like its file; and what it then raises."""
     context = import_module("ray.train.v2._internal.execution.context")
-    logging.getLogger(context.__file__).setLevel(logging.WARNING)
+    logger = logging.getLogger(context.__file__)
+    logger.setLevel(logging.WARNING)
+    logger.addFilter(lambda record: not record.getMessage().startswith("Failed to find local checkpoint"))
 
 
 def quiet_datasets() -> None:
@@ -68,12 +70,16 @@ def error_text(error: BaseException) -> str:
     return _title(getattr(error, "controller_failure", None) or error)
 
 
+def is_death(error: BaseException) -> bool:
+    """Whether a worker does not answer any more, and no more is known."""
+    return getattr(error, "health_check_failure", None) is not None or "ActorDied" in type(error).__name__
+
+
 def _title(error: BaseException) -> str:
     carried = getattr(error, CARRIED, None)
     if carried is not None:
         return str(carried["failure"]["title"])[:TITLE]
-    inner = getattr(error, "health_check_failure", None)
-    if inner is not None or "ActorDied" in type(error).__name__:
+    if is_death(error):
         return "the worker died"
     return f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}"[:TITLE]
 
@@ -96,7 +102,7 @@ def _worker(worker: Any) -> Event:
 def ended_ranks(status: Any) -> dict[int, bool]:
     """The ranks that do not run any more, and whether they have failed."""
     statuses = status.worker_statuses.items()
-    return {rank: one.error is not None for rank, one in statuses if not one.running}
+    return {rank: one.error is not None for rank, one in statuses if not one.running or one.error is not None}
 
 
 def reported(report: Any, metrics: list[Mapping[str, Any]]) -> Event:
@@ -104,7 +110,7 @@ def reported(report: Any, metrics: list[Mapping[str, Any]]) -> Event:
     return {
         "kind": "report",
         "time": time.time(),
-        "metrics": [dict(_flat(of_rank)) for of_rank in metrics],
+        "metrics": [dict(_flat(one if isinstance(one, Mapping) else {"value": one})) for one in metrics],
         "checkpoint": None if report.checkpoint is None else _checkpoint(report.checkpoint),
     }
 

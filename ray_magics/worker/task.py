@@ -85,6 +85,14 @@ class Task:
         if self.last_message is not None:
             ray.wait([self.last_message], timeout=max(0.0, deadline - time.monotonic()))
 
+    @contextlib.contextmanager
+    def flushed_at_end(self) -> Iterator[None]:
+        """All that is printed inside has arrived at the notebook at the end; see `flush_rest`."""
+        try:
+            yield
+        finally:
+            self.flush_rest()
+
     def reply(self, **more: Any) -> TaskReply:
         """What the task says at its end: the output not flushed yet, and how many messages it has sent."""
         with self.flushing:

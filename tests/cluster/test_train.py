@@ -129,7 +129,7 @@ def test_a_function_of_a_program_trains_with_its_config(notebook: Shell, tmp_pat
         ("--trainer xgboost --num-workers 4 --data train=lazy", "so none is left to make --data train"),
     ],
 )
-def test_what_the_cluster_cannot_do_is_told_at_once(notebook: Shell, line: str, words: str) -> None:
+def test_what_the_cluster_cannot_do_is_refused_at_once(notebook: Shell, line: str, words: str) -> None:
     notebook.run("import ray\nlazy = ray.data.range(10).map(lambda row: row)")
     with pytest.raises(UsageError) as raised:
         notebook.run(f"%%ray_train {line}\npass")
@@ -156,7 +156,7 @@ def test_objectives_follow_the_labels(notebook: Shell) -> None:
 
 
 def test_nothing_of_a_training_is_a_run_of_datasets(notebook: Shell) -> None:
-    from ray_magics.raylib.data import needs_tasks, quiet_copy
+    from ray_magics.raylib.datasets import needs_tasks, quiet_copy
 
     notebook.run("import ray\nds = ray.data.range(10)\nmade = ds.map(lambda row: row).materialize()")
     assert needs_tasks(notebook.ns["ds"]) and not needs_tasks(notebook.ns["made"])

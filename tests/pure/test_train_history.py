@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from ray_magics.raylib import train_events
 from ray_magics.verbs.train.history import ALWAYS, MOST_BUCKETS, History, ThinnedCurve, json_number
+from ray_magics.verbs.train.history_file import HistoryFile
 from ray_magics.verbs.train.progress import TrainingProgress
 from ray_magics.worker.failure import CARRIED
 
@@ -41,9 +43,46 @@ def test_history_keeps_every_report_of_every_rank() -> None:
     for step in range(3):
         history.add(step / 2, [{"loss": step, "note": "a"}, {"loss": step + 1, "note": "b"}])
     table = history.to_table()
-    assert len(table) == 6 and list(table.columns) == ["step", "seconds", "rank", "loss", "note"]
+    assert len(table) == 6 and list(table.columns) == ["report", "seconds", "rank", "loss", "note"]
     assert list(table[table["rank"] == 1]["loss"]) == [1, 2, 3]
-    assert list(History().to_table().columns) == ["step", "seconds", "rank"]
+    assert list(History().to_table().columns) == ["report", "seconds", "rank"]
+
+
+def test_a_metric_called_like_a_column_of_the_table_has_another_name_there() -> None:
+    history = History()
+    history.add(0.5, [{"step": 100, "rank": 7, "seconds": -1.0}])
+    (row,) = history.to_table().to_dict("records")
+    assert row == {"report": 1, "seconds": 0.5, "rank": 0, "step": 100, "reported_rank": 7, "reported_seconds": -1.0}
+
+
+def test_a_run_that_goes_on_has_the_reports_before_it(tmp_path: Path) -> None:
+    first, second = TrainingProgress(), TrainingProgress()
+    first.keep_in(HistoryFile(str(tmp_path)))
+    for event in (started(0, 1), report(102.0, loss=1.0), report(103.0, loss=math.nan)):
+        first.take(event)
+    second.keep_in(HistoryFile(str(tmp_path)))
+    second.begin_with(SimpleNamespace(best_checkpoints=[]))
+    for event in ({**started(0, 1), "time": 500.0}, report(501.0, loss=0.5)):
+        second.take(event)
+    table = second.history.to_table()
+    assert list(table[table["rank"] == 0]["report"]) == [1, 2, 3]
+    assert [seconds for _, seconds, _ in second.history.reports] == [2.0, 3.0, 4.0]
+    assert len(list(HistoryFile(str(tmp_path)).read())) == 3
+
+
+def test_reports_of_a_new_run_replace_those_in_its_folder_and_a_broken_line_ends_them(tmp_path: Path) -> None:
+    for value in (1, 2):
+        HistoryFile(str(tmp_path)).append(0.5, [{"a": value}])
+    with open(tmp_path / "reports.jsonl", "a") as file:
+        file.write("[0.6, [{")
+    assert list(HistoryFile(str(tmp_path)).read()) == [(0.5, [{"a": 2}])]
+
+
+@pytest.mark.parametrize("folder", ["s3://bucket/run", "/there/is/no/such/folder"])
+def test_reports_that_cannot_be_kept_harm_nothing(folder: str) -> None:
+    file = HistoryFile(folder)
+    file.append(0.5, [{"a": 1}])
+    assert list(file.read()) == []
 
 
 def test_a_row_has_the_mean_and_each_rank_and_only_numbers_are_metrics() -> None:
@@ -113,6 +152,16 @@ def test_what_a_report_holds_travels_as_numbers_and_text() -> None:
     assert type(event["metrics"][0]["n"]) is int
 
 
+def test_a_report_that_is_no_dict_is_kept_as_a_value() -> None:
+    event = train_events.reported(SimpleNamespace(checkpoint=None), [[1, 2]])  # type: ignore[list-item]
+    assert event["metrics"] == [{"value": [1, 2]}]
+
+
+def test_a_rank_that_has_failed_has_ended_though_its_thread_runs() -> None:
+    one = SimpleNamespace(running=True, error=ValueError())
+    assert train_events.ended_ranks(SimpleNamespace(worker_statuses={0: one})) == {0: True}
+
+
 def test_the_first_failure_that_a_loop_raised_is_the_trouble() -> None:
     own = ValueError("bad")
     setattr(own, CARRIED, {"failure": {"title": "ValueError: bad"}})
@@ -138,6 +187,11 @@ def progress_of(*events: dict[str, Any], **options: Any) -> TrainingProgress:
     for event in events:
         progress.take(event)
     return progress
+
+
+def test_reports_of_a_rank_that_died_are_those_that_were_taken_in() -> None:
+    progress = progress_of(started(0, 1), report(101.0, loss=1.0), report(102.0, loss=1.0), alive(0, 4))
+    assert [progress.ranks[rank].reports for rank in (0, 1)] == [4, 2]
 
 
 def test_seconds_count_from_the_first_workers_on() -> None:

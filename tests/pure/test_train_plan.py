@@ -71,7 +71,7 @@ def test_loop_names_another_function() -> None:
         pytest.param("there_is_no_such_name", None, 'reads "there_is_no_such_name" on line 1', id="undefined"),
     ],
 )
-def test_what_is_no_loop_is_told_in_one_line(code: str, chosen: str | None, words: str) -> None:
+def test_what_is_no_loop_is_said_in_one_line(code: str, chosen: str | None, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         cell_loop(CellSource(code), {}, "torch", chosen)
 
@@ -180,7 +180,7 @@ def test_workers_are_counted_by_node() -> None:
     )
 
 
-def test_more_workers_than_fit_are_told_at_once() -> None:
+def test_more_workers_than_fit_are_refused_at_once() -> None:
     text = too_many({"CPU": 2}, 3, NODES, "workers", "--num-workers")
     assert text is not None and text.startswith(
         "3 workers with CPU 2 each do not fit into this cluster, which has CPU 5"
@@ -211,6 +211,13 @@ def test_a_script_imports_what_the_loop_has_in_scope_and_no_more() -> None:
     plan = plan_of("", "prepare_model(1)\ntrain.report({})")
     text = script(plan, {}, "\nprepare_model(1)\ntrain.report({})")
     assert "from ray.train.torch import prepare_model" in text and "Checkpoint" not in text
+
+
+def test_a_script_imports_what_a_helper_of_another_cell_has_in_scope() -> None:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec("def save(folder):\n    return Checkpoint.from_directory(folder)", namespace)
+    text = script(plan_of("", "save('x')", namespace), namespace, "\nsave('x')")
+    assert "from ray.train import Checkpoint" in text
 
 
 def test_a_cell_that_binds_what_it_captures_is_executed_as_text() -> None:

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...raylib.data import DatasetDescription, describe_dataset
+from ...raylib.datasets import DatasetDescription, describe_dataset
 from ...ship.datasets import is_dataset
 from ...units import size_text
 from ...views import format as f

@@ -86,6 +86,8 @@ def _still(status: TrainStatus) -> Iterator[Section]:
         yield Text("Nothing was reported.", "muted")
         return
     yield Table(METRICS, rows, hidden=max(len(status.rows) - _MOST_METRICS, 0))
+    if any(len(row["lines"]) > 1 for row in status.rows):
+        yield Text("Numbers are the mean of the workers.", "muted")
     for row in status.rows:
         if row["unfinite"]:
             reports = f"{f.count(row['unfinite'])} {f.plural('report', row['unfinite'])}"

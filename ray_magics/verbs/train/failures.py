@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...errors import Label, RayMagicsError, WorkerLost, last_line, remote_error
+from ...errors import Label, RayMagicsError, WorkerLost, first_line, last_line, remote_error
+from ...raylib.train_events import is_death
 from ...worker.failure import CARRIED
 from ...worker.records import RemoteFailure
 from ...worker.values import Namespace
@@ -19,6 +20,11 @@ def training_failed(error: BaseException, namespace: Namespace, label: Label, le
             remote = RemoteFailure.from_wire(carried["failure"])
             others = f"; {len(failures) - 1} more failed" if len(failures) > 1 else ""
             return remote_error(remote, namespace, label, f"rank {rank}{others}")
+    for rank, failure in sorted(failures.items()):
+        if not is_death(failure):
+            said = RayMagicsError(f"rank {rank}: {type(failure).__name__}: {first_line(failure)}; {left}.")
+            said.__cause__ = failure
+            return said
     if failures:
         ranks = ", ".join(map(str, sorted(failures)))
         lost = WorkerLost(

@@ -12,6 +12,7 @@ GROWTH = 0.02  # by which a curve has to grow until it is drawn anew
 ALWAYS = 50  # reports until which it is drawn anew with each
 MOST_METRICS = 40  # that a view has
 MOST_RANKS = 8  # whose own curves it has
+OWN_COLUMNS = ("report", "seconds", "rank")  # of the table
 
 Point = tuple[int, float, float]  # step, seconds since the first workers began, value
 
@@ -173,17 +174,24 @@ class History:
         return tuple(metric.to_row(at_once) for metric in list(self.metrics.values()))
 
     def to_table(self) -> Any:
-        """A DataFrame with a row for each report of each rank: step, seconds, rank, and what was reported."""
+        """A DataFrame with a row for each report of each rank: the columns `OWN_COLUMNS`, and what was reported.
+
+        A metric of the name of such a column is in ``reported_rank``, for one.
+        """
         import pandas
 
         return pandas.DataFrame(
             [
-                {"step": step, "seconds": seconds, "rank": rank, **of_rank}
-                for step, seconds, of_ranks in self.reports
+                {"report": number, "seconds": seconds, "rank": rank, **_renamed(of_rank)}
+                for number, seconds, of_ranks in self.reports
                 for rank, of_rank in enumerate(of_ranks)
             ],
-            columns=None if self.reports else ["step", "seconds", "rank"],
+            columns=None if self.reports else list(OWN_COLUMNS),
         )
+
+
+def _renamed(of_rank: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"reported_{name}" if name in OWN_COLUMNS else name: value for name, value in of_rank.items()}
 
 
 def as_float(value: Any) -> float:

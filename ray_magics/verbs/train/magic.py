@@ -24,7 +24,8 @@ def ray_train(line: Line, cell: str | None = None) -> Any:
 
     The cell is the loop: statements with config in scope, or functions of which the last, or that of --loop, is the
     loop. train, Checkpoint and, for torch, prepare_model and prepare_data_loader are in scope without an import. It
-    reports with train.report({"loss": …}, checkpoint=…) on every rank. The view shows each worker, every reported
+    reports with train.report({"loss": …}, checkpoint=…) on every rank. Statements end with the last line; return and
+    early ends belong into a function. The view shows each worker, every reported
     number as a curve, and the checkpoints; Stop ends the run and keeps the last checkpoint. The result is Ray's Result,
     with all reports as the table history, and best_checkpoint. What the loop does to values of the notebook stays on
     the workers: what shall last goes into a checkpoint.

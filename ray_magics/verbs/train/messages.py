@@ -11,6 +11,12 @@ from ...units import number_text
 from .loop import STATEMENTS, TrainLoop
 
 
+def resumed_note(is_resumed: bool) -> str:
+    if is_resumed:
+        return "Goes on from the last checkpoint of that run."
+    return "There is nothing to resume, so this is a new run."
+
+
 def unbound_names(loop: TrainLoop, namespace: Mapping[str, Any]) -> str:
     """What a cell of statements has bound or changed on the workers alone, where the notebook has such a name, too."""
     if loop.kind != STATEMENTS:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from .history import History, is_number
+from .history_file import HistoryFile
 from .status import CheckpointStatus, WorkerStatus
 
 WAITS_LONG = 10.0  # seconds in a report after which another rank is behind
@@ -32,9 +33,19 @@ class TrainingProgress:
         self.path = self.phase = self.trouble = ""
         self.restarts = self.resizes = 0
         self.began: float | None = None  # when its workers began first, by the clock of the controller
+        self.file = HistoryFile("")
+        self.seconds_before = 0.0  # of the run that goes on
+        self.reports_of_group = 0  # that the present workers have made all together
+
+    def keep_in(self, file: HistoryFile) -> None:
+        """From now on reports are written there, too."""
+        self.file = file
 
     def begin_with(self, result: Any) -> None:
-        """Takes in the checkpoints of the run that goes on."""
+        """Takes in the reports and the checkpoints of the run that goes on."""
+        for seconds, of_ranks in self.file.read():
+            self.history.add(seconds, of_ranks)
+            self.seconds_before = seconds
         for checkpoint, metrics in result.best_checkpoints or ():
             name = str(checkpoint.path).rstrip("/").rpartition("/")[2]
             score = (metrics or {}).get(self.score_attribute)
@@ -55,6 +66,7 @@ class TrainingProgress:
 
     def _take_workers(self, event: Mapping[str, Any]) -> None:
         self.began = event["time"] if self.began is None else self.began
+        self.reports_of_group = 0
         self.ranks = {
             worker["rank"]: WorkerStatus(worker["rank"], worker["node"], worker["pid"], tuple(worker["gpus"]))
             for worker in event["workers"]
@@ -65,8 +77,8 @@ class TrainingProgress:
         known = self.ranks.get(rank)
         if known is None or known.pid in (0, event["pid"]):
             known = known or WorkerStatus(rank)
-            more = {key: event[key] for key in ("pid", "memory", "reports", "waits")}
-            self.ranks[rank] = replace(known, **more)
+            more = {key: event[key] for key in ("pid", "memory", "waits")}
+            self.ranks[rank] = replace(known, reports=max(known.reports, event["reports"]), **more)
 
     def _take_ended(self, event: Mapping[str, Any]) -> None:
         for rank, has_failed in event["ranks"].items():
@@ -76,7 +88,13 @@ class TrainingProgress:
 
     def _take_report(self, event: Mapping[str, Any]) -> None:
         began = self.began if self.began is not None else event["time"]
-        self.history.add(max(event["time"] - began, 0.0), event["metrics"])
+        seconds = self.seconds_before + max(event["time"] - began, 0.0)
+        self.history.add(seconds, event["metrics"])
+        self.file.append(seconds, event["metrics"])
+        self.reports_of_group += 1
+        self.ranks = {
+            rank: replace(one, reports=max(one.reports, self.reports_of_group)) for rank, one in self.ranks.items()
+        }
         if event["checkpoint"] is not None:
             self._take_checkpoint(event["checkpoint"])
 

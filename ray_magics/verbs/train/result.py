@@ -10,9 +10,9 @@ from .progress import TrainingProgress
 def completed(result: Any, progress: TrainingProgress) -> Any:
     """The same Result with more attributes.
 
-    `history` is a DataFrame of all reports, a row for each report of each rank. `best_checkpoint` is that with the best
-    score, where the run scores its checkpoints, else the last. `metrics`, which Ray has of reports with a checkpoint
-    alone, are those of the last report of rank 0 where Ray has none.
+    `history` is a DataFrame of all reports, also those before a resume: a row for each report of each rank.
+    `best_checkpoint` is that with the best score, where the run scores its checkpoints, else the last. `metrics`, which
+    Ray has of reports with a checkpoint alone, are those of the last report of rank 0 where Ray has none.
     """
     result.history = progress.history.to_table()
     if result.metrics is None and progress.history.reports:

@@ -7,7 +7,7 @@ from typing import Any
 from ... import connection
 from ...cell.source import CellSource
 from ...errors import RayMagicsError, RunCancelled, RunTimeout, UsageError
-from ...raylib.data import needs_tasks
+from ...raylib.datasets import needs_tasks
 from ...raylib.logs import hide_worker_lines
 from ...raylib.train import kill, request_abort, result_so_far
 from ...resources import STARTS, too_many, total_of, why_group_waits
@@ -16,18 +16,21 @@ from ...run.library_run import LibraryRun
 from ...run.run import Viewer
 from ...run.storage import shorten_path
 from ...run.waiting import STARTS_SLOWLY
+from ...ship.inspection import type_name
+from ...ship.picklable import find_culprit, is_picklable
 from ...worker.records import OutputMessage
 from ...worker.values import Namespace
 from .boosting import with_config
 from .failures import training_failed
-from .messages import unbound_names
+from .history_file import HistoryFile
+from .messages import resumed_note, unbound_names
 from .observer import TRAINING
 from .plan import TrainPlan
 from .progress import TrainingProgress
 from .quiet import quiet
 from .result import completed, empty_result
 from .status import TrainStatus
-from .trainer import make_trainer
+from .trainer import make_trainer, with_name
 
 
 def check(plan: TrainPlan) -> None:
@@ -42,6 +45,9 @@ def check(plan: TrainPlan) -> None:
     if reason and not connection.can_grow():
         raise UsageError(reason)
     _check_left_for_data(plan)
+    if not is_picklable(plan.config, {}):
+        path, part = find_culprit("config", plan.config, {})
+        raise UsageError(f"Cannot ship --config because of {path} ({type_name(part)}): create it inside the loop.")
 
 
 def _check_left_for_data(plan: TrainPlan) -> None:
@@ -61,10 +67,11 @@ def _check_left_for_data(plan: TrainPlan) -> None:
 
 def execute_plan(plan: TrainPlan, namespace: Namespace, cell_source: CellSource, view: Viewer) -> Any:
     """Trains; returns what the cell shows, or in the background the Run."""
-    plan = with_config(plan)
+    plan = with_config(with_name(plan))
     return execute_run(TrainRun(plan, namespace, cell_source), view, plan.background)
 
 
+RUNNING = "RUNNING"  # Ray's name for the state in which the loop runs
 NOISY = ("PlacementGroupCleaner", "DatasetManager", "SplitCoordinator")
 """Ray's own actors whose lines tell a user nothing."""
 
@@ -85,7 +92,7 @@ class TrainRun(LibraryRun):
         self.progress = TrainingProgress(plan.checkpoint_score_attribute, plan.checkpoint_score_order)
         self.outcome: Any = None
         self.path = self.behind = ""
-        self.quiet, self.aborted = plan.quiet, False
+        self.quiet = plan.quiet
         self.abort: Any = None  # the ref of what the controller would answer
 
     # submitting
@@ -94,9 +101,12 @@ class TrainRun(LibraryRun):
         hide_worker_lines(NOISY)
         with quiet():
             prepared = make_trainer(self.plan, self.namespace, self.cell_source, self.id)
-        self.path, self.note = prepared.path, prepared.note
+        self.path = prepared.path
+        self.progress.keep_in(HistoryFile(self.path))
         if prepared.earlier is not None:
             self.progress.begin_with(prepared.earlier)
+        if self.plan.resume:
+            self.note = resumed_note(prepared.earlier is not None)
         self.start_library(prepared.trainer)
 
     def call_library(self, prepared: Any) -> tuple[Any, BaseException | None]:
@@ -145,16 +155,17 @@ class TrainRun(LibraryRun):
     # stopping
 
     def stop_library(self) -> None:
-        """Asked again at each tick, for the controller may not have begun yet."""
-        if self.progress.controller is not None and not self.aborted:
-            self.aborted = True
-            self.abort = request_abort(self.progress.controller)
+        """Asked again at each tick, for the controller may not have begun yet.
 
-    def cancel(self, force: bool) -> None:
-        if force and self.progress.controller is not None:
-            kill(self.progress.controller)
-        else:
-            self.stop_library()
+        While it starts workers it hears nothing, and the loop would begin all the same: so it is killed then.
+        """
+        controller = self.progress.controller
+        if controller is None:
+            return
+        if self.stopping.forced or self.progress.phase != RUNNING:
+            kill(controller)
+        elif self.abort is None:
+            self.abort = request_abort(controller)
 
     @property
     def stop_note(self) -> str:
@@ -200,7 +211,7 @@ class TrainRun(LibraryRun):
         """What is left of a run that did not end by itself, and how it goes on."""
         reports = len(self.progress.history.reports)
         said = f"{reports} {'report' if reports == 1 else 'reports'}"
-        if not self.progress.checkpoints:
+        if getattr(self.outcome, "checkpoint", None) is None:
             return f"{said}, no checkpoint"
         where = f"is in {self.into}" if self.into else f"lies in {shorten_path(self.path)}"
         return f"after {said} the last checkpoint {where}, and --resume goes on from it"
@@ -210,7 +221,14 @@ class TrainRun(LibraryRun):
         if self.live and self.outcome is None and isinstance(error, RayMagicsError):
             self.progress.interrupt()
             self.outcome = self._outcome(None, None)
+        if self.outcome is not None and self.outcome.error is None:
+            self.outcome.error = error  # a run that was stopped is no success that is empty
         super().end(state, error)
+
+    def bind(self, late: bool = False) -> str:
+        """A run that came to nothing leaves the name what it was: it may hold the result of an earlier one."""
+        came_to_nothing = not self.progress.history.reports and getattr(self.outcome, "checkpoint", None) is None
+        return "" if self.error is not None and came_to_nothing else super().bind(late)
 
     def release(self) -> None:
         """Handles of actors are freed while there is a cluster: Ray ends a process that frees one just after."""

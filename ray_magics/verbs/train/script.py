@@ -8,7 +8,7 @@ from typing import Any
 from ...cell.reader import read_cell
 from ...run.loops import TRIAL_NAME
 from ...run.storage import DEFAULT, absolute_storage
-from ...ship.captures import Capture, find_captures
+from ...ship.captures import Capture, find_captures, reads_of
 from ...ship.cell_text import executed, indented, must_be_executed, plain
 from ...ship.datasets import source_for
 from ...ship.pickles import Namespace
@@ -52,13 +52,16 @@ def describe(plan: TrainPlan, namespace: Namespace) -> str:
 def script(plan: TrainPlan, namespace: Namespace, source: str) -> str:
     """A program that does the same with Ray alone; ``python`` runs it."""
     captures = _captures(plan, namespace)
-    own = {"ray", *_scope_read(plan)}
+    own = {"ray", *_scope_read(plan, namespace)}
     if plan.loop.kind == TRAINER:
         parts = ["import ray", *setting(captures, namespace, source_for(namespace), imported=["ray"])]
         parts += ["ray.init()", *putting(captures), f"result = ({plan.loop.text}).fit()\nprint(result.metrics)"]
     else:
-        parts = ["\n".join(_imports(plan)), *setting(captures, namespace, source_for(namespace), imported=own)]
-        parts += [*_loop(plan, source), "ray.init()", *putting(captures), _fit(plan)]
+        parts = [
+            "\n".join(_imports(plan, namespace)),
+            *setting(captures, namespace, source_for(namespace), imported=own),
+        ]
+        parts += [*_loop(plan, source, namespace), "ray.init()", *putting(captures), _fit(plan)]
     text = "\n\n".join(part for part in parts if part)
     if "ray.data." in text:
         text = text.replace("import ray\n", "import ray\nimport ray.data\n", 1)
@@ -68,7 +71,7 @@ def script(plan: TrainPlan, namespace: Namespace, source: str) -> str:
 def trial_script(plan: TrainPlan, namespace: Namespace, source: str) -> list[str]:
     """Imports, and a function that trains once in a trial of Ray Tune, called `TRIAL_NAME`."""
     captures = _captures(plan, namespace)
-    imports = [line for line in _imports(plan) if line != "import ray"]
+    imports = [line for line in _imports(plan, namespace) if line != "import ray"]
     imports.append("from ray.tune.integration.ray_train import TuneReportCallback")
     trainer = CLASSES[plan.trainer].partition(":")[2]
     given = f"{{**{_given(plan, 'config')}, **config}}" if plan.config else CONFIG
@@ -80,8 +83,8 @@ def trial_script(plan: TrainPlan, namespace: Namespace, source: str) -> list[str
     lines = "".join(f"{_INDENT * 2}{argument},\n" for argument in [*arguments, *changed.values()])
     return [
         "\n".join(imports),
-        *setting(captures, namespace, source_for(namespace), imported={"ray", "tune", *_scope_read(plan)}),
-        *_loop(plan, source),
+        *setting(captures, namespace, source_for(namespace), imported={"ray", "tune", *_scope_read(plan, namespace)}),
+        *_loop(plan, source, namespace),
         f"def {TRIAL_NAME}({CONFIG}):\n{_INDENT}{trainer}(\n{lines}{_INDENT}).fit()",
     ]
 
@@ -94,28 +97,26 @@ def _captures(plan: TrainPlan, namespace: Namespace) -> list[Capture]:
     return [*{capture.name: capture for capture in found}.values()]
 
 
-def _scope_read(plan: TrainPlan) -> list[str]:
+def _scope_read(plan: TrainPlan, namespace: Namespace) -> list[str]:
     """What the loop has in scope without an import; a script has to import it."""
-    read = {name.name for name in plan.loop.cell.reads} | _read_by_helpers(plan)
+    read = {name.name for name in plan.loop.cell.reads}
+    for name in plan.loop.captures.names:  # helpers of other cells have it in scope, too
+        read.update(reads_of(namespace[name], namespace))
     return [name for name in plan.scope if name in read]
 
 
-def _read_by_helpers(plan: TrainPlan) -> set[str]:
-    return {name.name for name in plan.loop.captures.missing}
-
-
-def _imports(plan: TrainPlan) -> Iterator[str]:
+def _imports(plan: TrainPlan, namespace: Namespace) -> Iterator[str]:
     yield "import ray"
     yield "from ray import train"
     module, _, trainer = CLASSES[plan.trainer].partition(":")
-    for name in _scope_read(plan):
+    for name in _scope_read(plan, namespace):
         where, _, attribute = plan.scope[name].partition(":")
         if attribute:
             yield f"from {where} import {attribute}"
     yield f"from {module} import {trainer}"
 
 
-def _loop(plan: TrainPlan, source: str) -> Iterable[str]:
+def _loop(plan: TrainPlan, source: str, namespace: Namespace) -> Iterable[str]:
     """The loop as a function; one of the notebook is defined by what the script sets."""
     if plan.loop.kind == FUNCTION:
         return []
@@ -125,7 +126,7 @@ def _loop(plan: TrainPlan, source: str) -> Iterable[str]:
     if plan.loop.kind != STATEMENTS:
         return [code]
     if must_be_executed(plan.loop.cell, plan.loop.captures.names, CONFIG):
-        names = dict.fromkeys([*plan.loop.captures.names, CONFIG, *_scope_read(plan)])
+        names = dict.fromkeys([*plan.loop.captures.names, CONFIG, *_scope_read(plan, namespace)])
         code = executed(code, plan.loop.cell.is_async, names)
     return [f"def train_loop({CONFIG}):\n{indented(code)}"]
 

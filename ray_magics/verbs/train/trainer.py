@@ -12,7 +12,7 @@ from typing import Any
 
 from ...cell.source import CellSource
 from ...errors import UsageError, first_line
-from ...raylib.data import quiet_copy
+from ...raylib.datasets import quiet_copy
 from ...raylib.train import make_callback, result_so_far
 from ...run.channel import output_channel
 from ...run.dispatch import task_spec
@@ -38,11 +38,10 @@ SHIPPED = ("ray_magics.raylib.train_events", "ray_magics.verbs.train.call", OBSE
 
 @dataclass(frozen=True)
 class PreparedTrainer:
-    """A trainer, where its run is kept, a note for the user, and the result of the run that goes on."""
+    """A trainer, where its run is kept, and the result of the run that goes on."""
 
     trainer: Any
     path: str
-    note: str = ""
     earlier: Any = None
 
 
@@ -51,7 +50,7 @@ def make_trainer(plan: TrainPlan, namespace: Namespace, cell_source: CellSource,
     callback = make_callback(_hook(run))
     if plan.loop.kind == TRAINER:
         return _observed(plan, cell_source, run, callback)
-    name, note = _name(plan)
+    name = plan.name or new_name(plan.storage_path, plan.loop.name)
     function = ship_loop(plan, namespace, cell_source, run)("")
     module, _, kind = CLASSES[plan.trainer].partition(":")
     arguments = {
@@ -65,7 +64,7 @@ def make_trainer(plan: TrainPlan, namespace: Namespace, cell_source: CellSource,
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(f"Ray Train refuses this: {first_line(error)}") from error
     path = run_path(plan.storage_path, name)
-    return PreparedTrainer(trainer, path, note, result_so_far(path) if plan.resume else None)
+    return PreparedTrainer(trainer, path, result_so_far(path) if plan.resume else None)
 
 
 def _hook(run: str) -> Any:
@@ -168,23 +167,23 @@ def make_run_config(plan: TrainPlan, name: str, callback: Any) -> Any:
 # --- where runs are kept ---------------------------------------------------------------------------------------------
 
 
-def _name(plan: TrainPlan) -> tuple[str, str]:
-    """The name of the run's folder, and a note. Nothing that is kept goes on unasked."""
-    storage, base = plan.storage_path, plan.loop.name
+def with_name(plan: TrainPlan) -> TrainPlan:
+    """The plan with the name of the run that goes on. Nothing that is kept goes on unasked: raises UsageError."""
+    if plan.loop.kind == TRAINER:
+        return plan
+    storage = plan.storage_path
     if plan.resume:
         name = find_run(plan)
-        if name:
-            return name, "Goes on from the last checkpoint of that run."
-        if plan.name:
+        if not name and plan.name:
             where = shorten_path(storage_of(storage))
             raise UsageError(f"--resume: there is no run {plan.name} in {where} to go on with.")
-        return new_name(storage, base), "There is nothing to resume, so this is a new run."
+        return dataclasses.replace(plan, name=name or None)
     if plan.name and result_so_far(run_path(storage, plan.name)) is not None:
         where = shorten_path(run_path(storage, plan.name))
         raise UsageError(
             f"--name {plan.name}: {where} holds a run already; --resume goes on with it, or choose another name."
         )
-    return plan.name or new_name(storage, base), ""
+    return plan
 
 
 def find_run(plan: TrainPlan) -> str:

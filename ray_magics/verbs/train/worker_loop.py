@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -51,7 +51,7 @@ def run_loop(
     quiet_reports()
     quiet_datasets()
     signs = contextlib.nullcontext() if trial else signs_of_life(target, rank)
-    with signs, flushed_at_end(task), task.captured(), figures(task.sink):
+    with signs, task.flushed_at_end(), task.captured(), figures(task.sink):
         try:
             namespace, arrived = open_namespace(spec, payload, references, ray.get(list(shared)))
             namespace["config"] = config
@@ -59,7 +59,7 @@ def run_loop(
                 namespace.setdefault(name, imported(path))
             prepare(task.sink, namespace, spec.uses_ipython)
             with arrived.as_main():
-                value = _called(LoopCall.from_wire(call), spec, namespace, config)
+                value = _returned(_called(LoopCall.from_wire(call), spec, namespace, config))
         except (Exception, SystemExit) as error:
             failure = error
     if failure is not None:
@@ -76,6 +76,18 @@ def _called(call: LoopCall, spec: TaskSpec, namespace: Namespace, config: Any) -
     return function(config) if call.takes_config else function()
 
 
+def _returned(value: Any) -> Any:
+    """What the loop returns; a note in its place, printed, where Ray could not bring it to the notebook."""
+    from ray import cloudpickle
+
+    try:
+        cloudpickle.dumps(value)
+    except Exception as error:  # pickling runs code of any type
+        print(f"What the loop returned, a {type(value).__name__}, cannot be pickled and is left out: {error}")
+        return None
+    return value
+
+
 def run_function(wire: Mapping[str, Any], function: Any, config: Any) -> Any:
     """Runs the loop of a trainer that the notebook has built, as Ray would; what it prints goes to its cell."""
     from ray import train
@@ -87,9 +99,9 @@ def run_function(wire: Mapping[str, Any], function: Any, config: Any) -> Any:
     quiet_reports()
     quiet_datasets()
     failure: BaseException | None = None
-    with signs_of_life(target, rank), flushed_at_end(task), task.captured(), figures(task.sink):
+    with signs_of_life(target, rank), task.flushed_at_end(), task.captured(), figures(task.sink):
         try:
-            return function() if config is None else function(config)
+            return _returned(function() if config is None else function(config))
         except (Exception, SystemExit) as error:
             failure = error
     throw(loadable(failure), describe(failure, {}, where()), TaskReply(spec.run, spec.task, where()), retried=True)
@@ -110,12 +122,3 @@ def loadable(error: BaseException) -> Exception:
     except Exception:  # pickling runs code of any type
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error if isinstance(error, Exception) else RuntimeError(str(error))
-
-
-@contextlib.contextmanager
-def flushed_at_end(task: Task) -> Iterator[None]:
-    """All that the worker has printed has arrived at the notebook at the end."""
-    try:
-        yield
-    finally:
-        task.flush_rest()

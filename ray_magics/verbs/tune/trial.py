@@ -36,7 +36,7 @@ def run_trial(
     logging.getLogger("ray.train").setLevel(logging.WARNING)  # a line for each checkpoint
     failure: BaseException | None = None
     namespace: dict[str, Any] = {}
-    with flushed_at_end(task), task.captured(), figures(task.sink):
+    with muted_afterwards(), task.flushed_at_end(), task.captured(), figures(task.sink):
         try:
             namespace, arrived = open_namespace(spec, payload, references, ray.get(list(shared)))
             namespace["config"] = config
@@ -57,17 +57,18 @@ def run_trial(
 
 
 @contextlib.contextmanager
-def flushed_at_end(task: Task) -> Iterator[None]:
-    """Also where Tune ends the thread of a stopped trial: what it printed is flushed, what comes after is not heard."""
+def muted_afterwards() -> Iterator[None]:
+    """Also where Tune ends the thread of a stopped trial.
+
+    What Python prints while Ray ends the actor is nobody's output; the next trial of the actor is heard again.
+    """
     try:
         yield
     finally:
-        task.flush_rest()
         mute()
 
 
 def mute() -> None:
-    """What Python prints while Ray ends the actor is nobody's output; the next trial of the actor is heard again."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for number in (1, 2):
         os.dup2(nowhere, number)
